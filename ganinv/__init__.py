@@ -1,0 +1,35 @@
+"""ganinv: put a photograph into StyleGAN2's latent space, and show what each choice does to it.
+
+    G = ganinv.load_generator("ffhq-student")
+    x = ganinv.load_image("me.jpg", size=G.resolution, align=True)
+    run = ganinv.invert(G, x, space="w+", loss="lpips", steps=300)
+
+Names are imported on first use, so that `import ganinv` is quick and selects no device.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load_generator": "generators",
+    "load_encoder": "encoders",
+    "load_image": "images",
+    "invert": "inversion",
+    "Inversion": "inversion",
+    "compute_metrics": "metrics",
+    "Params": "params",
+    "load_params": "params",
+    "run_experiment": "experiment",
+}
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganinv' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"ganinv.{_HOMES[name]}"), name)
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,5 @@
+"""`python -m ganinv` is the command `ganinv`."""
+
+from ganinv.cli import main
+
+main()

@@ -1,0 +1,243 @@
+"""What a run leaves on disk, written atomically, and read back.
+
+    DIR/params.yaml  environment.json  metrics.json  metrics.csv
+    DIR/<image id>/  target.png reconstruction.png difference.png panel.png loss_curve.png
+                     history.csv history.json latent.safetensors progress.gif progress_strip.png
+"""
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+import ganinv
+from ganinv import figures
+from ganinv.files import (
+    atomic_path,
+    read_json,
+    write_csv,
+    write_json,
+    write_text,
+)
+from ganinv.images import to_uint8
+from ganinv.metrics import HIGHER_IS_BETTER, NAMES
+from ganinv.params import Params, dump_yaml, load_params
+from ganinv.weights import project_root
+from ganinv.weights.manifest import WeightsError
+
+PACKAGES = (
+    "torch", "torchvision", "lpips", "scikit-image", "numpy", "pillow", "matplotlib",
+    "safetensors", "dlib-bin",
+)  # fmt: skip
+RESERVED = ("params.yaml", "environment.json", "metrics.json", "metrics.csv")
+SETTINGS = Params.model_fields.keys() - {"images", "align", "out", "log_every"}
+
+
+def describe_loss(params):
+    """The loss in a few words: L2, LPIPS-vgg, or a weighted sum."""
+    names = {"l2": "L2", "lpips": f"LPIPS-{params.lpips_net}"}
+    names |= {"lpips_vgg": "LPIPS-vgg", "lpips_alex": "LPIPS-alex"}
+    if isinstance(params.loss, str):
+        return names[params.loss]
+    return " + ".join(f"{weight:g} {names[name]}" for name, weight in params.loss.items())
+
+
+def describe(params):
+    """A run's parameters in one line, as figures carry it."""
+    optimizer = {"adam": "Adam", "lbfgs": "L-BFGS"}[params.optimizer]
+    start = params.init if params.init in ("mean_w", "random", "encoder") else "a saved latent"
+    return (
+        f"{params.space.upper()}, {describe_loss(params)}, {optimizer}, from {start}, "
+        f"{params.steps} steps"
+    )
+
+
+def describe_metrics(values):
+    """Metrics in one line."""
+    psnr = values["psnr"]
+    psnr = f"{psnr:.2f} dB" if psnr is not None and math.isfinite(psnr) else "∞"
+    return (
+        f"PSNR {psnr} · SSIM {values['ssim']:.3f} · LPIPS-alex {values['lpips_alex']:.3f} · "
+        f"LPIPS-vgg {values['lpips_vgg']:.3f}"
+    )
+
+
+def save_inversion(folder, inversion, *, title, params, generator):
+    """Write everything one image leaves into `folder`."""
+    folder = Path(folder)
+    target, result = to_uint8(inversion.target), to_uint8(inversion.image)
+    save_png(folder / "target.png", target)
+    save_png(folder / "reconstruction.png", result)
+    save_png(folder / "difference.png", figures.difference_image(target, result))
+    _save_latent(folder / "latent.safetensors", inversion.latent, generator)
+    write_csv(folder / "history.csv", inversion.history)
+    write_json(folder / "history.json", inversion.history)
+    heading = f"{title}: {describe(params)}"
+    panel = figures.panel(
+        target, result, title=heading, caption=describe_metrics(inversion.metrics)
+    )
+    _save_figure(folder / "panel.png", panel)
+    curve = figures.loss_curve(inversion.history, title=heading, best_step=inversion.best_step)
+    _save_figure(folder / "loss_curve.png", curve)
+    if inversion.snapshots:
+        frames = figures.progress_frames(inversion.snapshots)
+        with atomic_path(folder / "progress.gif") as path:
+            figures.save_gif(frames, path)
+        save_png(folder / "progress_strip.png", figures.strip(frames))
+
+
+def save_png(path, picture):
+    """Write an array (H, W, 3) of 8 bits as PNG."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG")
+
+
+def read_png(path):
+    """Read a PNG that `save_png` wrote: uint8 (H, W, 3)."""
+    with Image.open(path) as image:
+        return np.array(image.convert("RGB"))
+
+
+def _save_figure(path, figure):
+    with atomic_path(path) as temporary:
+        figures.save_figure(figure, temporary)
+
+
+def _save_latent(path, latent, generator):
+    described = json.dumps({"generator": generator.name, "sha256": generator.sha256})
+    with atomic_path(path) as temporary:
+        save_file({"latent": latent.contiguous()}, temporary, metadata={"ganinv": described})
+
+
+class Results:
+    """metrics.json of a run: what is finished, what failed; saved after every image."""
+
+    def __init__(self, folder, key, fresh=False):
+        self.folder, self.key = Path(folder), key
+        self.images, self.failed = {}, {}
+        path = self.folder / "metrics.json"
+        if path.is_file() and not fresh:
+            self.images = self._kept(path)
+
+    def _kept(self, path):
+        try:
+            images = read_json(path)["images"]
+            return {name: entry for name, entry in images.items() if entry["settings"] == self.key}
+        except (ValueError, KeyError, TypeError):  # damaged or foreign: as if there were none
+            return {}
+
+    def finished(self, image_id, image_sha256):
+        """Whether this very image was done under these settings and its files are there."""
+        entry = self.images.get(image_id)
+        files = ("latent.safetensors", "reconstruction.png", "target.png", "history.json")
+        return (
+            entry is not None
+            and entry["image_sha256"] == image_sha256
+            and all((self.folder / image_id / name).is_file() for name in files)
+        )
+
+    def add(self, image_id, entry):
+        self.images[image_id] = entry | {"settings": self.key}
+        self.failed.pop(image_id, None)
+        self.save()
+
+    def fail(self, image_id, reason):
+        self.failed[image_id] = reason
+        self.images.pop(image_id, None)
+        self.save()
+
+    def as_dict(self):
+        return {
+            "images": self.images, "mean": self._over(np.mean), "std": self._over(np.std),
+            "failed": self.failed,
+        }  # fmt: skip
+
+    def _over(self, statistic):
+        names = (*NAMES, "seconds")
+        rows = [e for e in self.images.values() if all(e[name] is not None for name in names)]
+        return {name: float(statistic([e[name] for e in rows])) for name in names} if rows else {}
+
+    def save(self):
+        write_json(self.folder / "metrics.json", self.as_dict())
+        rows = [{"image": name} | entry for name, entry in self.images.items()]
+        write_csv(self.folder / "metrics.csv", rows or [{"image": "", **dict.fromkeys(NAMES, "")}])
+
+
+def read_run(folder):
+    """Read back a run: (params, metrics). Raises ValueError where DIR is none."""
+    folder = Path(folder)
+    if not (folder / "metrics.json").is_file():
+        raise ValueError(f"{folder} holds no run (no metrics.json in it)")
+    try:
+        return load_params(folder / "params.yaml"), read_json(folder / "metrics.json")
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{folder / 'metrics.json'} is damaged: {error}") from None
+
+
+def write_params(folder, params):
+    write_text(Path(folder) / "params.yaml", dump_yaml(params.model_dump()))
+
+
+def environment(params, weights):
+    """Versions, device, commit, weight hashes and seed: what a figure depends on."""
+    return {
+        "ganinv": ganinv.__version__,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "device": params.device,
+        "device_name": device_name(params.device),
+        "threads": torch.get_num_threads(),
+        "commit": commit(),
+        "weights": weights,
+        "seed": params.seed,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+    }
+
+
+def _version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def device_name(device):
+    """The processor's own name."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name")
+    return f"{name or platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def commit():
+    """The checkout's commit, "+" behind it where files were changed; None outside git."""
+    try:
+        root = project_root()
+        head = _git(root, "rev-parse", "HEAD")
+        return head + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError, WeightsError):
+        return None
+
+
+def _git(root, *words):
+    done = subprocess.run(
+        ["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=20
+    )
+    return done.stdout.strip()
+
+
+def better(name, a, b):
+    """Whether metric `name` is better at a than at b."""
+    return a > b if HIGHER_IS_BETTER[name] else a < b

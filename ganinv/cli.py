@@ -1,0 +1,227 @@
+"""The command line: ganinv invert | report | weights | data | align | verify.
+
+Exit status: 0 when all succeeded, 1 when some images failed or something could not be had,
+2 for arguments that cannot be used.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import ganinv
+from ganinv.params import ParamsError, load_params
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+    help="Put a photograph into StyleGAN2's latent space, and show what each choice does.",
+)  # fmt: skip
+weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
+data_app = typer.Typer(no_args_is_help=True, help="The sample photographs.")
+app.add_typer(weights_app, name="weights")
+app.add_typer(data_app, name="data")
+
+ParamsFile = Annotated[Path | None, typer.Option("--params", help="a YAML file, as in params/")]
+Overrides = Annotated[list[str], typer.Option("--set", help="key=value, any parameter; repeatable")]
+Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda")]
+Align = Annotated[bool | None, typer.Option("--align/--no-align", help="find and crop the face")]
+
+
+def main(argv=None):
+    """Run the program and exit with its status."""
+    warnings.showwarning = _say_warning
+    try:
+        code = app(args=argv, prog_name="ganinv", standalone_mode=False)
+    except BadArguments as error:
+        code = _complain(error, 2)
+    except typer.Exit as error:
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = _complain("interrupted; finished images are kept, the same command continues", 130)
+    except Exception as error:
+        code = _complain_of(error)
+    raise SystemExit(code or 0)
+
+
+class BadArguments(Exception):
+    """Arguments that cannot be used."""
+
+
+def _complain_of(error):
+    """Turn an exception into a sentence and a status; what nobody foresaw keeps its traceback."""
+    from ganinv.weights import WeightsError
+
+    if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # click's own
+        error.show()
+        return error.exit_code
+    if isinstance(error, ParamsError):
+        return _complain(error, 2)
+    if isinstance(error, (WeightsError, OSError)):
+        return _complain(error, 1)
+    raise error
+
+
+def _complain(error, code):
+    print(f"ganinv: {error}", file=sys.stderr)
+    return code
+
+
+def _say_warning(message, category, filename, lineno, file=None, line=None):
+    print(f"ganinv: {message}", file=sys.stderr)
+
+
+def _version(value: bool):
+    if value:
+        print(ganinv.__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+):
+    pass
+
+
+@app.command()
+def invert(
+    inputs: Inputs,
+    params: ParamsFile = None,
+    overrides: Overrides = (),
+    out: Annotated[str | None, typer.Option(help="the folder for results")] = None,
+    device: Device = None,
+    align: Align = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
+):
+    """Invert photographs. The same command again continues where it stopped."""
+    changes = dict(images=list(inputs), out=out, device=device, align=align)
+    given = {key: value for key, value in changes.items() if value is not None}
+    settings = load_params(params, overrides, **given)
+    from ganinv.experiment import run_experiment  # torch takes long to load
+
+    try:
+        run = run_experiment(settings, fresh=fresh)
+    except ValueError as error:
+        raise BadArguments(error) from None
+    _summarize(run)
+    raise typer.Exit(1 if run.failed else 0)
+
+
+def _summarize(run):
+    from ganinv.artifacts import describe_metrics
+
+    for name, entry in run.results["images"].items():
+        print(f"{name}: {describe_metrics(entry)}")
+    for name, reason in run.failed.items():
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    print(f"results in {run.out}")
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="a folder that invert wrote")],
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+):
+    """Render a run's latents again and compare the metrics."""
+    from ganinv.experiment import verify as verify_run
+
+    try:
+        complaints = verify_run(folder, device=device)
+    except ValueError as error:
+        raise BadArguments(error) from None
+    print("all the same" if not complaints else f"{len(complaints)} not the same")
+    raise typer.Exit(1 if complaints else 0)
+
+
+@app.command()
+def align(
+    inputs: Inputs,
+    out: Annotated[Path, typer.Option(help="the folder for aligned images")],
+    size: Annotated[int, typer.Option(min=16, max=4096)] = 1024,
+):
+    """Cut faces out of photographs as FFHQ does it."""
+    from ganinv.artifacts import save_png
+    from ganinv.experiment import find_photos
+    from ganinv.images import ImageError, load_image, to_uint8
+
+    failed = 0
+    for photo in find_photos(inputs, True):
+        try:
+            picture = to_uint8(load_image(photo.path, size, align=True))
+        except ImageError as error:
+            failed += 1
+            _complain(f"{photo.path}: {error}", 1)
+            continue
+        save_png(out / f"{photo.id}.png", picture)
+        print(out / f"{photo.id}.png")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="the folder for the report")] = Path("reports"),
+    quick: Annotated[bool, typer.Option("--quick", help="about a tenth of the steps")] = False,
+    overrides: Overrides = (),
+    fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
+):
+    """Run the experiments' notebooks and assemble the comparison."""
+    from ganinv.report import make_report
+
+    page, failed = make_report(out, quick=quick, overrides=overrides, fresh=fresh)
+    print(f"the comparison is {page}")
+    raise typer.Exit(1 if failed else 0)
+
+
+@weights_app.command("list")
+def weights_list():
+    """Every weight file by name: whether it is here, its size and licence."""
+    from ganinv.weights import load_manifest
+    from ganinv.weights.manifest import weight_path
+
+    for name, entry in load_manifest().items():
+        here = "here" if weight_path(name).is_file() else "not here"
+        print(f"{name}  ({entry.kind}, {here})\n    {entry.about}\n    licence: {entry.licence}")
+
+
+@weights_app.command("fetch")
+def weights_fetch(names: Annotated[list[str], typer.Argument(help="names, or all")]):
+    """Bring weights and convert them; what is here and whole is kept."""
+    from ganinv.weights import fetch, load_manifest
+
+    for name in load_manifest() if names == ["all"] else names:
+        print(fetch(name))
+
+
+@weights_app.command("verify")
+def weights_verify():
+    """Compare the checksum of every weight file that is here."""
+    from ganinv.weights import load_manifest
+    from ganinv.weights.fetch import damage
+
+    bad = 0
+    for name in load_manifest():
+        complaint = damage(name)
+        bad += complaint not in ("", "not here")
+        print(f"{name}: {complaint or 'whole'}")
+    raise typer.Exit(1 if bad else 0)
+
+
+@data_app.command("list")
+def data_list():
+    """The sample photographs, where they come from and their licences."""
+    from ganinv.samples import load_samples
+
+    for name, sample in load_samples().items():
+        here = "here" if sample.path.is_file() else "not here"
+        print(f"sample:{name}  ({here})\n    {sample.about}\n    licence: {sample.licence}")
+
+
+@data_app.command("fetch")
+def data_fetch():
+    """Bring the sample photographs to data/samples/."""
+    from ganinv.samples import fetch_samples
+
+    fetch_samples()

@@ -1,0 +1,261 @@
+"""Parameters -> images, generator, one inversion per image -> artifacts; and verification.
+
+Images are done one after another, each saved before the next begins. The same call again
+continues: what is finished under the same settings, weights and image bytes is kept.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ganinv.artifacts import (
+    RESERVED,
+    SETTINGS,
+    Results,
+    environment,
+    read_png,
+    read_run,
+    save_inversion,
+    write_params,
+)
+from ganinv.fast import full_precision, resolve_compile, resolve_device, resolve_precision
+from ganinv.files import write_json
+from ganinv.generators import load_generator
+from ganinv.images import (
+    ImageError,
+    frame,
+    from_pil,
+    image_id,
+    list_images,
+    open_image,
+    read_bytes,
+    to_uint8,
+)
+from ganinv.inversion import invert
+from ganinv.latents import load_latent
+from ganinv.metrics import NAMES, compute_metrics
+from ganinv.params import ParamsError
+from ganinv.samples import find_sample, photographs
+from ganinv.weights.manifest import weight_path
+
+VERIFY_TOLERANCE = {"psnr": 1e-2, "ssim": 1e-4, "lpips_alex": 1e-4, "lpips_vgg": 1e-4}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """An image to invert: its id, where it lies, what it is called, whether to align it."""
+
+    id: str
+    path: Path
+    title: str
+    align: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `run_experiment` did: where, under which resolved parameters, with what results."""
+
+    out: Path
+    params: object
+    photos: list
+    results: dict
+
+    @property
+    def failed(self):
+        return self.results["failed"]
+
+
+def find_photos(inputs, align):
+    """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
+
+    Two different files of one name both get the start of their content's hash behind it.
+    Raises ParamsError for an input that does not exist and when there is no image at all.
+    """
+    photos = [photo for item in inputs for photo in _expand(str(item), align)]
+    if not photos:
+        raise ParamsError(f"no images in {', '.join(map(str, inputs))}")
+    distinct = {}
+    for photo in photos:
+        distinct.setdefault(photo.path.resolve(), photo)
+    return _with_distinct_ids(list(distinct.values()))
+
+
+def _expand(item, align):
+    if item == "samples":
+        return [_sample(name, align) for name in photographs()]
+    if item.startswith("sample:"):
+        return [_sample(item.removeprefix("sample:"), align)]
+    path = Path(item)
+    if path.is_dir():
+        return [_file(found, align) for found in list_images(path)]
+    if not path.exists():
+        raise ParamsError(f"there is no file or folder {item}")
+    return [_file(path, align)]
+
+
+def _sample(name, align):
+    sample = find_sample(name)
+    return Photo(name, sample.path, sample.title, align and not sample.drawn)
+
+
+def _file(path, align):
+    return Photo(image_id(path, RESERVED), path, path.name, align)
+
+
+def _with_distinct_ids(photos):
+    names = [photo.id.lower() for photo in photos]
+    return [
+        photo if names.count(photo.id.lower()) == 1
+        else Photo(f"{photo.id}-{_content(photo.path)}", photo.path, photo.title, photo.align)
+        for photo in photos
+    ]  # fmt: skip
+
+
+def _content(path):
+    """A short hash of what is in the file and where it lies, so that copies differ too."""
+    data = path.read_bytes() + str(path.resolve()).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(data).hexdigest()[:8]
+
+
+def resolve(params, generator):
+    """Parameters with every `auto` replaced by what it means here."""
+    return params.replace(
+        device=str(generator.device),
+        precision=resolve_precision(params.precision, generator.device),
+        compile=resolve_compile(params.compile, generator.device, generator, params.steps),
+    )
+
+
+def weights_used(generator):
+    """SHA-256 of every weight file that decides the result, by name."""
+    used = {generator.name: generator.sha256}
+    for name in ("lpips-alex", "lpips-vgg"):
+        note = weight_path(name).with_suffix(".json")
+        used[name] = json.loads(note.read_text())["sha256"] if note.is_file() else None
+    return used
+
+
+def settings_key(params, weights):
+    """A hash of all that decides an image's result, the image aside."""
+    values = {name: getattr(params, name) for name in sorted(SETTINGS)}
+    if Path(params.init).is_file():
+        values["init"] = hashlib.sha256(Path(params.init).read_bytes()).hexdigest()
+    text = json.dumps([values, weights], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def run_experiment(params, *, fresh=False, say=print):
+    """Invert every image of `params` into `params.out`; return a `Run`.
+
+    An image that cannot be read, has no face to align, or whose loss stops being finite is noted
+    in the results' "failed" with its reason, and the others are done. `fresh` ignores what an
+    earlier call finished. Raises ParamsError or WeightsError before anything runs.
+    """
+    device = resolve_device(params.device)
+    photos = find_photos(params.images, params.align)
+    generator = load_generator(params.generator, device)
+    params = resolve(params, generator)
+    weights = weights_used(generator)
+    out = Path(params.out)
+    results = Results(out, settings_key(params, weights), fresh)
+    if (out / "metrics.json").is_file() and not fresh and not results.images:
+        say(f"{out} holds results under other parameters or weights; they are replaced")
+    write_params(out, params)
+    write_json(out / "environment.json", environment(params, weights))
+    for number, photo in enumerate(photos, 1):
+        _one(photo, f"[{number}/{len(photos)}]", params, generator, results, say)
+    results.save()
+    return Run(out, params, photos, results.as_dict())
+
+
+def _one(photo, count, params, generator, results, say):
+    """Invert one image into its folder, or note why not."""
+    try:
+        data = read_bytes(photo.path)
+        sha256 = hashlib.sha256(data + bytes([photo.align])).hexdigest()
+        if results.finished(photo.id, sha256):
+            say(f"{count} {photo.id}: finished earlier, kept")
+            return
+        say(f"{count} {photo.id}")
+        framed = frame(
+            open_image(data), generator.resolution, photo.align,
+            notice=lambda text: say(f"notice: {photo.path}: {text}"),
+        )  # fmt: skip
+        inversion = invert(generator, from_pil(framed), image_id=photo.id, **params.inversion())
+        save_inversion(
+            results.folder / photo.id, inversion, title=photo.title, params=params,
+            generator=generator,
+        )  # fmt: skip
+    except (ImageError, OSError, torch.OutOfMemoryError) as error:
+        say(f"warning: {photo.path}: {error}")
+        results.fail(photo.id, f"{photo.title}: {error}")
+        return
+    if inversion.stopped:
+        say(f"warning: {photo.path}: {inversion.stopped}")
+        results.fail(photo.id, f"{photo.title}: {inversion.stopped}")
+        return
+    results.add(photo.id, _entry(photo, inversion, sha256))
+
+
+def _entry(photo, inversion, sha256):
+    return inversion.metrics | {
+        "seconds": inversion.seconds,
+        "steps": len(inversion.history),
+        "evaluations": inversion.evaluations,
+        "best_step": inversion.best_step,
+        "best_loss": inversion.best_loss,
+        "title": photo.title,
+        "image_sha256": sha256,
+    }
+
+
+def verify(folder, *, device="auto", say=print):
+    """Render each latent of a run again and compare its metrics; return {id: complaint}.
+
+    The dict is empty when everything came out the same, up to `VERIFY_TOLERANCE`.
+    Raises ValueError where `folder` holds no run.
+    """
+    folder = Path(folder)
+    params, recorded = read_run(folder)
+    if not recorded["images"]:
+        raise ValueError(f"{folder} holds no finished image to verify")
+    generator = load_generator(params.generator, resolve_device(device))
+    complaints = {}
+    for name, entry in recorded["images"].items():
+        try:
+            complaint = _complaint(folder / name, entry, generator)
+        except (OSError, ValueError) as error:
+            complaint = str(error)
+        if complaint:
+            complaints[name] = complaint
+        say(f"{name}: {complaint or 'same'}")
+    return complaints
+
+
+def _complaint(folder, entry, generator):
+    latent, metadata = load_latent(folder / "latent.safetensors")
+    made_by = json.loads(metadata.get("ganinv", "{}")).get("sha256")
+    if made_by != generator.sha256:
+        return f"its latent was made with other weights of {generator.name}"
+    if tuple(latent.shape) != (generator.num_ws, generator.w_dim):
+        return f"its latent has shape {tuple(latent.shape)}"
+    with torch.no_grad(), full_precision():
+        image = generator.synthesis(latent[None].to(generator.device))[0]
+    target = from_pil(open_image(folder / "target.png")).to(image.device)
+    again = compute_metrics(image, target)
+    for name in NAMES:
+        if not _same(entry[name], again[name], VERIFY_TOLERANCE[name]):
+            return f"{name} is {again[name]:.5f}, recorded as {entry[name]}"
+    stored = read_png(folder / "reconstruction.png").astype(int)
+    if abs(stored - to_uint8(image)).max() > 2:
+        return "reconstruction.png is not what its latent renders"
+    return ""
+
+
+def _same(recorded, computed, tolerance):
+    if recorded is None:  # JSON has no infinity
+        return computed == float("inf")
+    return abs(recorded - computed) <= tolerance

@@ -1,0 +1,145 @@
+"""Pictures of results: difference maps, panels, curves, progress. Arrays are uint8 (H, W, 3)."""
+
+import base64
+import html
+import io
+
+import imageio.v3 as imageio
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+DIFFERENCE_TOP = 0.5  # mean absolute difference on [0, 1] at which the colour scale ends
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
+INK = "#1d1d1f"
+
+
+def difference_map(a, b):
+    """Mean absolute difference over the channels, on [0, 1]: float (H, W)."""
+    return np.abs(a.astype(np.float32) - b.astype(np.float32)).mean(2) / 255
+
+
+def difference_image(a, b):
+    """The difference map in colour, black for none, to `DIFFERENCE_TOP` and above."""
+    scaled = (difference_map(a, b) / DIFFERENCE_TOP).clip(0, 1)
+    return (matplotlib.colormaps["inferno"](scaled)[..., :3] * 255).round().astype(np.uint8)
+
+
+def new_figure(width, height):
+    """A matplotlib figure in inches that needs no display and no global state."""
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure, path, dpi=110):
+    figure.savefig(path, format=str(path).rsplit(".", 1)[-1], dpi=dpi)
+
+
+def panel(target, reconstruction, *, title, caption):
+    """Target, reconstruction and their difference side by side, with a scale."""
+    figure = new_figure(12, 4.6)
+    axes = figure.subplots(1, 3)
+    pictures = (target, reconstruction, difference_map(target, reconstruction))
+    names = ("target", "reconstruction", "mean absolute difference, of full range")
+    for axis, picture, name in zip(axes, pictures, names, strict=True):
+        shown = axis.imshow(picture, cmap="inferno", vmin=0, vmax=DIFFERENCE_TOP)
+        axis.set_title(name, fontsize=10)
+        axis.set_axis_off()
+    scale = figure.colorbar(shown, ax=axes[2], fraction=0.046, extend="max")
+    scale.ax.tick_params(labelsize=8)
+    figure.suptitle(plain(title), fontsize=12, fontweight="bold")
+    figure.supxlabel(plain(caption), fontsize=10)
+    return figure
+
+
+def plain(text):
+    """Text that matplotlib shows as it is: `$` would start a formula."""
+    return str(text).replace("$", r"\$")
+
+
+def loss_curve(history, *, title, best_step):
+    """The loss and, where there are several, its terms, per step on a log scale."""
+    figure = new_figure(7, 4)
+    axis = figure.subplots()
+    steps = [row["step"] for row in history]
+    terms = [key for key in history[0] if key.startswith(("l2", "lpips"))] if history else []
+    for key in ["loss", *terms] if len(terms) > 1 else ["loss"]:
+        axis.plot(steps, [row.get(key) for row in history], label=key, lw=1.6)
+    best = next((row for row in history if row["step"] == best_step), None)
+    if best:
+        axis.plot(best_step, best["loss"], "o", color=INK, label=f"best, step {best_step}")
+    axis.set(xlabel="step", ylabel="loss", title=plain(title), yscale="log" if history else "linear")
+    axis.grid(alpha=0.3, which="both")
+    if history:
+        axis.legend()
+    return figure
+
+
+def curves(series, *, xlabel, ylabel, title, log=True):
+    """Several lines {name: (xs, ys, colour, style)} on shared axes."""
+    figure = new_figure(7.5, 4.2)
+    axis = figure.subplots()
+    for name, (xs, ys, colour, style) in series.items():
+        axis.plot(xs, ys, color=colour, ls=style, lw=1.6, label=plain(name))
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=plain(title), yscale="log" if log else "linear")
+    axis.grid(alpha=0.3, which="both")
+    axis.legend(fontsize=8)
+    return figure
+
+
+def progress_frames(snapshots):
+    """Snapshots (step, picture) with their step written below each picture."""
+    return [_labelled(picture, f"step {step}") for step, picture in snapshots]
+
+
+def _labelled(picture, text):
+    height, width = picture.shape[:2]
+    frame = Image.new("RGB", (width, height + 22), "white")
+    frame.paste(Image.fromarray(picture))
+    font = ImageFont.load_default(13)
+    ImageDraw.Draw(frame).text((width / 2, height + 11), text, INK, font, anchor="mm")
+    return np.asarray(frame)
+
+
+def save_gif(frames, path, seconds=0.25):
+    """Write an animation that repeats and rests on its last frame."""
+    durations = [seconds * 1000] * (len(frames) - 1) + [2000]
+    data = imageio.imwrite(
+        "<bytes>", np.stack(frames), extension=".gif", plugin="pillow", duration=durations, loop=0
+    )
+    path.write_bytes(data)
+
+
+def strip(frames, most=8):
+    """Up to `most` frames, evenly chosen with the first and the last, side by side."""
+    chosen = np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int)
+    return np.concatenate([frames[i] for i in chosen], axis=1)
+
+
+def data_uri(picture, width=None, quality=85):
+    """A picture, shrunk to `width`, as a JPEG data URI."""
+    image = Image.fromarray(picture)
+    if width and image.width > width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def image_html(picture, *, alt, caption="", width=None):
+    """A picture as an HTML figure that needs no other file; texts are escaped."""
+    shown = f'<img src="{data_uri(picture, width)}" alt="{html.escape(alt)}">'
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return f"<figure>{shown}{below}</figure>"
+
+
+def figure_html(figure, *, alt):
+    """A matplotlib figure as inline SVG inside an HTML figure."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    return f'<figure class="plot" role="img" aria-label="{html.escape(alt)}">{svg}</figure>'

@@ -1,0 +1,141 @@
+"""MobileStyleGAN, a student of StyleGAN2 (Belousov 2021, arXiv 2104.04767).
+
+The mapping network is its teacher's own, so its W is the teacher's W. The synthesis network
+replaces each 3x3 convolution with a depthwise 3x3 and a pointwise 1x1, and each upsampling with
+an inverse Haar transform; demodulation is a constant folded into the pointwise weights. The image
+exists at the last resolution only.
+
+Departures from the paper's code, all exact up to rounding:
+- the factor 1/sqrt(fan_in) multiplies the style, a vector, in place of the activations;
+- "random" noise scales fresh normal maps by the standard deviation of the stored ones, because
+  the noise strength is already multiplied into those.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ganinv.generators.base import Generator, check_noise
+
+SLOPE = 0.2  # of every leaky ReLU, as in StyleGAN2
+
+
+def inverse_haar(x):
+    """Inverse Haar transform, (N, 4C, H, W) -> (N, C, 2H, 2W).
+
+    The first C channels are LL; the others, viewed as (C, 3), are LH, HL, HH.
+    """
+    n, c4, h, w = x.shape
+    c = c4 // 4
+    ll = x[:, :c]
+    lh, hl, hh = x[:, c:].reshape(n, c, 3, h, w).unbind(2)
+    low, high, tilt, cross = ll + lh, ll - lh, hl + hh, hl - hh
+    top = torch.stack((low + tilt, low - tilt), -1)  # (N, C, H, W, 2): row 0, columns 0 and 1
+    bottom = torch.stack((high + cross, high - cross), -1)
+    return torch.stack((top, bottom), 3).reshape(n, c, 2 * h, 2 * w) * 0.5
+
+
+class Style(nn.Module):
+    """Affine map from w to per-channel scales: (N, w_dim) -> (N, C, 1, 1)."""
+
+    def __init__(self, w_dim, channels, fan_in=1):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(channels, w_dim) / math.sqrt(w_dim))
+        self.bias = nn.Parameter(torch.ones(channels))
+        self.gain = 1 / math.sqrt(fan_in)
+
+    def forward(self, w):
+        return (F.linear(w, self.weight, self.bias) * self.gain)[:, :, None, None]
+
+
+class StyledConv(nn.Module):
+    """Modulate, convolve, add noise and bias, leaky ReLU without gain.
+
+    `depthwise` factors the 3x3 convolution; without it the convolution is a full one.
+    """
+
+    def __init__(self, w_dim, c_in, c_out, size, *, depthwise=True):
+        super().__init__()
+        self.style = Style(w_dim, c_in, fan_in=c_in * 9)
+        self.depthwise = nn.Parameter(torch.randn(c_in, 1, 3, 3)) if depthwise else None
+        shape = (c_out, c_in, 1, 1) if depthwise else (c_out, c_in, 3, 3)
+        self.weight = nn.Parameter(torch.randn(shape))
+        self.bias = nn.Parameter(torch.zeros(1, c_out, 1, 1))
+        self.register_buffer("noise", torch.zeros(1, 1, size, size))
+
+    def forward(self, x, w, noise):
+        x = x * self.style(w).to(x.dtype)
+        if self.depthwise is None:
+            x = F.conv2d(x, self.weight, padding=1)
+        else:
+            x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
+            x = F.conv2d(x, self.weight)
+        return F.leaky_relu(self.add_noise(x, noise) + self.bias.to(x.dtype), SLOPE)
+
+    def add_noise(self, x, noise):
+        if noise == "const":
+            return x + self.noise.to(x.dtype)
+        if noise == "random":
+            fresh = torch.randn_like(x[:, :1]) * self.noise.std().to(x.dtype)
+            return x + fresh
+        return x
+
+
+class Block(nn.Module):
+    """Double the resolution, then two styled convolutions: (N, C, H, W) -> (N, C', 2H, 2W)."""
+
+    def __init__(self, w_dim, c_in, c_out, size):
+        super().__init__()
+        self.up = Style(w_dim, c_in)
+        self.conv1 = StyledConv(w_dim, c_in // 4, c_out, size)
+        self.conv2 = StyledConv(w_dim, c_out, c_out, size)
+
+    def forward(self, x, ws, noise):  # ws (N, 3, w_dim)
+        x = inverse_haar(x * self.up(ws[:, 0]).to(x.dtype))
+        x = self.conv1(x, ws[:, 0], noise)
+        return self.conv2(x, ws[:, 1], noise)
+
+
+class MobileStyleGAN(Generator):
+    """`channels` lists the width at 4x4 and after each block; the image is 2x the last block's size.
+
+    FFHQ at 1024: (512, 512, 512, 512, 512, 256, 128, 64), 23 style inputs. Index 0 goes to the
+    first convolution; block i takes 1 + 3i (`up` and `conv1`) and 2 + 3i (`conv2`); index 3 + 3i
+    belongs to the block's image head, and of these only the last exists in the student.
+    """
+
+    def __init__(self, *, channels, z_dim=512, w_dim=512, mapping_layers=8):
+        blocks = len(channels) - 1
+        super().__init__(
+            resolution=8 * 2**blocks, z_dim=z_dim, w_dim=w_dim, num_ws=3 * blocks + 2
+        )
+        widths = [z_dim] + [w_dim] * mapping_layers
+        self.fc = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.first = StyledConv(w_dim, channels[0], channels[0], 4, depthwise=False)
+        self.blocks = nn.ModuleList(
+            Block(w_dim, channels[i], channels[i + 1], 8 * 2**i) for i in range(blocks)
+        )
+        self.to_img_style = Style(w_dim, channels[-1], fan_in=channels[-1])
+        self.to_img = nn.Parameter(torch.randn(12, channels[-1], 1, 1))
+        self.to_img_bias = nn.Parameter(torch.zeros(12))
+
+    def mapping(self, z, c=None, truncation=1.0):
+        if c is not None:
+            raise ValueError("this generator has no class labels; leave c out")
+        x = z * z.square().mean(1, keepdim=True).rsqrt()  # (N, z_dim), onto the sphere
+        for layer in self.fc:
+            x = F.leaky_relu(layer(x), SLOPE) * math.sqrt(2)
+        return self.broadcast(x, truncation)
+
+    def synthesis(self, ws, noise="const"):
+        check_noise(noise)
+        x = self.const.expand(len(ws), -1, -1, -1)
+        x = self.first(x, ws[:, 0], noise)
+        for i, block in enumerate(self.blocks):
+            x = block(x, ws[:, 1 + 3 * i : 4 + 3 * i], noise)
+        x = x * self.to_img_style(ws[:, -1]).to(x.dtype)
+        x = F.conv2d(x, self.to_img, self.to_img_bias)  # (N, 12, R/2, R/2)
+        return inverse_haar(x.float())

@@ -1,0 +1,158 @@
+"""Read, check, resize and write photographs; name them.
+
+Tensors are (3, H, W) float32 in [-1, 1]. Every image that enters is quantized to 8 bits at the
+size it is used in, so that the PNG on disk is the tensor that was inverted.
+"""
+
+import hashlib
+import io
+import re
+import unicodedata
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+MIN_SIDE = 16
+MAX_PIXELS = 100_000_000  # a hostile header can announce more than memory holds
+
+
+class ImageError(ValueError):
+    """A file that cannot be used as a photograph; the message says why."""
+
+
+def open_image(source):
+    """Open a file (a path or its bytes) as an upright 8-bit RGB `PIL.Image`.
+
+    Turned as EXIF says; transparency laid on white; grey, CMYK, palette and 16-bit converted.
+    Raises ImageError, and nothing else, for a file that is missing, empty, truncated, not an
+    image, smaller than 16 pixels a side or larger than 100 megapixels.
+    """
+    data = source if isinstance(source, bytes) else read_bytes(source)
+    if not data:
+        raise ImageError("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # checked below
+            image = Image.open(io.BytesIO(data))
+        _check_size(image.size)
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(f"it announces over {MAX_PIXELS // 10**6} megapixels") from None
+    except UnidentifiedImageError:
+        raise ImageError("not an image, or of a format that Pillow does not read") from None
+    except Exception as error:  # Pillow's decoders raise many kinds for damaged files
+        raise ImageError(f"the image is damaged or truncated ({error})") from None
+
+
+def read_bytes(path):
+    """Read a file; raise ImageError with the system's reason where that fails."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot read the file: {error.strerror}") from None
+
+
+def _check_size(size):
+    width, height = size
+    if min(size) < MIN_SIDE:
+        raise ImageError(f"too small: {width}x{height}, at least {MIN_SIDE} pixels a side needed")
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"too large: {width}x{height}; up to {MAX_PIXELS // 10**6} megapixels")
+
+
+def _to_rgb(image):
+    if image.mode.startswith("I") or image.mode == "F":
+        # 16-bit grey; Pillow's own conversion would clip at 255
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535 if values.max() > 255 else 255
+        image = Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        paper = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(paper, image)
+    return image.convert("RGB")
+
+
+def load_image(path, size, align=False):
+    """Read a photograph to a tensor (3, size, size) float32 in [-1, 1].
+
+    With `align`, the largest face is found and cropped as FFHQ does it (see `alignment`), with
+    a warning when there are several; without, the centre square is taken.
+    Raises ImageError, or its subclass NoFaceError.
+    """
+    return from_pil(frame(open_image(path), size, align, notice=warnings.warn))
+
+
+def frame(image, size, align, notice):
+    """Bring a `PIL.Image` to size x size, by alignment or by its centre square."""
+    if align:
+        from ganinv.alignment import align_face  # dlib takes long to load
+
+        return align_face(image, size, notice)
+    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+
+
+def from_pil(image):
+    """An RGB `PIL.Image` to a tensor (3, H, W) in [-1, 1]."""
+    pixels = np.array(image.convert("RGB"), dtype=np.float32)
+    return torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1  # (3, H, W)
+
+
+def to_uint8(image):
+    """Clamp a tensor (3, H, W) to [-1, 1] and round it to 8 bits: array (H, W, 3)."""
+    scaled = (image.detach().float().clamp(-1, 1) + 1) * 127.5
+    return scaled.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def to_pil(image):
+    """A tensor (3, H, W) in [-1, 1] to an 8-bit RGB `PIL.Image`."""
+    return Image.fromarray(to_uint8(image))
+
+
+def quantize(image):
+    """The tensor (3, H, W) that `image` becomes once it is clamped and rounded to 8 bits."""
+    pixels = torch.from_numpy(to_uint8(image)).permute(2, 0, 1)
+    return pixels.to(image.device, torch.float32) / 127.5 - 1
+
+
+def box_resize(images, size):
+    """Box-average (N, 3, H, W) to size x size; smaller images are left as they are.
+
+    Whole factors use `avg_pool2d`, which is deterministic on CUDA as well.
+    """
+    height = images.shape[-1]
+    if height <= size:
+        return images
+    if height % size == 0:
+        return F.avg_pool2d(images, height // size)
+    return F.adaptive_avg_pool2d(images, size)
+
+
+def list_images(folder):
+    """All image files below a folder, sorted by path; hidden ones are left out."""
+    folder = Path(folder)
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    return sorted(p for p in found if not any(s.startswith(".") for s in p.relative_to(folder).parts))
+
+
+def image_id(path, reserved=()):
+    """A name for the image that is safe as a folder and does not depend on other images.
+
+    The file's stem with everything but letters, digits, `.`, `_` and `-` replaced; where that
+    loses something, or the name is reserved, six hex digits of the full name's SHA-256 follow.
+    """
+    name = unicodedata.normalize("NFC", Path(path).name)
+    stem = Path(name).stem
+    safe = re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:60]
+    if safe == stem and safe.lower() not in reserved:
+        return safe
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    return f"{safe or 'image'}-{digest}"

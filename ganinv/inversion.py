@@ -1,0 +1,188 @@
+"""The loop: look for the latent whose image is the target.
+
+    latent* = argmin over the space of loss(G(latent), target)
+
+One image at a time; the generator's weights are frozen. The search may run in bf16 and compiled
+(see `fast`), but the result is rendered and measured in float32 by the plain generator.
+"""
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from ganinv.encoders import load_encoder
+from ganinv.fast import full_precision, make_renderer, resolve_compile, resolve_precision
+from ganinv.generators.base import Generator
+from ganinv.images import box_resize, quantize, to_uint8
+from ganinv.latents import expand, image_rng, start_latent
+from ganinv.losses import make_loss
+from ganinv.metrics import compute_metrics
+from ganinv.optimizers import OPTIMIZERS, SCHEDULES, constant
+from ganinv.params import Params
+from ganinv.progress import make_reporter
+
+SNAPSHOT_SIZE = 256
+_DEFAULT = Params()
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What a search found, on the CPU.
+
+    `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `image`
+    and `target` are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
+    step, loss, its terms, lr, seconds and evaluations, both counted from the start. `stopped` is
+    the reason where the search ended early, else "". `settings` are the parameters as resolved.
+    """
+
+    latent: torch.Tensor
+    image: torch.Tensor
+    target: torch.Tensor
+    history: list
+    metrics: dict
+    best_step: int
+    best_loss: float
+    evaluations: int
+    seconds: float
+    stopped: str
+    settings: dict
+    snapshots: list = field(repr=False, default_factory=list)  # (step, uint8 (h, w, 3))
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss became NaN or infinite."""
+
+
+def invert(
+    generator: Generator,
+    target: torch.Tensor,
+    *,
+    space=_DEFAULT.space,
+    loss=_DEFAULT.loss,
+    lpips_net=_DEFAULT.lpips_net,
+    loss_resolution=_DEFAULT.loss_resolution,
+    init=_DEFAULT.init,
+    encoder=_DEFAULT.encoder,
+    optimizer=_DEFAULT.optimizer,
+    lr=_DEFAULT.lr,
+    lr_schedule=_DEFAULT.lr_schedule,
+    steps=_DEFAULT.steps,
+    seed=_DEFAULT.seed,
+    image_id="",
+    precision=_DEFAULT.precision,
+    compile=_DEFAULT.compile,  # noqa: A002 (the parameter's name everywhere)
+    log_every=_DEFAULT.log_every,
+    snapshot_every=_DEFAULT.snapshot_every,
+):
+    """Invert one image (3, H, W) in [-1, 1] of the generator's resolution; return an `Inversion`.
+
+    Parameters are those of `ganinv.Params`, which see; `encoder` may also be a callable, and
+    `image_id` names the image in the progress and seeds it together with `seed`. A loss that is
+    not finite ends the search with the best latent so far. Raises ValueError for a target of the
+    wrong shape and for parameters that do not fit the generator.
+    """
+    _check_target(generator, target)
+    target = quantize(target.to(generator.device))
+    settings = dict(
+        precision=resolve_precision(precision, generator.device),
+        compile=resolve_compile(compile, generator.device, generator, steps),
+    )
+    if isinstance(encoder, str):
+        encoder = load_encoder(encoder, device=generator.device)
+    start = start_latent(
+        generator, space, init, target=target, rng=image_rng(seed, image_id), encoder=encoder
+    )
+    objective = make_loss(
+        loss, target, lpips_net=lpips_net, loss_resolution=loss_resolution,
+        precision=settings["precision"],
+    )  # fmt: skip
+    render = make_renderer(generator, settings["precision"], settings["compile"], print)
+    report, close = make_reporter(image_id or "inversion", steps, log_every)
+    search = _Search(generator, start, render, objective, snapshot_every)
+    schedule = SCHEDULES[lr_schedule] if optimizer == "adam" else constant
+    try:
+        search.run(OPTIMIZERS[optimizer], lr, schedule, steps, report)
+    finally:
+        close()
+    ws = expand(search.best_latent, generator)
+    with torch.no_grad(), full_precision():
+        image = generator.synthesis(ws[None])[0]
+        metrics = compute_metrics(image, target)
+    if search.snapshots:
+        search.keep_snapshot(steps, image)
+    return Inversion(
+        latent=ws.cpu().clone(), image=image.cpu(), target=target.cpu(), history=search.history,
+        metrics=metrics, best_step=search.best_step,
+        best_loss=search.best_loss, evaluations=search.evaluations, seconds=search.seconds,
+        stopped=search.stopped, settings=settings, snapshots=search.snapshots,
+    )  # fmt: skip
+
+
+def _check_target(generator, target):
+    wanted = (3, generator.resolution, generator.resolution)
+    if tuple(target.shape) != wanted:
+        raise ValueError(f"the target is {tuple(target.shape)}; this generator needs {wanted}")
+
+
+class _Search:
+    """The state of one search: the latent that moves, the best seen, the history."""
+
+    def __init__(self, generator, start, render, objective, snapshot_every):
+        self.generator, self.render, self.objective = generator, render, objective
+        self.latent = start.clone().requires_grad_(True)
+        self.snapshot_every = snapshot_every
+        self.best_latent, self.best_loss, self.best_step = start.clone(), math.inf, 0
+        self.step, self.evaluations, self.seconds = 0, 0, 0.0
+        self.lowest = None  # (loss, terms) of the best point evaluated in the current step
+        self.history, self.snapshots, self.stopped = [], [], ""
+
+    def run(self, make_optimizer, lr, schedule, steps, report):
+        optimizer_step = make_optimizer(self.latent)
+        started = time.perf_counter()
+        for self.step in range(1, steps + 1):
+            rate = lr * schedule(self.step - 1, steps)
+            self.lowest = None
+            try:
+                optimizer_step(self.evaluate, rate)
+            except NonFiniteLossError as error:
+                self.stopped = f"{error} at step {self.step}; the best latent so far is kept"
+                self.seconds = time.perf_counter() - started
+                return
+            self.seconds = time.perf_counter() - started
+            self.record(rate)
+            report(self.history[-1])
+
+    def evaluate(self):
+        """Render, compare, set the gradient; remember the latent if it is the best so far."""
+        self.latent.grad = None
+        image = self.render(expand(self.latent, self.generator)[None])
+        total, terms = self.objective(image)
+        value = total.item()
+        self.evaluations += 1
+        if not math.isfinite(value):
+            raise NonFiniteLossError(f"the loss became {value}")
+        total.backward()
+        if self.lowest is None or value < self.lowest[0]:
+            self.lowest = value, {name: term.item() for name, term in terms.items()}
+        if value < self.best_loss:
+            self.best_loss, self.best_step = value, self.step
+            self.best_latent = self.latent.detach().clone()
+        if self.snapshot_every and (self.step - 1) % self.snapshot_every == 0:
+            self.keep_snapshot(self.step - 1, image[0])
+        return total.detach()
+
+    def keep_snapshot(self, step, image):
+        """Keep a small picture of the state after `step` steps, one per step."""
+        if self.snapshots and self.snapshots[-1][0] == step:
+            self.snapshots.pop()
+        small = box_resize(image.detach()[None], SNAPSHOT_SIZE)[0]
+        self.snapshots.append((step, to_uint8(small)))
+
+    def record(self, lr):
+        if self.lowest is None:  # L-BFGS found nothing left to do
+            self.lowest = self.history[-1]["loss"], {}
+        loss, terms = self.lowest
+        row = dict(step=self.step, loss=loss, **terms, lr=lr)
+        self.history.append(row | dict(seconds=self.seconds, evaluations=self.evaluations))

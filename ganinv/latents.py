@@ -1,0 +1,82 @@
+"""Spaces (W, W+) and starts (mean_w, random, encoder, a saved latent).
+
+A space is the shape of what is optimized: (1, w_dim) in W, broadcast to every style input, and
+(num_ws, w_dim) in W+ (Abdal, Qin, Wonka 2019, arXiv 1904.03189), where each row is its own.
+"""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from ganinv.params import STARTS
+
+ROWS = {"w": lambda generator: 1, "w+": lambda generator: generator.num_ws}
+
+
+def image_rng(seed, image_id):
+    """A CPU random generator seeded from (seed, image id), so that no image depends on others."""
+    digest = hashlib.sha256(f"{seed}:{image_id}".encode("utf-8", "surrogatepass")).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+@torch.no_grad()
+def start_latent(generator, space, init, *, target, rng, encoder=None):
+    """The latent a search starts from: (1, w_dim) in W, (num_ws, w_dim) in W+.
+
+    `init` is "mean_w", "random" (z drawn from `rng`, mapped), "encoder" (which sees `target`
+    (3, H, W)) or the path of a latent.safetensors. W takes the mean of several rows.
+    Raises ValueError for an unknown space, a latent of the wrong shape or an encoder missing.
+    """
+    if space not in ROWS:
+        raise ValueError(f"no space {space!r}; there are {', '.join(ROWS)}")
+    latent = _start(generator, init, target, rng, encoder).to(generator.w_avg)
+    if latent.ndim != 2 or latent.shape not in ((1, generator.w_dim), _full(generator)):
+        raise ValueError(
+            f"a latent of shape {tuple(latent.shape)} does not fit {generator.name or 'the'} "
+            f"generator, which takes {_full(generator)}"
+        )
+    if space == "w":
+        return latent.mean(0, keepdim=True)
+    return latent.expand(generator.num_ws, -1).clone()
+
+
+def _full(generator):
+    return generator.num_ws, generator.w_dim
+
+
+def _start(generator, init, target, rng, encoder):
+    if init == "mean_w":
+        return generator.w_avg[None]
+    if init == "random":
+        z = torch.randn(1, generator.z_dim, generator=rng)
+        return generator.mapping(z.to(generator.device))[0]
+    if init == "encoder":
+        if encoder is None:
+            raise ValueError("init: encoder needs an encoder; name one with the parameter encoder")
+        return encoder(target[None])[0]
+    if not Path(init).is_file():
+        raise ValueError(f"init is none of {', '.join(STARTS)} and no file {init} exists")
+    return load_latent(init)[0]
+
+
+def expand(latent, generator):
+    """What is optimized to what is rendered: (1 or num_ws, w_dim) -> (num_ws, w_dim)."""
+    return latent.expand(generator.num_ws, -1)
+
+
+def load_latent(path):
+    """Read a latent.safetensors: (latent (num_ws, w_dim), metadata). Raises ValueError."""
+    from safetensors import safe_open
+
+    try:
+        tensors = load_file(path)
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error})") from None
+    if "latent" not in tensors:
+        raise ValueError(f"{path} holds no tensor named latent")
+    return tensors["latent"], metadata

@@ -1,0 +1,199 @@
+"""Typed parameters: the same flat names in YAML, in a notebook's parameters cell and in `--set`.
+
+YAML is read by its 1.2 core rules, because under 1.1 (PyYAML's default) `on` is a boolean and
+`1e-3` is a string. A name that does not exist, a value of the wrong type and a key given twice
+are errors before anything runs.
+"""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+LOSS_TERMS = ("l2", "lpips", "lpips_vgg", "lpips_alex")
+STARTS = ("mean_w", "random", "encoder")
+
+
+class ParamsError(ValueError):
+    """A parameter that cannot be used; the message says which and what would be right."""
+
+
+class Params(BaseModel):
+    """Everything that decides a run. The defaults here are the only ones."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    generator: str = "ffhq-student"
+    """a name in checkpoints/manifest.yaml, or a path to a weight file"""
+    images: list[str] = Field(["samples"], min_length=1)
+    """files, folders, sample:NAME, or samples for all sample photographs"""
+    align: bool = True
+    """find the face and crop it as FFHQ does; off takes the image's centre square"""
+    space: Literal["w", "w+"] = "w+"
+    """w: one vector for all layers; w+: one vector per style input"""
+    init: str = "mean_w"
+    """mean_w, random, encoder, or the path of a saved latent"""
+    encoder: str | None = None
+    """the encoder that `init: encoder` starts from, a name or a path"""
+    loss: str | dict[str, float] = "lpips"
+    """l2, lpips, or weights of l2, lpips, lpips_vgg and lpips_alex to be summed"""
+    lpips_net: Literal["vgg", "alex"] = "vgg"
+    """the network behind the loss term named lpips"""
+    loss_resolution: int = Field(256, ge=8)
+    """both images are box-averaged to this size before the loss, unless smaller already"""
+    optimizer: Literal["adam", "lbfgs"] = "adam"
+    lr: float = Field(0.05, gt=0)
+    """Adam's learning rate, or the first step length that L-BFGS tries"""
+    lr_schedule: Literal["ramp", "constant"] = "ramp"
+    steps: int = Field(300, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    """of the search; the final image and all metrics are float32 always"""
+    compile: Literal["auto", "on", "off"] = "auto"
+    log_every: int = Field(25, ge=0)
+    """steps between lines of progress; 0 is silent"""
+    snapshot_every: int = Field(25, ge=0)
+    """steps between the pictures of progress.gif; 0 keeps none"""
+    out: str = "runs/default"
+
+    @field_validator("images", mode="before")
+    @classmethod
+    def _one_image_is_a_list(cls, value):
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("lr", mode="before")
+    @classmethod
+    def _whole_numbers_are_floats(cls, value):
+        return float(value) if type(value) is int else value
+
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _known_loss_terms(cls, value):
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, (list, dict)) or not names:
+            raise ValueError("give l2, lpips, or a mapping of weights")
+        for name in names:
+            if name not in LOSS_TERMS:
+                raise ValueError(f"no loss term {name!r}; there are {', '.join(LOSS_TERMS)}")
+        if isinstance(value, dict):
+            _check_weights(value)
+            return {name: float(weight) for name, weight in value.items()}
+        return value
+
+    def inversion(self):
+        """The parameters that `ganinv.invert` takes, by name."""
+        return self.model_dump(include=set(INVERSION))
+
+    def replace(self, **changes):
+        """A checked copy with some parameters changed."""
+        return make_params(self.model_dump() | changes)
+
+
+INVERSION = (
+    "space", "init", "encoder", "loss", "lpips_net", "loss_resolution", "optimizer", "lr", "lr_schedule",
+    "steps", "seed", "precision", "compile", "log_every", "snapshot_every",
+)  # fmt: skip
+
+
+def _check_weights(weights):
+    for name, weight in weights.items():
+        if type(weight) not in (int, float) or not 0 <= weight < float("inf"):
+            raise ValueError(f"the weight of {name} must be a number, 0 or more; got {weight!r}")
+    if not any(weights.values()):
+        raise ValueError("at least one loss weight must be above 0")
+
+
+def make_params(values):
+    """Build `Params` from a dict; raise ParamsError with one line per fault."""
+    try:
+        return Params(**values)
+    except ValidationError as error:
+        raise ParamsError("\n".join(_explain(e) for e in error.errors())) from None
+
+
+def _explain(error):
+    name = str(error["loc"][0]) if error["loc"] else "parameters"
+    if error["type"] == "extra_forbidden":
+        return unknown_name(name, Params.model_fields, "parameter")
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{name}: {message} (got {error['input']!r})"
+
+
+def unknown_name(name, known, what):
+    """The sentence for a name that does not exist, with the nearest that do."""
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    return f"no {what} named {name!r}; {hint}"
+
+
+def load_params(path=None, overrides=(), **changes):
+    """Read a YAML file (or none), then `key=value` strings, then keyword changes.
+
+    Raises ParamsError for a file that cannot be read, an unknown name or a wrong type.
+    """
+    values = read_yaml(path) if path is not None else {}
+    for item in overrides:
+        key, sep, text = item.partition("=")
+        if not sep:
+            raise ParamsError(f"--set takes key=value; got {item!r}")
+        values[key.strip()] = parse_yaml(text, f"--set {item}")
+    return make_params(values | changes)
+
+
+def read_yaml(path):
+    """Read a YAML mapping from a file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(f"cannot read the parameters {path}: {error}") from None
+    values = parse_yaml(text, str(path))
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ParamsError(f"{path}: expected lines of `name: value`")
+    return values
+
+
+def parse_yaml(text, where):
+    try:
+        return yaml.load(text, _CoreLoader)
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{where}: not valid YAML: {error}") from None
+
+
+def dump_yaml(values):
+    """Write a mapping so that `read_yaml` gives it back."""
+    return yaml.dump(values, Dumper=_CoreDumper, sort_keys=False, allow_unicode=True)
+
+
+class _CoreLoader(yaml.SafeLoader):
+    """YAML 1.2 core scalars, and no key twice."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"{key!r} is given twice{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
+class _CoreDumper(yaml.SafeDumper):
+    """Quotes what YAML 1.1 readers would take for something else."""
+
+
+_FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.inf$|^\.nan$")
+_REPLACED = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
+_CoreLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_CoreLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+# after the integers, which the float pattern would match too
+for _yaml in (_CoreLoader, _CoreDumper):
+    _yaml.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))

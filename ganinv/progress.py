@@ -1,0 +1,65 @@
+"""Progress of a search: a bar on a terminal, plain lines in a log or a notebook."""
+
+import sys
+import time
+
+from rich.progress import BarColumn, Progress, TextColumn
+
+
+def make_reporter(label, steps, log_every):
+    """Return (report, close): `report(row)` takes one history row after each step."""
+    if not log_every or not steps:
+        return (lambda row: None), (lambda: None)
+    if sys.stdout.isatty():
+        return _bar(label, steps, log_every)
+    return _lines(label, steps, log_every), (lambda: None)
+
+
+class _Pace:
+    """Seconds per step since the last report, and what that leaves."""
+
+    def __init__(self, steps):
+        self.steps, self.last_step, self.last_time = steps, 0, time.perf_counter()
+
+    def describe(self, row):
+        now = time.perf_counter()
+        pace = (now - self.last_time) / (row["step"] - self.last_step)
+        self.last_step, self.last_time = row["step"], now
+        left = round(pace * (self.steps - row["step"]))
+        return (
+            f"loss {row['loss']:.4f}  lr {row['lr']:.4f}  {pace:.2f} s/step  "
+            f"{left // 60}m{left % 60:02d}s left"
+        )
+
+
+def _due(row, steps, log_every):
+    return row["step"] % log_every == 0 or row["step"] in (1, steps)
+
+
+def _lines(label, steps, log_every):
+    pace = _Pace(steps)
+
+    def report(row):
+        if _due(row, steps, log_every):
+            print(f"{label}  step {row['step']}/{steps}  {pace.describe(row)}", flush=True)
+
+    return report
+
+
+def _bar(label, steps, log_every):
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[state]}", markup=False),
+    )
+    bar = Progress(*columns)
+    task = bar.add_task(label, total=steps, state="")
+    pace = _Pace(steps)
+    bar.start()
+
+    def report(row):
+        if _due(row, steps, log_every):
+            bar.update(task, state=f"{row['step']}/{steps}  {pace.describe(row)}")
+        bar.update(task, completed=row["step"])
+
+    return report, bar.stop

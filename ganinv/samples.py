@@ -1,0 +1,105 @@
+"""The sample photographs: data/samples.yaml says where each comes from, data/samples/ holds them.
+
+One is a control: drawn from the generator, so that the latent that renders it is known.
+"""
+
+import tempfile
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from safetensors.torch import save_file
+
+from ganinv.files import atomic_path, write_bytes
+from ganinv.generators import load_generator
+from ganinv.images import to_pil
+from ganinv.params import read_yaml, unknown_name
+from ganinv.weights import project_root
+from ganinv.weights.fetch import bring
+from ganinv.weights.manifest import Source, WeightsError
+
+
+class Drawn(BaseModel):
+    """How the control is made: a generator, a seed for z, a truncation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    generator: str
+    seed: int
+    truncation: float
+
+
+class Sample(BaseModel):
+    """One entry of data/samples.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    about: str
+    licence: str
+    file: str
+    sources: list[Source] = []
+    drawn: Drawn | None = None
+
+    @property
+    def path(self):
+        return project_root() / "data" / "samples" / self.file
+
+    @property
+    def latent_path(self):
+        """Where the control's latent lies."""
+        return self.path.with_suffix(".latent.safetensors")
+
+
+def load_samples():
+    """Read data/samples.yaml: a dict of name -> Sample."""
+    listed = read_yaml(project_root() / "data" / "samples.yaml")
+    return {name: Sample(**values) for name, values in listed.items()}
+
+
+def find_sample(name):
+    """A sample that has been fetched; raise WeightsError with what to do where it is not."""
+    samples = load_samples()
+    if name not in samples:
+        raise WeightsError(unknown_name(name, samples, "sample"))
+    if not samples[name].path.is_file():
+        raise WeightsError(f"the sample {name} is not here yet; run `ganinv data fetch`")
+    return samples[name]
+
+
+def photographs():
+    """Names of the samples that are photographs, the control aside."""
+    return [name for name, sample in load_samples().items() if not sample.drawn]
+
+
+def fetch_samples(say=print):
+    """Bring every sample that is not here yet."""
+    for name, sample in load_samples().items():
+        if sample.path.is_file():
+            continue
+        if sample.drawn:
+            draw(sample)
+        else:
+            _bring(name, sample, say)
+        say(f"sample {name}: {sample.path}")
+
+
+def _bring(name, sample, say):
+    with tempfile.TemporaryDirectory() as work:
+        _, files = bring(name, sample.sources, Path(work), say)
+    (data,) = files.values()
+    write_bytes(sample.path, data)
+
+
+@torch.no_grad()
+def draw(sample):
+    """Render the control and keep its latent beside it."""
+    generator = load_generator(sample.drawn.generator)
+    rng = torch.Generator().manual_seed(sample.drawn.seed)
+    z = torch.randn(1, generator.z_dim, generator=rng)
+    ws = generator.mapping(z, truncation=sample.drawn.truncation)  # (1, num_ws, w_dim)
+    image = generator.synthesis(ws)[0]
+    with atomic_path(sample.latent_path) as path:
+        save_file({"latent": ws[0].contiguous()}, path, metadata={"generator": generator.name})
+    with atomic_path(sample.path) as path:
+        to_pil(image).save(path)

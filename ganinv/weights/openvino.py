@@ -1,0 +1,27 @@
+"""Read the constants of an OpenVINO IR v10 network: an .xml that points into a .bin."""
+
+import math
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import torch
+
+TYPES = {"f32": "<f4", "f16": "<f2", "i64": "<i8", "i32": "<i4", "u8": "u1"}
+
+
+def read_constants(xml, binary):
+    """Every `Const` layer by its name: a dict of tensors in the file's own type.
+
+    Raises ValueError when a layer points outside the binary or its size and shape disagree.
+    """
+    constants = {}
+    for layer in ElementTree.fromstring(xml).iterfind("layers/layer[@type='Const']"):
+        data = layer.find("data")
+        dtype = np.dtype(TYPES[data.get("element_type")])
+        shape = [int(n) for n in data.get("shape").split(",") if n.strip()]
+        offset, size = int(data.get("offset")), int(data.get("size"))
+        if size != math.prod(shape) * dtype.itemsize or not 0 <= offset <= len(binary) - size:
+            raise ValueError(f"the layer {layer.get('name')} does not fit its binary")
+        values = np.frombuffer(binary, dtype, math.prod(shape), offset)
+        constants[layer.get("name")] = torch.from_numpy(values.reshape(shape).copy())
+    return constants
