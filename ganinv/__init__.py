@@ -20,6 +20,7 @@ _HOMES = {
     "compute_metrics": "metrics",
     "Params": "params",
     "load_params": "params",
+    "collect_params": "params",
     "run_experiment": "experiment",
 }
 __all__ = [*_HOMES, "__version__"]

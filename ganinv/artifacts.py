@@ -1,8 +1,8 @@
 """What a run leaves on disk, written atomically, and read back.
 
-    DIR/params.yaml  environment.json  metrics.json  metrics.csv
-    DIR/<image id>/  target.png reconstruction.png difference.png panel.png loss_curve.png
-                     history.csv history.json latent.safetensors progress.gif progress_strip.png
+DIR/params.yaml  environment.json  metrics.json  metrics.csv
+DIR/<image id>/  target.png reconstruction.png difference.png panel.png loss_curve.png
+                 history.csv history.json latent.safetensors progress.gif progress_strip.png
 """
 
 import json
@@ -100,6 +100,12 @@ def save_png(path, picture):
     """Write an array (H, W, 3) of 8 bits as PNG."""
     with atomic_path(path) as temporary:
         Image.fromarray(picture).save(temporary, format="PNG")
+
+
+def save_jpeg(path, picture, quality=88):
+    """Write an array (H, W, 3) of 8 bits as JPEG."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="JPEG", quality=quality)
 
 
 def read_png(path):

@@ -35,7 +35,7 @@ def main(argv=None):
     warnings.showwarning = _say_warning
     try:
         code = app(args=argv, prog_name="ganinv", standalone_mode=False)
-    except BadArguments as error:
+    except BadArgumentsError as error:
         code = _complain(error, 2)
     except typer.Exit as error:
         code = error.exit_code
@@ -46,7 +46,7 @@ def main(argv=None):
     raise SystemExit(code or 0)
 
 
-class BadArguments(Exception):
+class BadArgumentsError(Exception):
     """Arguments that cannot be used."""
 
 
@@ -105,7 +105,7 @@ def invert(
     try:
         run = run_experiment(settings, fresh=fresh)
     except ValueError as error:
-        raise BadArguments(error) from None
+        raise BadArgumentsError(error) from None
     _summarize(run)
     raise typer.Exit(1 if run.failed else 0)
 
@@ -131,7 +131,7 @@ def verify(
     try:
         complaints = verify_run(folder, device=device)
     except ValueError as error:
-        raise BadArguments(error) from None
+        raise BadArgumentsError(error) from None
     print("all the same" if not complaints else f"{len(complaints)} not the same")
     raise typer.Exit(1 if complaints else 0)
 

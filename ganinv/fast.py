@@ -94,7 +94,9 @@ def make_renderer(generator, precision, compiled, say):
     cache = generator.__dict__.setdefault("_renderers", {})
     if precision not in cache:
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
-        if generator.device.type == "cpu":  # torch looks for CUDA's tools even then, and says so at length
+        if (
+            generator.device.type == "cpu"
+        ):  # torch looks for CUDA's tools even then, and says so at length
             logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         synthesis = torch.compile(generator.synthesis)
         try:

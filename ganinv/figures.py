@@ -71,7 +71,9 @@ def loss_curve(history, *, title, best_step):
     best = next((row for row in history if row["step"] == best_step), None)
     if best:
         axis.plot(best_step, best["loss"], "o", color=INK, label=f"best, step {best_step}")
-    axis.set(xlabel="step", ylabel="loss", title=plain(title), yscale="log" if history else "linear")
+    axis.set(
+        xlabel="step", ylabel="loss", title=plain(title), yscale="log" if history else "linear"
+    )
     axis.grid(alpha=0.3, which="both")
     if history:
         axis.legend()
@@ -97,10 +99,10 @@ def progress_frames(snapshots):
 
 def _labelled(picture, text):
     height, width = picture.shape[:2]
-    frame = Image.new("RGB", (width, height + 22), "white")
+    frame = Image.new("RGB", (width, height + 32), "white")
     frame.paste(Image.fromarray(picture))
-    font = ImageFont.load_default(13)
-    ImageDraw.Draw(frame).text((width / 2, height + 11), text, INK, font, anchor="mm")
+    font = ImageFont.load_default(22)
+    ImageDraw.Draw(frame).text((width / 2, height + 16), text, INK, font, anchor="mm")
     return np.asarray(frame)
 
 
@@ -119,27 +121,45 @@ def strip(frames, most=8):
     return np.concatenate([frames[i] for i in chosen], axis=1)
 
 
-def data_uri(picture, width=None, quality=85):
-    """A picture, shrunk to `width`, as a JPEG data URI."""
-    image = Image.fromarray(picture)
-    if width and image.width > width:
-        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.BOX)
+def captioned(picture, labels, width):
+    """A picture with a line of labels above it, one every `width` pixels."""
+    head = Image.new("RGB", (picture.shape[1], 28), "white")
+    draw, font = ImageDraw.Draw(head), ImageFont.load_default(15)
+    for i, label in enumerate(labels):
+        draw.text((i * width + width / 2, 14), label, INK, font, anchor="mm")
+    return np.concatenate([np.asarray(head), picture])
+
+
+def shrink(picture, width):
+    """The picture at most `width` pixels wide."""
+    height = round(picture.shape[0] * width / picture.shape[1])
+    if picture.shape[1] <= width:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
+
+
+def data_uri(picture, quality=85):
+    """A picture as a JPEG data URI."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
+    Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def image_html(picture, *, alt, caption="", width=None):
+def image_html(picture, *, alt, caption="", width=None, css=""):
     """A picture as an HTML figure that needs no other file; texts are escaped."""
-    shown = f'<img src="{data_uri(picture, width)}" alt="{html.escape(alt)}">'
+    uri = data_uri(shrink(picture, width) if width else picture)
+    shown = f'<img src="{uri}" alt="{html.escape(alt)}">'
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return f"<figure>{shown}{below}</figure>"
+    return f'<figure class="{css}">{shown}{below}</figure>'
 
 
 def figure_html(figure, *, alt):
     """A matplotlib figure as inline SVG inside an HTML figure."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ganinv"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
-    return f'<figure class="plot" role="img" aria-label="{html.escape(alt)}">{svg}</figure>'
+    limit = f"max-width: {figure.get_figwidth() * 100:.0f}px"
+    label = html.escape(alt)
+    return f'<figure class="plot" style="{limit}" role="img" aria-label="{label}">{svg}</figure>'

@@ -140,7 +140,9 @@ def list_images(folder):
     """All image files below a folder, sorted by path; hidden ones are left out."""
     folder = Path(folder)
     found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    return sorted(p for p in found if not any(s.startswith(".") for s in p.relative_to(folder).parts))
+    return sorted(
+        p for p in found if not any(s.startswith(".") for s in p.relative_to(folder).parts)
+    )
 
 
 def image_id(path, reserved=()):

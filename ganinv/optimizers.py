@@ -56,16 +56,15 @@ def lbfgs(latent, *, history_size=10):
 
     def step(evaluate, lr):
         optimizer.param_groups[0]["lr"] = lr
-        known = list(seen)
+        earlier = list(seen)
         seen.clear()
 
         def closure():
-            for point, loss, grad in known:
-                if torch.equal(point, latent):
-                    latent.grad = grad.clone()
-                    break
-            else:
+            known = next((row for row in earlier if torch.equal(row[0], latent)), None)
+            if known is None:
                 loss = evaluate()
+            else:
+                loss, latent.grad = known[1], known[2].clone()
             seen.append((latent.detach().clone(), loss, latent.grad.clone()))
             return loss
 

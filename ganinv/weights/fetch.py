@@ -25,7 +25,9 @@ def ensure(name):
     """
     path = weight_path(name)
     if not path.is_file():
-        raise WeightsError(f"the weights {name} are not here yet; run `ganinv weights fetch {name}`")
+        raise WeightsError(
+            f"the weights {name} are not here yet; run `ganinv weights fetch {name}`"
+        )
     return path
 
 

@@ -1,0 +1,61 @@
+# Two commands do everything: `make report` and `make test`. Both set up what is missing first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+WEIGHTS := $(addprefix checkpoints/,ffhq-student.safetensors lpips-alex.safetensors lpips-vgg.safetensors)
+SAMPLES := data/samples/control.png
+# the comparison reads what the three before it left
+NOTEBOOKS := $(addprefix notebooks/,exp01_w_l2.ipynb exp02_wplus_l2.ipynb exp03_wplus_lpips.ipynb comparison.ipynb quickstart.ipynb)
+
+.PHONY: help setup report quick test lint clean lock publish
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+setup: $(READY) $(WEIGHTS) $(SAMPLES)  ## make .venv, fetch the weights and the sample photographs
+
+report: setup  ## run the experiments in full and write reports/index.html
+	$(BIN)/ganinv report --out reports
+
+quick: setup  ## the same pipeline at a tenth of the steps, into reports/quick/
+	$(BIN)/ganinv report --quick --out reports/quick
+
+test: setup  ## run the tests, and every notebook at its quick defaults
+	$(BIN)/python -m pytest tests
+	rm -rf notebooks/runs
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 600 $(NOTEBOOKS)
+
+lint: $(READY)  ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:  ## remove .venv, reports and runs; weights and samples stay
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info runs notebooks/runs reports/runs reports/notebooks reports/quick
+	rm -f reports/*.html reports/overview.jpg
+
+lock: $(READY)  ## pin the dependencies of pyproject.toml anew
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra jupyter --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --upgrade --output-file requirements.lock
+
+publish:  ## copy the last full report to reports/published/
+	mkdir -p reports/published
+	cp reports/*.html reports/overview.jpg reports/runs/comparison.json reports/published/
+	for run in reports/runs/exp*; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "ganinv needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet $$(grep -o '^uv==[0-9.]*' requirements.lock)
+	$(BIN)/uv pip sync --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+checkpoints/%.safetensors: | $(READY)
+	$(BIN)/ganinv weights fetch $*
+
+data/samples/control.png: data/samples.yaml | $(READY) $(WEIGHTS)
+	$(BIN)/ganinv data fetch
+	touch $@

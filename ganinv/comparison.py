@@ -1,0 +1,119 @@
+"""What runs say beside each other: reading them back, verdicts on hypotheses, summaries.
+
+`exhibits` shows the same as HTML.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ganinv.artifacts import better, read_png, read_run
+from ganinv.files import read_json, write_json
+from ganinv.metrics import HIGHER_IS_BETTER
+from ganinv.params import Params
+
+LABELS = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips_alex": "LPIPS-alex", "lpips_vgg": "LPIPS-vgg"}
+DIGITS = {"psnr": 2, "ssim": 3, "lpips_alex": 3, "lpips_vgg": 3, "seconds": 0}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A finished run, read back for comparison."""
+
+    name: str
+    folder: Path
+    params: Params
+    metrics: dict
+
+    @property
+    def images(self):
+        return self.metrics["images"]
+
+    def history(self, image_id):
+        return read_json(self.folder / image_id / "history.json")
+
+    def picture(self, image_id, name):
+        return read_png(self.folder / image_id / f"{name}.png")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A hypothesis and on how many images it held."""
+
+    claim: str
+    held: int
+    total: int
+    detail: str
+
+    @property
+    def word(self):
+        if not self.total:
+            return "not tested"
+        if self.held == self.total:
+            return "confirmed"
+        return "refuted" if not self.held else f"held on {self.held} of {self.total} images"
+
+
+def read_experiment(folder, name):
+    """Read a run folder; raises ValueError where it holds none."""
+    params, metrics = read_run(folder)
+    return Experiment(name, Path(folder), params, metrics)
+
+
+def common_images(experiments):
+    """Ids of the images that every experiment finished, in the first one's order."""
+    return [i for i in experiments[0].images if all(i in e.images for e in experiments)]
+
+
+def better_everywhere(new, old, metric):
+    """The verdict on «`new` is better than `old` in `metric` on every image»."""
+    word = "above" if HIGHER_IS_BETTER[metric] else "below"
+    claim = f"{new.name} {word} {old.name} in {LABELS[metric].split(',')[0]}, on every image"
+    pairs = [(new.images[i][metric], old.images[i][metric]) for i in common_images([new, old])]
+    if not pairs:
+        return Verdict(claim, 0, 0, "no image was finished by both")
+    change = [a - b for a, b in pairs]
+    unit = " dB" if metric == "psnr" else ""
+    digits = DIGITS[metric]
+    detail = (
+        f"mean {np.mean([b for _, b in pairs]):.{digits}f} → "
+        f"{np.mean([a for a, _ in pairs]):.{digits}f}{unit}; "
+        f"change per image {min(change):+.{digits}f} to {max(change):+.{digits}f}{unit}"
+    )
+    return Verdict(claim, sum(better(metric, a, b) for a, b in pairs), len(pairs), detail)
+
+
+def loss_falls(experiment, factor=2.0):
+    """The verdict on «the search brings the loss down by `factor` on every image»."""
+    shares = []
+    for image_id, entry in experiment.images.items():
+        history = experiment.history(image_id)
+        shares.append(history[0]["loss"] / entry["best_loss"] if history else 1.0)
+    claim = (
+        f"{experiment.name}: the loss falls at least {factor:g}-fold from its start, on every image"
+    )
+    if not shares:
+        return Verdict(claim, 0, 0, "no image was finished")
+    detail = f"between {min(shares):.1f}-fold and {max(shares):.1f}-fold"
+    return Verdict(claim, sum(share >= factor for share in shares), len(shares), detail)
+
+
+def write_summary(folder, name, verdicts):
+    """Write summary.json beside a run: its metrics and verdicts, for the report and for tests."""
+    params, metrics = read_run(folder)
+    summary = {"experiment": name, "params": params.model_dump(), "metrics": metrics}
+    write_json(Path(folder) / "summary.json", summary | {"verdicts": _listed(verdicts)})
+
+
+def write_verdicts(path, experiments, verdicts):
+    """Write the comparison as JSON: mean and spread of each experiment, and the verdicts."""
+    runs = {e.name: {key: e.metrics[key] for key in ("mean", "std", "failed")} for e in experiments}
+    write_json(path, {"experiments": runs, "verdicts": _listed(verdicts)})
+
+
+def _listed(verdicts):
+    return [
+        {"claim": v.claim, "verdict": v.word, "held": v.held, "total": v.total, "detail": v.detail}
+        for v in verdicts
+    ]

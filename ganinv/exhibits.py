@@ -1,0 +1,249 @@
+"""What the report's notebooks show: cards, tables, picture grids and curves, as HTML.
+
+Every function returns a string that needs no other file, with every text in it escaped.
+"""
+
+import html
+
+import numpy as np
+
+from ganinv import figures
+from ganinv.artifacts import describe, describe_metrics
+from ganinv.comparison import DIGITS, LABELS, common_images
+from ganinv.files import read_json
+from ganinv.metrics import HIGHER_IS_BETTER, NAMES
+from ganinv.params import Params
+
+PICTURE_WIDTH = 400  # pixels, in grids
+ARROWS = {True: "↑", False: "↓"}
+
+
+def verdict_cards(verdicts):
+    """Verdicts as a row of cards."""
+    cards = []
+    for verdict in verdicts:
+        state = "held" if verdict.word == "confirmed" else ("partly" if verdict.held else "not")
+        cards.append(
+            f'<div class="card {state}"><strong>{html.escape(verdict.word.capitalize())}</strong>'
+            f"<p>{html.escape(verdict.claim)}</p><p>{html.escape(verdict.detail)}</p></div>"
+        )
+    return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def table(head, rows, best=()):
+    """An HTML table; `best` holds the (row, column) cells to print bold."""
+    lines = ["<tr>" + "".join(f"<th>{html.escape(str(cell))}</th>" for cell in head) + "</tr>"]
+    for r, row in enumerate(rows):
+        cells = (
+            f'<td class="{_css(cell, (r, c) in best)}">{html.escape(str(cell))}</td>'
+            for c, cell in enumerate(row)
+        )
+        lines.append("<tr>" + "".join(cells) + "</tr>")
+    body = "".join(lines[1:])
+    return (
+        f'<div class="scroll"><table><thead>{lines[0]}</thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _css(cell, is_best):
+    words = "" if str(cell)[:1] in "0123456789+-∞—" else "words"
+    return f"{words} best" if is_best else words
+
+
+def metrics_head():
+    return [f"{LABELS[name]} {ARROWS[HIGHER_IS_BETTER[name]]}" for name in NAMES]
+
+
+def mean_table(experiments):
+    """Mean ± standard deviation over the images, one row per experiment, the best in bold."""
+    means = [e.metrics["mean"] for e in experiments]
+    rows = []
+    for experiment in experiments:
+        mean, std = experiment.metrics["mean"], experiment.metrics["std"]
+        cells = (
+            [f"{mean[n]:.{DIGITS[n]}f} ± {std[n]:.{DIGITS[n]}f}" for n in NAMES]
+            if mean
+            else ["—"] * 4
+        )
+        seconds = f"{mean['seconds']:.0f}" if mean else "—"
+        rows.append([experiment.name, *cells, experiment.params.steps, seconds])
+    best = {
+        (_best_row([m.get(name) for m in means], name), column)
+        for column, name in enumerate(NAMES, 1)
+    }
+    return table(["mean ± std", *metrics_head(), "steps", "s per image"], rows, best)
+
+
+def _best_row(values, name):
+    rows = [r for r, value in enumerate(values) if value is not None]
+    pick = max if HIGHER_IS_BETTER[name] else min
+    return pick(rows, key=lambda r: values[r]) if rows else None
+
+
+def image_table(experiments):
+    """Every metric of every image under every experiment; the best of each image in bold."""
+    rows, best = [], set()
+    for image_id in common_images(experiments):
+        entries = [e.images[image_id] for e in experiments]
+        for column, name in enumerate(NAMES, 2):
+            best.add((len(rows) + _best_row([e[name] for e in entries], name), column))
+        for experiment, entry in zip(experiments, entries, strict=True):
+            rows.append([entry["title"], experiment.name, *_cells(entry)])
+    return table(["image", "experiment", *metrics_head(), "best step", "seconds"], rows, best)
+
+
+def _cells(entry):
+    values = [f"{entry[n]:.{DIGITS[n]}f}" if entry[n] is not None else "∞" for n in NAMES]
+    return [*values, f"{entry['best_step']} of {entry['steps']}", f"{entry['seconds']:.0f}"]
+
+
+def params_table(params):
+    """A run's parameters: in a line, and all of them folded away."""
+    rows = [(name, str(value)) for name, value in params.model_dump().items() if name != "out"]
+    folded = f"<details><summary>All parameters</summary>{table(['parameter', 'value'], rows)}"
+    return f"<p>{html.escape(describe(params))}</p>{folded}</details>"
+
+
+def run_table(experiment):
+    """Every metric of every image of one run."""
+    rows = [[entry["title"], *_cells(entry)] for entry in experiment.images.values()]
+    return table(["image", *metrics_head(), "best step", "seconds"], rows)
+
+
+def failed_list(experiments):
+    """The images that failed, with their reasons; "" when there are none."""
+    items = [
+        f"<li>{html.escape(e.name)}: {html.escape(reason)}</li>"
+        for e in experiments
+        for reason in e.metrics["failed"].values()
+    ]
+    return f"<p>Failed:</p><ul>{''.join(items)}</ul>" if items else ""
+
+
+def changes_table(experiments):
+    """The parameters in which the experiments differ."""
+    skip = {"out"}
+    names = [
+        name
+        for name in Params.model_fields
+        if name not in skip and len({str(getattr(e.params, name)) for e in experiments}) > 1
+    ]
+    rows = [[e.name, *(getattr(e.params, name) for name in names)] for e in experiments]
+    return table(["experiment", *names], rows)
+
+
+def grid(pictures, columns, css=""):
+    """HTML figures in a grid."""
+    return f'<div class="grid {css}" style="--columns: {columns}">{"".join(pictures)}</div>'
+
+
+def reconstructions(experiments, image_id):
+    """Target and reconstructions of one image, then the difference maps below them."""
+    first = experiments[0]
+    title = first.images[image_id]["title"]
+    target = first.picture(image_id, "target")
+    shown = [_picture(target, f"{title}, target", "target")]
+    maps = ['<figure><figcaption>Difference to the target: black is none, yellow half of the '
+            'full range or more.</figcaption></figure>']  # fmt: skip
+    for experiment in experiments:
+        entry = experiment.images[image_id]
+        caption = f"{experiment.name}: {describe_metrics(entry)}"
+        result = experiment.picture(image_id, "reconstruction")
+        shown.append(_picture(result, f"{title}, {experiment.name}", caption))
+        difference = experiment.picture(image_id, "difference")
+        maps.append(
+            _picture(difference, f"{title}, difference of {experiment.name}", experiment.name)
+        )
+    columns = len(experiments) + 1
+    return f"<h3>{html.escape(title)}</h3>" + grid(shown, columns) + grid(maps, columns)
+
+
+def _picture(picture, alt, caption):
+    return figures.image_html(picture, alt=alt, caption=caption, width=PICTURE_WIDTH)
+
+
+def triptychs(experiment):
+    """Target, reconstruction and difference of every image of one run, and its progress."""
+    parts = []
+    for image_id, entry in experiment.images.items():
+        title = entry["title"]
+        names = ("target", "reconstruction", "difference")
+        shown = [
+            _picture(experiment.picture(image_id, name), f"{title}, {name}", name) for name in names
+        ]
+        parts.append(f"<h3>{html.escape(title)}</h3>" + grid(shown, 3, "three"))
+        parts.append(f"<p>{html.escape(describe_metrics(entry))}</p>")
+        if (experiment.folder / image_id / "progress_strip.png").is_file():
+            strip = experiment.picture(image_id, "progress_strip")
+            width = strip.shape[1] // 2  # frames are twice as large as they need to be here
+            alt = f"{title}, progress of the search"
+            parts.append(figures.image_html(strip, alt=alt, width=width, css="strip"))
+    return "".join(parts)
+
+
+def loss_curves(experiments, title):
+    """Loss per step, one colour per image, one line style per experiment."""
+    series = {}
+    for experiment, style in zip(experiments, ("-", "--", ":", "-."), strict=False):
+        for k, (image_id, entry) in enumerate(experiment.images.items()):
+            history = experiment.history(image_id)
+            name = (
+                entry["title"] if len(experiments) == 1 else f"{entry['title']}, {experiment.name}"
+            )
+            xs, ys = [row["step"] for row in history], [row["loss"] for row in history]
+            series[name] = (xs, ys, figures.COLOURS[k % len(figures.COLOURS)], style)
+    figure = figures.curves(series, xlabel="step", ylabel="loss", title=title)
+    return figures.figure_html(figure, alt=title)
+
+
+def metric_lines(experiments):
+    """Each metric across the experiments, one line per image."""
+    figure = figures.new_figure(11, 3.4)
+    axes = figure.subplots(1, len(NAMES))
+    names = [e.name for e in experiments]
+    for axis, metric in zip(axes, NAMES, strict=True):
+        for k, image_id in enumerate(common_images(experiments)):
+            values = [e.images[image_id][metric] for e in experiments]
+            title = experiments[0].images[image_id]["title"]
+            colour = figures.COLOURS[k % len(figures.COLOURS)]
+            axis.plot(names, values, "o-", color=colour, label=figures.plain(title))
+        direction = "higher" if HIGHER_IS_BETTER[metric] else "lower"
+        axis.set_title(f"{LABELS[metric]}\n({direction} is better)", fontsize=10)
+        axis.grid(alpha=0.3)
+        axis.tick_params(labelsize=9)
+        axis.margins(x=0.15)
+    handles, labels = axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=min(5, len(labels)), fontsize=9
+        )
+    return figures.figure_html(figure, alt="Each metric across the experiments, per image")
+
+
+def overview(experiments, size=256):
+    """One picture (H, W, 3): a row per image, target and reconstructions side by side."""
+    rows = []
+    for image_id in common_images(experiments):
+        pictures = [experiments[0].picture(image_id, "target")]
+        pictures += [e.picture(image_id, "reconstruction") for e in experiments]
+        rows.append(np.concatenate([figures.shrink(p, size) for p in pictures], axis=1))
+    labels = ["target", *(e.name for e in experiments)]
+    return figures.captioned(np.concatenate(rows), labels, size)
+
+
+def provenance(experiment):
+    """Versions, device and weights of a run, as a table."""
+    about = read_json(experiment.folder / "environment.json")
+    weights = {name: sha256 for name, sha256 in about["weights"].items() if sha256}
+    rows = [
+        ("device", f"{about['device_name']} ({about['device']}), {about['threads']} threads"),
+        ("search", f"{experiment.params.precision}, torch.compile {experiment.params.compile}"),
+        ("seed", about["seed"]),
+        ("date", about["date"]),
+        ("commit", about["commit"] or "not a git checkout"),
+        ("python", about["python"]),
+        *((name, version) for name, version in about["packages"].items()),
+        *((f"weights {name}", f"sha256 {sha256[:16]}…") for name, sha256 in weights.items()),
+    ]  # fmt: skip
+    summary = "Versions, device and weights"
+    return f"<details><summary>{summary}</summary>{table(['', experiment.name], rows)}</details>"

@@ -1,0 +1,147 @@
+"""The report: notebooks run by papermill from params/, assembled by nbconvert into HTML.
+
+    OUT/index.html exp01.html exp02.html exp03.html overview.jpg
+    OUT/runs/<experiment>/   what each run left, and its summary.json
+    OUT/notebooks/           the executed notebooks
+
+Pages hold their own style and pictures and open offline. Every parameter is checked against
+`ganinv.Params` before the first notebook starts, because papermill only warns.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbconvert import HTMLExporter
+from traitlets.config import Config
+
+from ganinv.files import atomic_path, read_json, write_text
+from ganinv.params import ParamsError, load_params
+from ganinv.weights import project_root
+
+EXPERIMENTS = {
+    "exp01": ("exp01_w_l2.ipynb", "Exp-01"),
+    "exp02": ("exp02_wplus_l2.ipynb", "Exp-02"),
+    "exp03": ("exp03_wplus_lpips.ipynb", "Exp-03"),
+}
+COMPARISON = "comparison.ipynb"
+PAGES = {"index": "Comparison"} | {name: title for name, (_, title) in EXPERIMENTS.items()}
+QUICK = 10  # a quick report takes a tenth of the steps
+_TRANSPORT = "tcp" if os.name == "nt" else "ipc"  # nobody else on the machine can listen to ipc
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def make_report(out, *, quick=False, overrides=(), fresh=False):
+    """Run every experiment and the comparison; return (path of index.html, whether images failed).
+
+    Images that an earlier call finished under the same settings are kept unless `fresh`.
+    Raises ParamsError before anything runs, and papermill's PapermillExecutionError, which names
+    the cell, when a notebook fails; pages and runs of earlier calls stay.
+    """
+    out = Path(out).resolve()
+    plans = {name: _plan(name, out, quick, overrides) for name in EXPERIMENTS}
+    notice = f"A quick run at a {QUICK}th of the steps: a check of the pipeline, not a result."
+    notice = notice if quick else ""
+    for name, params in plans.items():
+        print(f"== {PAGES[name]}: {params.steps} steps", flush=True)
+        values = params.model_dump() | {"previous": _previous(name, plans), "fresh": fresh}
+        executed = run_notebook(EXPERIMENTS[name][0], out / "notebooks", values)
+        write_page(executed, out / f"{name}.html", name, notice)
+    print("== Comparison", flush=True)
+    runs = {PAGES[name]: params.out for name, params in plans.items()}
+    values = {"runs": runs, "overview": str(out / "overview.jpg")}
+    executed = run_notebook(COMPARISON, out / "notebooks", values)
+    write_page(executed, out / "index.html", "index", notice)
+    failed = any(
+        read_json(Path(params.out) / "metrics.json")["failed"] for params in plans.values()
+    )
+    return out / "index.html", failed
+
+
+def _plan(name, out, quick, overrides):
+    params = load_params(project_root() / "params" / f"{name}.yaml", overrides)
+    changes = {"out": str(out / "runs" / name)}
+    if quick:
+        changes |= {"steps": max(1, params.steps // QUICK), "log_every": 10, "snapshot_every": 5}
+    return params.replace(**changes)
+
+
+def _previous(name, plans):
+    """The run folder of the experiment before, "" for the first."""
+    names = list(plans)
+    place = names.index(name)
+    return plans[names[place - 1]].out if place else ""
+
+
+def run_notebook(name, folder, values):
+    """Execute notebooks/NAME with `values`; return the path of the executed copy in `folder`.
+
+    The copy appears under its name only when every cell has run; what a failed run had executed
+    is kept as NAME.failed.ipynb.
+    """
+    source = project_root() / "notebooks" / name
+    check_parameters(source, values)
+    target = Path(folder) / name
+    with quiet(), tempfile.TemporaryDirectory() as work:
+        partial = Path(work) / name
+        try:
+            papermill.execute_notebook(
+                _unformatted(source), _unformatted(partial), parameters=values, cwd=source.parent,
+                progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr,
+                kernel_name="python3", config=Config(KernelManager={"transport": _TRANSPORT}),
+            )  # fmt: skip
+        except papermill.PapermillExecutionError:
+            write_text(target.with_suffix(".failed.ipynb"), partial.read_text(encoding="utf-8"))
+            raise
+        write_text(target, partial.read_text(encoding="utf-8"))
+    return target
+
+
+def _unformatted(path):
+    """papermill formats paths; braces in a folder's name must not be taken for fields."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def check_parameters(source, values):
+    """Raise ParamsError unless the notebook's parameters cell names every one of `values`."""
+    cells = nbformat.read(source, as_version=4).cells
+    tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ParamsError(f"{source.name} has {len(tagged)} cells tagged parameters, not one")
+    given = {
+        line.split("=")[0].split(":")[0].strip() for line in tagged[0].splitlines() if "=" in line
+    }
+    unknown = values.keys() - given
+    if unknown:
+        raise ParamsError(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
+
+
+@contextlib.contextmanager
+def quiet():
+    """papermill logs every cell; only its warnings are of use here."""
+    logger = logging.getLogger("papermill")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def write_page(notebook, path, name, notice=""):
+    """Convert an executed notebook to one self-contained HTML page, code folded away."""
+    exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
+    style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
+    resources = {
+        "page_title": f"ganinv: {PAGES[name]}", "page_style": style, "page_name": name,
+        "page_notice": notice, "pages": list(PAGES.items()),
+    }  # fmt: skip
+    body, _ = exporter.from_filename(str(notebook), resources=resources)
+    with atomic_path(path) as temporary:
+        temporary.write_text(body, encoding="utf-8", errors="replace")
+    return path

@@ -1,0 +1,76 @@
+"""Widgets for the quickstart notebook: one photograph, the choices, a button, the result."""
+
+from pathlib import Path
+
+import ipywidgets
+from IPython.display import Image, display
+
+from ganinv.experiment import run_experiment
+from ganinv.params import Params, ParamsError
+from ganinv.samples import find_sample, photographs
+from ganinv.weights import WeightsError
+
+
+class InversionWidget(ipywidgets.VBox):
+    """Controls for one inversion; results go to `out`, the panel is shown below the button."""
+
+    def __init__(self, out):
+        self.out = Path(out)
+        self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Photo")
+        self.sample = ipywidgets.Dropdown(options=photographs(), description="or sample")
+        self.space = ipywidgets.ToggleButtons(options=["w", "w+"], value="w+", description="space")
+        self.loss = ipywidgets.ToggleButtons(
+            options=["l2", "lpips"], value="lpips", description="loss"
+        )
+        self.steps = ipywidgets.IntSlider(100, min=1, max=1000, description="steps")
+        self.align = ipywidgets.Checkbox(True, description="find and crop the face")
+        self.button = ipywidgets.Button(description="Invert", button_style="primary")
+        self.output = ipywidgets.Output()
+        self.button.on_click(self.run)
+        super().__init__(
+            [
+                ipywidgets.HBox([self.upload, self.sample]), self.space, self.loss, self.steps,
+                self.align, self.button, self.output,
+            ]
+        )  # fmt: skip
+
+    def image(self):
+        """The photograph chosen: an uploaded one, saved beside the results, or a sample."""
+        if not self.upload.value:
+            return f"sample:{self.sample.value}"
+        uploaded = self.upload.value[0]
+        path = self.out / "uploads" / Path(uploaded["name"]).name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(uploaded["content"]))
+        return str(path)
+
+    def run(self, _=None):
+        """Invert with the values shown; progress, result and errors appear in the output area."""
+        self.button.disabled = True
+        self.output.clear_output()
+        with self.output:
+            try:
+                self._invert()
+            except (ParamsError, WeightsError, OSError) as error:
+                print(error)
+            finally:
+                self.button.disabled = False
+
+    def _invert(self):
+        params = Params(
+            images=[self.image()], space=self.space.value, loss=self.loss.value,
+            steps=self.steps.value, align=self.align.value, out=str(self.out),
+        )  # fmt: skip
+        run = run_experiment(params)
+        for image_id in run.results["images"]:
+            display(Image(filename=run.out / image_id / "panel.png"))
+
+    @staticmethod
+    def sample_path(name):
+        """The file of a sample photograph."""
+        return find_sample(name).path
+
+
+def inversion_widget(out="runs/quickstart"):
+    """Make the controls; show them by naming them on a cell's last line."""
+    return InversionWidget(out)
