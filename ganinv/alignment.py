@@ -85,7 +85,7 @@ def align_face(image, size, notice=None):
 
 def crop_square(image, quad, size):
     """Cut a rotated square with corners `quad` (4, 2) out of `image`, padded where it leaves it."""
-    side = np.hypot(*(quad[3] - quad[0]))
+    side = float(np.hypot(*(quad[3] - quad[0])))
     factor = int(side / size / 2)
     if factor > 1:  # shrink first: the transform below samples points
         image = image.reduce(factor)
@@ -111,7 +111,9 @@ def _pad(image, quad, side):
     widths = ((before[1], after[1]), (before[0], after[0]), (0, 0))
     pixels = np.pad(np.asarray(image, np.float32), widths, "reflect")  # (H, W, 3)
     outside = _outside(size, before, after)[..., None]
-    blurred = Image.fromarray(pixels.astype(np.uint8)).filter(ImageFilter.GaussianBlur(side * 0.02))
+    blurred = Image.fromarray(pixels.astype(np.uint8)).filter(
+        ImageFilter.GaussianBlur(float(side * 0.02))
+    )
     pixels += (np.asarray(blurred, np.float32) - pixels) * np.clip(outside * 3 + 1, 0, 1)
     pixels += (np.median(pixels, axis=(0, 1)) - pixels) * np.clip(outside, 0, 1)
     padded = Image.fromarray(pixels.round().clip(0, 255).astype(np.uint8))

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import save_file
 
 from ganinv.files import atomic_path, write_bytes
@@ -53,8 +53,11 @@ class Sample(BaseModel):
 
 def load_samples():
     """Read data/samples.yaml: a dict of name -> Sample."""
-    listed = read_yaml(project_root() / "data" / "samples.yaml")
-    return {name: Sample(**values) for name, values in listed.items()}
+    path = project_root() / "data" / "samples.yaml"
+    try:
+        return {name: Sample(**values) for name, values in read_yaml(path).items()}
+    except ValidationError as error:
+        raise WeightsError(f"{path} is not a valid list of samples: {error}") from None
 
 
 def find_sample(name):
