@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "load_generator": "generators",
     "load_encoder": "encoders",
-    "load_image": "images",
+    "load_image": "alignment",
     "invert": "inversion",
     "Inversion": "inversion",
     "compute_metrics": "metrics",

@@ -8,11 +8,12 @@ The landmark predictor was trained on iBUG 300-W: for research, not for commerci
 """
 
 import functools
+import warnings
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
-from ganinv.images import ImageError
+from ganinv.images import ImageError, from_pil, open_image
 
 DETECTION_SIDE = 1200  # longer photographs are shrunk for the detector; it costs by the pixel
 CLEAR_SCORE = 0.3  # the sample photographs score 1.1 to 2.4, a patch on a spacesuit 0.12
@@ -21,6 +22,22 @@ SUPERSAMPLING = 4
 
 class NoFaceError(ImageError):
     """No face was found in a photograph that was to be aligned."""
+
+
+def load_image(path, size, align=False):
+    """Read a photograph to a tensor (3, size, size) float32 in [-1, 1].
+
+    With `align`, the largest face is found and cropped, with a warning when there are several;
+    without, the centre square is taken. Raises ImageError, or its subclass NoFaceError.
+    """
+    return from_pil(frame(open_image(path), size, align, notice=warnings.warn))
+
+
+def frame(image, size, align, notice):
+    """Bring a `PIL.Image` to size x size, by alignment or by its centre square."""
+    if align:
+        return align_face(image, size, notice)
+    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
 
 
 @functools.cache

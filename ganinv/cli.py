@@ -143,9 +143,10 @@ def align(
     size: Annotated[int, typer.Option(min=16, max=4096)] = 1024,
 ):
     """Cut faces out of photographs as FFHQ does it."""
+    from ganinv.alignment import load_image
     from ganinv.artifacts import save_png
     from ganinv.experiment import find_photos
-    from ganinv.images import ImageError, load_image, to_uint8
+    from ganinv.images import ImageError, to_uint8
 
     failed = 0
     for photo in find_photos(inputs, True):
@@ -168,9 +169,12 @@ def report(
     fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
 ):
     """Run the experiments' notebooks and assemble the comparison."""
-    from ganinv.report import make_report
+    from ganinv.report import ReportError, make_report
 
-    page, failed = make_report(out, quick=quick, overrides=overrides, fresh=fresh)
+    try:
+        page, failed = make_report(out, quick=quick, overrides=overrides, fresh=fresh)
+    except ReportError as error:
+        raise typer.Exit(_complain(error, 1)) from None
     print(f"the comparison is {page}")
     raise typer.Exit(1 if failed else 0)
 

@@ -6,11 +6,12 @@ continues: what is finished under the same settings, weights and image bytes is 
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from ganinv.alignment import frame
 from ganinv.artifacts import (
     RESERVED,
     SETTINGS,
@@ -26,7 +27,6 @@ from ganinv.files import write_json
 from ganinv.generators import load_generator
 from ganinv.images import (
     ImageError,
-    frame,
     from_pil,
     image_id,
     list_images,
@@ -46,9 +46,14 @@ VERIFY_TOLERANCE = {"psnr": 1e-2, "ssim": 1e-4, "lpips_alex": 1e-4, "lpips_vgg":
 
 @dataclass(frozen=True)
 class Photo:
-    """An image to invert: its id, where it lies, what it is called, whether to align it."""
+    """An image to invert: its id, where it lies, what it is called, whether to align it.
+
+    `name` seeds it; it is the id without what tells apart several files of one name, so that a
+    result does not depend on the files beside it.
+    """
 
     id: str
+    name: str
     path: Path
     title: str
     align: bool
@@ -71,7 +76,7 @@ class Run:
 def find_photos(inputs, align):
     """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
 
-    Two different files of one name both get the start of their content's hash behind it.
+    Where several files have one name, a hash of where each lies follows its id.
     Raises ParamsError for an input that does not exist and when there is no image at all.
     """
     photos = [photo for item in inputs for photo in _expand(str(item), align)]
@@ -98,26 +103,27 @@ def _expand(item, align):
 
 def _sample(name, align):
     sample = find_sample(name)
-    return Photo(name, sample.path, sample.title, align and not sample.drawn)
+    return Photo(name, name, sample.path, sample.title, align and not sample.drawn)
 
 
 def _file(path, align):
-    return Photo(image_id(path, RESERVED), path, path.name, align)
+    name = image_id(path, RESERVED)
+    return Photo(name, name, path, path.name, align)
 
 
 def _with_distinct_ids(photos):
-    names = [photo.id.lower() for photo in photos]
+    names = [photo.name.lower() for photo in photos]
     return [
-        photo if names.count(photo.id.lower()) == 1
-        else Photo(f"{photo.id}-{_content(photo.path)}", photo.path, photo.title, photo.align)
+        photo if names.count(photo.name.lower()) == 1
+        else replace(photo, id=f"{photo.name}-{_place(photo.path)}")
         for photo in photos
     ]  # fmt: skip
 
 
-def _content(path):
-    """A short hash of what is in the file and where it lies, so that copies differ too."""
-    data = path.read_bytes() + str(path.resolve()).encode("utf-8", "surrogateescape")
-    return hashlib.sha256(data).hexdigest()[:8]
+def _place(path):
+    """A short hash of where a file lies."""
+    place = str(path.resolve()).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(place).hexdigest()[:8]
 
 
 def resolve(params, generator):
@@ -184,7 +190,7 @@ def _one(photo, count, params, generator, results, say):
             open_image(data), generator.resolution, photo.align,
             notice=lambda text: say(f"notice: {photo.path}: {text}"),
         )  # fmt: skip
-        inversion = invert(generator, from_pil(framed), image_id=photo.id, **params.inversion())
+        inversion = invert(generator, from_pil(framed), image_id=photo.name, **params.inversion())
         save_inversion(
             results.folder / photo.id, inversion, title=photo.title, params=params,
             generator=generator,

@@ -81,25 +81,6 @@ def _to_rgb(image):
     return image.convert("RGB")
 
 
-def load_image(path, size, align=False):
-    """Read a photograph to a tensor (3, size, size) float32 in [-1, 1].
-
-    With `align`, the largest face is found and cropped as FFHQ does it (see `alignment`), with
-    a warning when there are several; without, the centre square is taken.
-    Raises ImageError, or its subclass NoFaceError.
-    """
-    return from_pil(frame(open_image(path), size, align, notice=warnings.warn))
-
-
-def frame(image, size, align, notice):
-    """Bring a `PIL.Image` to size x size, by alignment or by its centre square."""
-    if align:
-        from ganinv.alignment import align_face  # dlib takes long to load
-
-        return align_face(image, size, notice)
-    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-
-
 def from_pil(image):
     """An RGB `PIL.Image` to a tensor (3, H, W) in [-1, 1]."""
     pixels = np.array(image.convert("RGB"), dtype=np.float32)

@@ -20,7 +20,7 @@ from ganinv.latents import expand, image_rng, start_latent
 from ganinv.losses import make_loss
 from ganinv.metrics import compute_metrics
 from ganinv.optimizers import OPTIMIZERS, SCHEDULES, constant
-from ganinv.params import Params
+from ganinv.params import Params, make_params
 from ganinv.progress import make_reporter
 
 SNAPSHOT_SIZE = 256
@@ -81,9 +81,17 @@ def invert(
     Parameters are those of `ganinv.Params`, which see; `encoder` may also be a callable, and
     `image_id` names the image in the progress and seeds it together with `seed`. A loss that is
     not finite ends the search with the best latent so far. Raises ValueError for a target of the
-    wrong shape and for parameters that do not fit the generator.
+    wrong shape, for parameters that do not exist and for those that do not fit the generator.
     """
     _check_target(generator, target)
+    make_params(
+        dict(
+            space=space, loss=loss, lpips_net=lpips_net, loss_resolution=loss_resolution, init=init,
+            optimizer=optimizer, lr=lr, lr_schedule=lr_schedule, steps=steps, seed=seed,
+            precision=precision, compile=compile, log_every=log_every,
+            snapshot_every=snapshot_every,
+        )
+    )  # fmt: skip
     target = quantize(target.to(generator.device))
     settings = dict(
         precision=resolve_precision(precision, generator.device),

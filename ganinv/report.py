@@ -36,12 +36,16 @@ _TRANSPORT = "tcp" if os.name == "nt" else "ipc"  # nobody else on the machine c
 TEMPLATES = Path(__file__).parent / "templates"
 
 
+class ReportError(RuntimeError):
+    """A notebook failed; the message names it, its error and where to look."""
+
+
 def make_report(out, *, quick=False, overrides=(), fresh=False):
     """Run every experiment and the comparison; return (path of index.html, whether images failed).
 
     Images that an earlier call finished under the same settings are kept unless `fresh`.
-    Raises ParamsError before anything runs, and papermill's PapermillExecutionError, which names
-    the cell, when a notebook fails; pages and runs of earlier calls stay.
+    Raises ParamsError before anything runs, and ReportError when a notebook fails; pages and runs
+    of earlier calls stay.
     """
     out = Path(out).resolve()
     plans = {name: _plan(name, out, quick, overrides) for name in EXPERIMENTS}
@@ -65,10 +69,16 @@ def make_report(out, *, quick=False, overrides=(), fresh=False):
 
 def _plan(name, out, quick, overrides):
     params = load_params(project_root() / "params" / f"{name}.yaml", overrides)
-    changes = {"out": str(out / "runs" / name)}
+    # notebooks run in their own folder: what is a path here must be one there
+    changes = {"out": str(out / "runs" / name), "images": [_absolute(i) for i in params.images]}
+    changes |= {"generator": _absolute(params.generator), "init": _absolute(params.init)}
     if quick:
         changes |= {"steps": max(1, params.steps // QUICK), "log_every": 10, "snapshot_every": 5}
     return params.replace(**changes)
+
+
+def _absolute(name):
+    return str(Path(name).resolve()) if Path(name).exists() else name
 
 
 def _previous(name, plans):
@@ -95,9 +105,13 @@ def run_notebook(name, folder, values):
                 progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr,
                 kernel_name="python3", config=Config(KernelManager={"transport": _TRANSPORT}),
             )  # fmt: skip
-        except papermill.PapermillExecutionError:
-            write_text(target.with_suffix(".failed.ipynb"), partial.read_text(encoding="utf-8"))
-            raise
+        except papermill.PapermillExecutionError as error:
+            kept = target.with_suffix(".failed.ipynb")
+            write_text(kept, partial.read_text(encoding="utf-8"))
+            raise ReportError(
+                f"{name} failed ({error.ename}: {error.evalue}); what it had run is in {kept}, and "
+                "finished images are kept: the same command continues"
+            ) from None
         write_text(target, partial.read_text(encoding="utf-8"))
     return target
 

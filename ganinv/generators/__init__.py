@@ -22,11 +22,20 @@ def load_generator(name, device="cpu"):
     It comes frozen, in eval mode, float32. Nothing is downloaded: weights that are not here raise
     WeightsError with the command that brings them, as does a file that is no generator.
     """
-    path = Path(name) if Path(name).suffix == ".safetensors" else ensure(name)
+    path = _find(name)
     generator = read_generator(path)
     generator.name = path.stem if path == Path(name) else name
     generator.sha256 = sha256_file(path)
     return generator.to(device)
+
+
+def _find(name):
+    path = Path(name)
+    if path.suffix == ".safetensors":
+        return path
+    if path.is_file():
+        raise WeightsError(f"{path}: own generators are read from .safetensors files only")
+    return ensure(name)
 
 
 def read_generator(path):

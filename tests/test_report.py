@@ -1,0 +1,191 @@
+"""The report: parameters checked first, pages that hold everything, verdicts from metrics."""
+
+import re
+from html.parser import HTMLParser
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganinv import comparison, exhibits, report
+from ganinv.files import read_json, write_json
+from ganinv.params import Params, ParamsError, dump_yaml
+
+HOSTILE = '"><img src=x onerror=alert(1)>.png'
+
+
+def fake_run(folder, values, losses=(1.0, 0.25)):
+    """A run folder with given metrics: {image: {metric: value}}."""
+    images = {}
+    for name, metrics in values.items():
+        entry = dict(psnr=20.0, ssim=0.5, lpips_alex=0.3, lpips_vgg=0.4, seconds=1.0)
+        entry |= dict(steps=2, best_step=2, best_loss=losses[-1], title=HOSTILE) | metrics
+        images[name] = entry
+        history = [dict(step=i, loss=loss) for i, loss in enumerate(losses, 1)]
+        write_json(folder / name / "history.json", history)
+        rng = np.random.default_rng(0)
+        for picture in ("target", "reconstruction", "difference", "progress_strip"):
+            pixels = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{picture}.png")
+    names = ("psnr", "ssim", "lpips_alex", "lpips_vgg", "seconds")
+    mean = {n: float(np.mean([e[n] for e in images.values()])) for n in names}
+    std = {n: float(np.std([e[n] for e in images.values()])) for n in names}
+    failed = {"bad": f"{HOSTILE}: the file is empty"}
+    write_json(folder / "metrics.json", dict(images=images, mean=mean, std=std, failed=failed))
+    (folder / "params.yaml").write_text(dump_yaml(Params().model_dump()))
+    return folder
+
+
+@pytest.fixture
+def pair(tmp_path):
+    old = fake_run(tmp_path / "old", {"a": {"psnr": 20.0}, "b": {"psnr": 21.0}})
+    new = fake_run(tmp_path / "new", {"a": {"psnr": 22.0}, "b": {"psnr": 20.5}, "c": {}})
+    return [comparison.read_experiment(p, n) for p, n in ((old, "Old"), (new, "New"))]
+
+
+def test_verdict_counts_images_that_both_finished(pair):
+    old, new = pair
+    verdict = comparison.better_everywhere(new, old, "psnr")
+    assert (verdict.held, verdict.total) == (1, 2)
+    assert verdict.word == "held on 1 of 2 images"
+    assert "20.50 → 21.25 dB" in verdict.detail and "-0.50 to +2.00" in verdict.detail
+
+
+def test_verdict_knows_that_lpips_is_better_when_lower(tmp_path):
+    low = fake_run(tmp_path / "low", {"a": {"lpips_alex": 0.1}})
+    high = fake_run(tmp_path / "high", {"a": {"lpips_alex": 0.2}})
+    low, high = (comparison.read_experiment(p, p.name) for p in (low, high))
+    assert comparison.better_everywhere(low, high, "lpips_alex").word == "confirmed"
+    assert comparison.better_everywhere(high, low, "lpips_alex").word == "refuted"
+    assert comparison.better_everywhere(low, low, "lpips_alex").word == "refuted"
+
+
+@pytest.mark.parametrize(("losses", "held"), [((1.0, 0.5), 1), ((1.0, 0.51), 0)])
+def test_loss_falls_to_half(tmp_path, losses, held):
+    run = comparison.read_experiment(fake_run(tmp_path / "r", {"a": {}}, losses), "R")
+    assert comparison.loss_falls(run).held == held
+
+
+def test_summary_is_json_with_verdicts(pair):
+    old, new = pair
+    verdicts = [comparison.better_everywhere(new, old, "psnr")]
+    comparison.write_summary(new.folder, "exp", verdicts)
+    summary = read_json(new.folder / "summary.json")
+    assert summary["verdicts"][0]["held"] == 1
+    assert summary["metrics"]["images"]["a"]["psnr"] == 22.0
+
+
+class Tags(HTMLParser):
+    """Collects tags and the addresses they would load."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.addresses, self.handlers = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "data", "srcset") and v]
+        self.handlers += [k for k, _ in attrs if k.startswith("on")]
+
+
+def read_tags(text):
+    parser = Tags()
+    parser.feed(text)
+    return parser
+
+
+EXHIBITS = {
+    "cards": lambda es: exhibits.verdict_cards([comparison.better_everywhere(*es, "psnr")]),
+    "failed": exhibits.failed_list,
+    "means": exhibits.mean_table,
+    "images": exhibits.image_table,
+    "changes": exhibits.changes_table,
+    "pictures": lambda es: exhibits.reconstructions(es, "a"),
+    "triptychs": lambda es: exhibits.triptychs(es[0]),
+    "curves": lambda es: exhibits.loss_curves(es, HOSTILE),
+    "lines": exhibits.metric_lines,
+}
+
+
+@pytest.mark.parametrize("name", EXHIBITS)
+def test_exhibits_escape_names_and_load_nothing(pair, name):
+    text = EXHIBITS[name](pair)
+    found = read_tags(text)
+    assert not found.handlers
+    assert all(a.startswith(("data:image/jpeg", "#")) for a in found.addresses)
+    assert "onerror=alert(1)>" not in text.replace("&gt;", "")
+
+
+def test_best_of_a_column_is_bold(pair):
+    text = exhibits.mean_table(pair)
+    bold = re.findall(r'<td class="[^"]*best">([^<]*)', text)
+    assert "21.25" not in "".join(bold)  # the mean over all of New's images is 20.83
+    assert any(cell.startswith("20.83") for cell in bold)
+
+
+def test_overview_has_a_row_per_image_and_a_column_per_run(pair):
+    picture = exhibits.overview(pair, size=40)
+    assert picture.shape == (28 + 2 * 40, 3 * 40, 3)
+
+
+def notebook(path, source, parameters="value = 1"):
+    cells = [nbformat.v4.new_code_cell(parameters), nbformat.v4.new_code_cell(source)]
+    cells[0].metadata["tags"] = ["parameters"]
+    metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "x"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+    return path
+
+
+def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
+    source = notebook(tmp_path / "n.ipynb", "1/0")
+    report.check_parameters(source, {"value": 2})
+    with pytest.raises(ParamsError, match="valeu"):
+        report.check_parameters(source, {"valeu": 2})
+    with pytest.raises(ParamsError, match="no parameter"):
+        report.make_report(tmp_path / "out", overrides=["stepz=3"])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project root with notebooks of its own, and braces in its name."""
+    root = tmp_path / "a {strange} folder"
+    (root / "notebooks").mkdir(parents=True)
+    monkeypatch.setattr(report, "project_root", lambda: root)
+    return root
+
+
+def test_a_notebook_runs_with_its_values_and_becomes_a_page(project):
+    code = (
+        "from IPython.display import HTML, display\nprint('a log line')\n"
+        "display(HTML(f'<b>value {value}</b>'))"
+    )
+    notebook(project / "notebooks" / "n.ipynb", code)
+    executed = report.run_notebook("n.ipynb", project / "out", {"value": 42})
+    page = report.write_page(executed, project / "out" / "n.html", "index", "take care")
+    text = page.read_text()
+    found = read_tags(text)
+    assert "<b>value 42</b>" in text and "take care" in text
+    assert "script" not in found.tags and "link" not in found.tags
+    assert all(a.endswith(".html") or a.startswith("#") for a in found.addresses)
+    assert 'name="viewport"' in text
+    assert re.search(r"\.code, \.log { display: none; }", text)  # no code unless asked for
+
+
+def test_a_failing_notebook_is_named_and_the_older_copy_stays(project):
+    notebook(project / "notebooks" / "n.ipynb", "assert value == 1, 'value is off'")
+    good = report.run_notebook("n.ipynb", project / "out", {"value": 1}).read_text()
+    with pytest.raises(report.ReportError, match=r"n\.ipynb failed .*value is off"):
+        report.run_notebook("n.ipynb", project / "out", {"value": 2})
+    assert (project / "out" / "n.ipynb").read_text() == good
+    assert "value is off" in (project / "out" / "n.failed.ipynb").read_text()
+
+
+def test_quick_takes_a_tenth_of_the_steps(tmp_path):
+    full = report._plan("exp03", tmp_path, False, [])
+    quick = report._plan("exp03", tmp_path, True, [])
+    assert (full.steps, quick.steps) == (600, 60)
+    assert full.model_dump(exclude={"steps", "log_every", "snapshot_every"}) == quick.model_dump(
+        exclude={"steps", "log_every", "snapshot_every"}
+    )

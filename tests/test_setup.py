@@ -1,0 +1,154 @@
+"""What holds the project together: dependencies, notebooks, the direction of imports."""
+
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from ganinv.params import Params
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# from the bottom: a module may import from groups before its own, and from its own
+LAYERS = (
+    {"ganinv", "files", "params"},
+    {"images"},
+    {"alignment"},
+    {"weights"},
+    {"generators", "encoders"},
+    {"samples", "losses", "optimizers", "progress", "figures"},
+    {"latents", "metrics", "fast"},
+    {"inversion"},
+    {"artifacts"},
+    {"experiment", "comparison"},
+    {"exhibits", "widgets"},
+    {"report"},
+    {"cli"},
+    {"__main__"},
+)
+
+
+def pyproject():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def declared():
+    project = pyproject()
+    extras = project["optional-dependencies"].values()
+    lines = project["dependencies"] + [line for extra in extras for line in extra]
+    return [Requirement(line) for line in lines]
+
+
+def locked():
+    """Every version the lock file pins, by name."""
+    found = {}
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        match = re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", line)
+        if match:
+            found.setdefault(match[1].lower(), []).append(match[2])
+    return found
+
+
+@pytest.mark.parametrize("requirement", declared(), ids=lambda r: r.name)
+def test_lock_pins_every_dependency_within_its_range(requirement):
+    versions = locked()[requirement.name.lower()]
+    assert all(requirement.specifier.contains(version) for version in versions)
+
+
+def test_lock_has_hashes_and_no_address():
+    text = (ROOT / "requirements.lock").read_text()
+    pins = re.findall(r"^[A-Za-z0-9_.-]+==[^\n]*\\\n\s+--hash=sha256:", text, re.M)
+    assert len(pins) == sum(len(versions) for versions in locked().values()) > 50
+    assert "://" not in text and "--index-url" not in text
+
+
+def test_conda_environment_is_a_layer_over_the_package():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    assert f"python{pyproject()['requires-python']}" in conda
+    assert conda[1:] == ["pip"]
+    (line,) = pip["pip"]
+    extras = set(re.fullmatch(r"-e \.\[(.*)\]", line)[1].split(","))
+    assert extras == set(pyproject()["optional-dependencies"])
+
+
+def test_version_is_one():
+    import ganinv
+
+    assert ganinv.__version__ == pyproject()["version"]
+
+
+def module_of(path):
+    return path.relative_to(ROOT / "ganinv").with_suffix("").parts[0].replace("__init__", "ganinv")
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ganinv"):
+            parts = node.module.split(".")
+            yield from [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "ganinv").rglob("*.py")), ids=str)
+def test_imports_run_one_way(path):
+    rank = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    for imported in imports_of(path):
+        assert rank.get(imported, 0) <= rank[module_of(path)], f"imports {imported}"
+
+
+def test_readme_lists_every_module():
+    readme = (ROOT / "README.md").read_text()
+    for path in (ROOT / "ganinv").iterdir():
+        if path.name.startswith("_") or path.name == "templates":
+            continue
+        assert path.name in readme
+
+
+def test_import_selects_nothing_and_is_light():
+    import subprocess
+    import sys
+
+    code = "import sys, ganinv; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_notebooks_are_stored_without_outputs(path):
+    for cell in json.loads(path.read_text())["cells"]:
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_notebooks_assert_something(path):
+    cells = json.loads(path.read_text())["cells"]
+    assert any("assert " in "".join(c["source"]) for c in cells if c["cell_type"] == "code")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("exp*.ipynb")), ids=str)
+def test_parameters_cell_names_every_parameter_with_a_valid_value(path):
+    cells = json.loads(path.read_text())["cells"]
+    (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
+    values = {}
+    exec("".join(cell["source"]), values)
+    params = Params(**{name: values[name] for name in Params.model_fields})
+    assert params.steps <= 20, "notebooks are quick by default"
+
+
+@pytest.mark.parametrize("name", ["exp01", "exp02", "exp03"])
+def test_experiments_change_what_they_say(name):
+    from ganinv.params import load_params
+
+    seeds = {
+        "exp01": ("w", "l2", 300),
+        "exp02": ("w+", "l2", 300),
+        "exp03": ("w+", "lpips", 600),
+    }
+    params = load_params(ROOT / "params" / f"{name}.yaml")
+    assert (params.space, params.loss, params.steps) == seeds[name]
+    assert (params.optimizer, params.init, params.images) == ("adam", "mean_w", ["samples"])
