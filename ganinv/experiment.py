@@ -4,6 +4,7 @@ Images are done one after another, each saved before the next begins. The same c
 continues: what is finished under the same settings, weights and image bytes is kept.
 """
 
+import functools
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -131,7 +132,7 @@ def resolve(params, generator):
     return params.replace(
         device=str(generator.device),
         precision=resolve_precision(params.precision, generator.device),
-        compile=resolve_compile(params.compile, generator.device, generator, params.steps),
+        compile=resolve_compile(params.compile, generator, params.steps),
     )
 
 
@@ -170,14 +171,21 @@ def run_experiment(params, *, fresh=False, say=print):
     if (out / "metrics.json").is_file() and not fresh and not results.images:
         say(f"{out} holds results under other parameters or weights; they are replaced")
     write_params(out, params)
-    write_json(out / "environment.json", environment(params, weights))
+
+    @functools.cache
+    def note_environment():  # once, and not where everything was finished by an earlier call
+        write_json(out / "environment.json", environment(params, weights))
+
     for number, photo in enumerate(photos, 1):
-        _one(photo, f"[{number}/{len(photos)}]", params, generator, results, say)
+        count = f"[{number}/{len(photos)}]"
+        _one(photo, count, params, generator, results, note_environment, say)
     results.save()
+    if not (out / "environment.json").is_file():
+        note_environment()
     return Run(out, params, photos, results.as_dict())
 
 
-def _one(photo, count, params, generator, results, say):
+def _one(photo, count, params, generator, results, note_environment, say):
     """Invert one image into its folder, or note why not."""
     try:
         data = read_bytes(photo.path)
@@ -190,6 +198,7 @@ def _one(photo, count, params, generator, results, say):
             open_image(data), generator.resolution, photo.align,
             notice=lambda text: say(f"notice: {photo.path}: {text}"),
         )  # fmt: skip
+        note_environment()
         inversion = invert(generator, from_pil(framed), image_id=photo.name, **params.inversion())
         save_inversion(
             results.folder / photo.id, inversion, title=photo.title, params=params,

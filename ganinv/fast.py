@@ -18,7 +18,7 @@ import torch
 
 from ganinv.losses import autocast
 
-WORTH_COMPILING = 60  # steps; below, the first compilation costs more than it saves
+WORTH_COMPILING = 100  # steps; below, the first compilation costs more than it saves
 
 
 def resolve_device(device):
@@ -44,11 +44,14 @@ def _cpu_has_bf16():
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def resolve_compile(mode, device, generator, steps):
-    """auto -> on where a compiler is at hand and the search is long and large enough."""
+def resolve_compile(mode, generator, steps):
+    """auto -> on where a compiler is at hand and `steps` are many.
+
+    The number of images has no say, so that no image's result depends on the others.
+    """
     if mode == "off":
         return "off"
-    if not has_compiler(device):
+    if not has_compiler(generator.device):
         if mode == "on":
             warnings.warn(
                 "no C++ compiler found (install g++, or set CXX): running without torch.compile",

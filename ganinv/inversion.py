@@ -95,7 +95,7 @@ def invert(
     target = quantize(target.to(generator.device))
     settings = dict(
         precision=resolve_precision(precision, generator.device),
-        compile=resolve_compile(compile, generator.device, generator, steps),
+        compile=resolve_compile(compile, generator, steps),
     )
     if isinstance(encoder, str):
         encoder = load_encoder(encoder, device=generator.device)
