@@ -7,6 +7,7 @@ size it is used in, so that the PNG on disk is the tensor that was inverted.
 import hashlib
 import io
 import re
+import stat
 import unicodedata
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MIN_SIDE = 16
+MAX_BYTES = 500_000_000
 MAX_PIXELS = 100_000_000  # a hostile header can announce more than memory holds
 
 
@@ -53,8 +55,13 @@ def open_image(source):
 
 
 def read_bytes(path):
-    """Read a file; raise ImageError with the system's reason where that fails."""
+    """Read a regular file; raise ImageError with the reason where that fails."""
     try:
+        about = Path(path).stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe or a device would never end
+            raise ImageError("a directory, pipe or device, not a file")
+        if about.st_size > MAX_BYTES:
+            raise ImageError(f"the file has over {MAX_BYTES // 10**6} MB")
         return Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"cannot read the file: {error.strerror}") from None
@@ -68,11 +75,20 @@ def _check_size(size):
         raise ImageError(f"too large: {width}x{height}; up to {MAX_PIXELS // 10**6} megapixels")
 
 
+def _white(values, mode):
+    """The value of white: 16-bit files say it, others show it by their largest value."""
+    if mode.startswith("I;16"):
+        return 65535
+    if mode == "F" and values.max() <= 1:
+        return 1
+    return 65535 if values.max() > 255 else 255
+
+
 def _to_rgb(image):
     if image.mode.startswith("I") or image.mode == "F":
-        # 16-bit grey; Pillow's own conversion would clip at 255
-        values = np.asarray(image, dtype=np.float64)
-        top = 65535 if values.max() > 255 else 255
+        # Pillow's own conversion would clip at 255
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        top = _white(values, image.mode)
         image = Image.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")

