@@ -139,7 +139,12 @@ class Results:
         try:
             images = read_json(path)["images"]
             return {name: entry for name, entry in images.items() if entry["settings"] == self.key}
-        except (ValueError, KeyError, TypeError):  # damaged or foreign: as if there were none
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ):  # damaged: as if there were none
             return {}
 
     def finished(self, image_id, image_sha256):
@@ -151,6 +156,11 @@ class Results:
             and entry["image_sha256"] == image_sha256
             and all((self.folder / image_id / name).is_file() for name in files)
         )
+
+    def begin(self, image_id):
+        """Forget an image before its files are overwritten: no entry may stand for a mixture."""
+        self.images.pop(image_id, None)
+        self.save()
 
     def add(self, image_id, entry):
         self.images[image_id] = entry | {"settings": self.key}
@@ -170,7 +180,8 @@ class Results:
 
     def _over(self, statistic):
         names = (*NAMES, "seconds")
-        rows = [e for e in self.images.values() if all(e[name] is not None for name in names)]
+        finite = (e for e in self.images.values() if e["psnr"] is not None)
+        rows = [e for e in finite if math.isfinite(e["psnr"])]  # infinite for equal images
         return {name: float(statistic([e[name] for e in rows])) for name in names} if rows else {}
 
     def save(self):
@@ -185,9 +196,11 @@ def read_run(folder):
     if not (folder / "metrics.json").is_file():
         raise ValueError(f"{folder} holds no run (no metrics.json in it)")
     try:
-        return load_params(folder / "params.yaml"), read_json(folder / "metrics.json")
-    except json.JSONDecodeError as error:
+        metrics = read_json(folder / "metrics.json")
+        metrics["images"] = {name: dict(entry) for name, entry in metrics["images"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder / 'metrics.json'} is damaged: {error}") from None
+    return load_params(folder / "params.yaml"), metrics
 
 
 def write_params(folder, params):

@@ -200,6 +200,7 @@ def _one(photo, count, params, generator, results, note_environment, say):
         )  # fmt: skip
         note_environment()
         inversion = invert(generator, from_pil(framed), image_id=photo.name, **params.inversion())
+        results.begin(photo.id)
         save_inversion(
             results.folder / photo.id, inversion, title=photo.title, params=params,
             generator=generator,
@@ -262,8 +263,9 @@ def _complaint(folder, entry, generator):
     target = from_pil(open_image(folder / "target.png")).to(image.device)
     again = compute_metrics(image, target)
     for name in NAMES:
-        if not _same(entry[name], again[name], VERIFY_TOLERANCE[name]):
-            return f"{name} is {again[name]:.5f}, recorded as {entry[name]}"
+        recorded = entry.get(name, "nothing")
+        if not _same(recorded, again[name], VERIFY_TOLERANCE[name]):
+            return f"{name} is {again[name]:.5f}, recorded as {recorded}"
     stored = read_png(folder / "reconstruction.png").astype(int)
     if abs(stored - to_uint8(image)).max() > 2:
         return "reconstruction.png is not what its latent renders"
@@ -273,4 +275,4 @@ def _complaint(folder, entry, generator):
 def _same(recorded, computed, tolerance):
     if recorded is None:  # JSON has no infinity
         return computed == float("inf")
-    return abs(recorded - computed) <= tolerance
+    return isinstance(recorded, (int, float)) and abs(recorded - computed) <= tolerance

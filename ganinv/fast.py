@@ -95,16 +95,17 @@ def make_renderer(generator, precision, compiled, say):
     if compiled == "off":
         return render
     cache = generator.__dict__.setdefault("_renderers", {})
-    if precision not in cache:
+    key = id(generator), precision  # a copy of the generator brings the dict of the original
+    if key not in cache:
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
         if (
             generator.device.type == "cpu"
         ):  # torch looks for CUDA's tools even then, and says so at length
             logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-        synthesis = torch.compile(generator.synthesis)
         try:
+            synthesis = torch.compile(generator.synthesis)
             _warm_up(generator, render)
-            cache[precision] = render
+            cache[key] = render
         except Exception as error:  # inductor, its compiler and its cache fail in many ways
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
             warnings.warn(
@@ -112,7 +113,7 @@ def make_renderer(generator, precision, compiled, say):
                 stacklevel=3,
             )
             return make_renderer(generator, precision, "off", say)
-    return cache[precision]
+    return cache[key]
 
 
 def _warm_up(generator, render):

@@ -119,7 +119,8 @@ def invert(
         image = generator.synthesis(ws[None])[0]
         metrics = compute_metrics(image, target)
     if search.snapshots:
-        search.keep_snapshot(steps, image)
+        search.snapshots = [shot for shot in search.snapshots if shot[0] < len(search.history)]
+        search.keep_snapshot(len(search.history), image)
     return Inversion(
         latent=ws.cpu().clone(), image=image.cpu(), target=target.cpu(), history=search.history,
         metrics=metrics, best_step=search.best_step,
@@ -143,7 +144,8 @@ class _Search:
         self.snapshot_every = snapshot_every
         self.best_latent, self.best_loss, self.best_step = start.clone(), math.inf, 0
         self.step, self.evaluations, self.seconds = 0, 0, 0.0
-        self.lowest = None  # (loss, terms) of the best point evaluated in the current step
+        # (loss, terms) of the best point evaluated in the current step and in the one before
+        self.lowest, self.previous = None, None
         self.history, self.snapshots, self.stopped = [], [], ""
 
     def run(self, make_optimizer, lr, schedule, steps, report):
@@ -172,25 +174,23 @@ class _Search:
         if not math.isfinite(value):
             raise NonFiniteLossError(f"the loss became {value}")
         total.backward()
-        if self.lowest is None or value < self.lowest[0]:
+        first = self.lowest is None
+        if first or value < self.lowest[0]:
             self.lowest = value, {name: term.item() for name, term in terms.items()}
         if value < self.best_loss:
             self.best_loss, self.best_step = value, self.step
             self.best_latent = self.latent.detach().clone()
-        if self.snapshot_every and (self.step - 1) % self.snapshot_every == 0:
+        if first and self.snapshot_every and (self.step - 1) % self.snapshot_every == 0:
             self.keep_snapshot(self.step - 1, image[0])
         return total.detach()
 
     def keep_snapshot(self, step, image):
-        """Keep a small picture of the state after `step` steps, one per step."""
-        if self.snapshots and self.snapshots[-1][0] == step:
-            self.snapshots.pop()
+        """Keep a small picture of the state after `step` steps."""
         small = box_resize(image.detach()[None], SNAPSHOT_SIZE)[0]
         self.snapshots.append((step, to_uint8(small)))
 
     def record(self, lr):
-        if self.lowest is None:  # L-BFGS found nothing left to do
-            self.lowest = self.history[-1]["loss"], {}
-        loss, terms = self.lowest
+        # L-BFGS that has converged evaluates nothing
+        loss, terms = self.previous = self.lowest or self.previous
         row = dict(step=self.step, loss=loss, **terms, lr=lr)
         self.history.append(row | dict(seconds=self.seconds, evaluations=self.evaluations))

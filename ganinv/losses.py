@@ -29,7 +29,7 @@ class Lpips(nn.Module):
 
     def __init__(self, net):
         super().__init__()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")  # torchvision renamed the argument lpips passes
             model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
         state = load_file(ensure(f"lpips-{net}"))

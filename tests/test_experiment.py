@@ -520,6 +520,19 @@ def test_files_of_one_name_in_two_folders(toy_params, make_photo, tmp_path, sile
     assert not np.array_equal(*targets)
 
 
+def test_file_of_the_same_name_beside_it_changes_no_result(
+    toy_params, make_photo, tmp_path, silent
+):
+    for seed, folder in enumerate(("one", "two")):
+        make_photo(tmp_path / folder / "me.png", seed)
+    latents = []
+    for out, inputs in {"alone": ["one"], "both": ["one", "two"]}.items():
+        params = toy_params([tmp_path / x for x in inputs], out=str(tmp_path / out), init="random")
+        first = next(iter(run_experiment(params, say=silent).results["images"]))
+        latents.append((tmp_path / out / first / "latent.safetensors").read_bytes())
+    assert latents[0] == latents[1]
+
+
 def test_files_of_one_stem(make_photo, tmp_path):
     for name in ("me.png", "me.jpg", "ME.bmp"):
         make_photo(tmp_path / name)

@@ -102,6 +102,13 @@ def test_another_seed_gives_other_bits(toy, toy_images):
     assert not torch.equal(runs[0].latent, runs[1].latent)
 
 
+def test_another_image_draws_another_start(toy, toy_images):
+    runs = [
+        search(toy, toy_images[0][0], init="random", image_id=name, steps=0) for name in ("a", "b")
+    ]
+    assert not torch.equal(runs[0].latent, runs[1].latent)
+
+
 def test_global_seed_does_not_matter(toy, toy_images):
     runs = []
     with torch.random.fork_rng(devices=[]):
