@@ -14,6 +14,8 @@ import typer
 import ganinv
 from ganinv.params import ParamsError, load_params
 
+INTERRUPTED = 130  # the shell's status for Ctrl-C
+
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
     help="Put a photograph into StyleGAN2's latent space, and show what each choice does.",
@@ -33,14 +35,21 @@ Align = Annotated[bool | None, typer.Option("--align/--no-align", help="find and
 def main(argv=None):
     """Run the program and exit with its status."""
     warnings.showwarning = _say_warning
+    for stream in (sys.stdout, sys.stderr):  # a file's name may be no Unicode
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(args=argv, prog_name="ganinv", standalone_mode=False)
+        if code == INTERRUPTED:  # typer turns the interrupt into a status
+            raise KeyboardInterrupt
     except BadArgumentsError as error:
         code = _complain(error, 2)
     except typer.Exit as error:
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        code = _complain("interrupted; finished images are kept, the same command continues", 130)
+        code = _complain(
+            "interrupted; finished images are kept, the same command continues", INTERRUPTED
+        )
     except Exception as error:
         code = _complain_of(error)
     raise SystemExit(code or 0)

@@ -112,7 +112,7 @@ def make_renderer(generator, precision, compiled, say):
                 f"torch.compile failed ({type(error).__name__}: {reason}); running without it",
                 stacklevel=3,
             )
-            return make_renderer(generator, precision, "off", say)
+            cache[key] = make_renderer(generator, precision, "off", say)
     return cache[key]
 
 

@@ -56,8 +56,8 @@ def panel(target, reconstruction, *, title, caption):
 
 
 def plain(text):
-    """Text that matplotlib shows as it is: `$` would start a formula."""
-    return str(text).replace("$", r"\$")
+    """Text as matplotlib can show it: `$` would start a formula, a name may be no Unicode."""
+    return str(text).encode("utf-8", "replace").decode().replace("$", r"\$")
 
 
 def loss_curve(history, *, title, best_step):

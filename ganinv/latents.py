@@ -39,7 +39,8 @@ def start_latent(generator, space, init, *, target, rng, encoder=None):
             f"generator, which takes {_full(generator)}"
         )
     if space == "w":
-        return latent.mean(0, keepdim=True)
+        same = bool((latent == latent[0]).all())  # their mean would differ in the last bits
+        return latent[:1].clone() if same else latent.mean(0, keepdim=True)
     return latent.expand(generator.num_ws, -1).clone()
 
 

@@ -16,7 +16,7 @@ from ganinv.images import to_pil
 from ganinv.params import read_yaml, unknown_name
 from ganinv.weights import project_root
 from ganinv.weights.fetch import bring
-from ganinv.weights.manifest import Source, WeightsError
+from ganinv.weights.manifest import Source, UnknownNameError, WeightsError
 
 
 class Drawn(BaseModel):
@@ -64,7 +64,7 @@ def find_sample(name):
     """A sample that has been fetched; raise WeightsError with what to do where it is not."""
     samples = load_samples()
     if name not in samples:
-        raise WeightsError(unknown_name(name, samples, "sample"))
+        raise UnknownNameError(unknown_name(name, samples, "sample"))
     if not samples[name].path.is_file():
         raise WeightsError(f"the sample {name} is not here yet; run `ganinv data fetch`")
     return samples[name]

@@ -15,11 +15,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 import ganinv
-from ganinv.params import read_yaml, unknown_name
+from ganinv.params import ParamsError, read_yaml, unknown_name
 
 
 class WeightsError(RuntimeError):
     """Weights that cannot be had or cannot be trusted; the message says what to do."""
+
+
+class UnknownNameError(WeightsError, ParamsError):
+    """A name that is not in a list; the message gives the nearest that are."""
 
 
 class Source(BaseModel):
@@ -85,10 +89,10 @@ def load_manifest():
 
 
 def find_entry(name):
-    """The manifest's entry of that name; raise WeightsError with the nearest names."""
+    """The manifest's entry of that name; raise UnknownNameError with the nearest names."""
     manifest = load_manifest()
     if name not in manifest:
-        raise WeightsError(unknown_name(name, manifest, "weights"))
+        raise UnknownNameError(unknown_name(name, manifest, "weights"))
     return manifest[name]
 
 
