@@ -4,15 +4,16 @@ BIN := .venv/bin
 READY := .venv/.ready
 WEIGHTS := $(addprefix checkpoints/,ffhq-student.safetensors lpips-alex.safetensors lpips-vgg.safetensors)
 SAMPLES := data/samples/control.png
-# the comparison reads what the three before it left
-NOTEBOOKS := $(addprefix notebooks/,exp01_w_l2.ipynb exp02_wplus_l2.ipynb exp03_wplus_lpips.ipynb comparison.ipynb quickstart.ipynb)
+# tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
+# the three before it left
+NOTEBOOKS := $(addprefix .nbval/,exp01_w_l2.ipynb exp02_wplus_l2.ipynb exp03_wplus_lpips.ipynb comparison.ipynb quickstart.ipynb)
 
 .PHONY: help setup report quick test lint clean lock publish
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) $(WEIGHTS) $(SAMPLES)  ## make .venv, fetch the weights and the sample photographs
 
@@ -24,15 +25,16 @@ quick: setup  ## the same pipeline at a tenth of the steps, into reports/quick/
 
 test: setup  ## run the tests, and every notebook at its quick defaults
 	$(BIN)/python -m pytest tests
-	rm -rf notebooks/runs
+	rm -rf .nbval && cp -R notebooks .nbval && rm -rf .nbval/runs
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 600 $(NOTEBOOKS)
+	rm -rf .nbval
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 clean:  ## remove .venv, reports and runs; weights and samples stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info runs notebooks/runs reports/runs reports/notebooks reports/quick
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
 	rm -f reports/*.html reports/overview.jpg
 
 lock: $(READY)  ## pin the dependencies of pyproject.toml anew

@@ -28,9 +28,17 @@ def load_image(path, size, align=False):
     """Read a photograph to a tensor (3, size, size) float32 in [-1, 1].
 
     With `align`, the largest face is found and cropped, with a warning when there are several;
-    without, the centre square is taken. Raises ImageError, or its subclass NoFaceError.
+    without, the centre square is taken. Raises ImageError, or its subclass NoFaceError; messages
+    and warnings name the file.
     """
-    return from_pil(frame(open_image(path), size, align, notice=warnings.warn))
+
+    def notice(text):
+        warnings.warn(f"{path}: {text}", stacklevel=2)
+
+    try:
+        return from_pil(frame(open_image(path), size, align, notice))
+    except ImageError as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def frame(image, size, align, notice):
@@ -107,6 +115,7 @@ def crop_square(image, quad, size):
     if factor > 1:  # shrink first: the transform below samples points
         image = image.reduce(factor)
         quad, side = quad / factor, side / factor
+    image, quad = _crop(image, quad, side)
     image, quad = _pad(image, quad, side)
     big = size * SUPERSAMPLING
     corners = tuple((quad + 0.5).flatten())
@@ -114,9 +123,23 @@ def crop_square(image, quad, size):
     return cut.reduce(SUPERSAMPLING)
 
 
+def _margin(side):
+    return max(round(side * 0.1), 3)
+
+
+def _crop(image, quad, side):
+    """Cut away what lies farther from the square than a margin."""
+    low = np.floor(quad.min(0)).astype(int) - _margin(side)
+    high = np.ceil(quad.max(0)).astype(int) + _margin(side)
+    size = np.array(image.size)
+    low = low.clip(0, size - 1)  # a square wholly outside still needs a pixel to mirror
+    high = high.clip(low + 1, size)
+    return image.crop((*low.tolist(), *high.tolist())), quad - low
+
+
 def _pad(image, quad, side):
     """Mirror the image where the square leaves it, blurred and faded by the distance outside."""
-    margin = max(int(round(side * 0.1)), 3)
+    margin = _margin(side)
     low = np.floor(quad.min(0)).astype(int) - margin
     high = np.ceil(quad.max(0)).astype(int) + margin
     size = np.array(image.size)

@@ -5,7 +5,6 @@ DIR/<image id>/  target.png reconstruction.png difference.png panel.png loss_cur
                  history.csv history.json latent.safetensors progress.gif progress_strip.png
 """
 
-import json
 import math
 import os
 import platform
@@ -18,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 import ganinv
 from ganinv import figures
@@ -30,6 +28,7 @@ from ganinv.files import (
     write_text,
 )
 from ganinv.images import to_uint8
+from ganinv.latents import save_latent
 from ganinv.metrics import HIGHER_IS_BETTER, NAMES
 from ganinv.params import Params, dump_yaml, load_params
 from ganinv.weights import project_root
@@ -39,7 +38,14 @@ PACKAGES = (
     "torch", "torchvision", "lpips", "scikit-image", "numpy", "pillow", "matplotlib",
     "safetensors", "dlib-bin",
 )  # fmt: skip
-RESERVED = ("params.yaml", "environment.json", "metrics.json", "metrics.csv")
+RESERVED = (
+    "params.yaml", "environment.json", "metrics.json", "metrics.csv", "summary.json", "con", "nul",
+    "aux", "prn",
+)  # fmt: skip
+OUTPUTS = (
+    "target.png", "reconstruction.png", "difference.png", "panel.png", "loss_curve.png",
+    "history.csv", "history.json", "latent.safetensors",
+)  # fmt: skip
 SETTINGS = Params.model_fields.keys() - {"images", "align", "out", "log_every"}
 
 
@@ -79,7 +85,7 @@ def save_inversion(folder, inversion, *, title, params, generator):
     save_png(folder / "target.png", target)
     save_png(folder / "reconstruction.png", result)
     save_png(folder / "difference.png", figures.difference_image(target, result))
-    _save_latent(folder / "latent.safetensors", inversion.latent, generator)
+    save_latent(folder / "latent.safetensors", inversion.latent, generator)
     write_csv(folder / "history.csv", inversion.history)
     write_json(folder / "history.json", inversion.history)
     heading = f"{title}: {describe(params)}"
@@ -119,42 +125,35 @@ def _save_figure(path, figure):
         figures.save_figure(figure, temporary)
 
 
-def _save_latent(path, latent, generator):
-    described = json.dumps({"generator": generator.name, "sha256": generator.sha256})
-    with atomic_path(path) as temporary:
-        save_file({"latent": latent.contiguous()}, temporary, metadata={"ganinv": described})
-
-
 class Results:
-    """metrics.json of a run: what is finished, what failed; saved after every image."""
+    """metrics.json of a run: what is finished, what failed; saved after every image.
 
-    def __init__(self, folder, key, fresh=False):
+    Images that an earlier call finished under the same settings and that this call does not ask
+    for are kept apart, under "earlier": a later call may ask for them again.
+    """
+
+    def __init__(self, folder, key, image_ids, fresh=False):
         self.folder, self.key = Path(folder), key
-        self.images, self.failed = {}, {}
-        path = self.folder / "metrics.json"
-        if path.is_file() and not fresh:
-            self.images = self._kept(path)
+        self.failed = {}
+        known = {} if fresh else self._known()
+        self.images = {name: known.pop(name) for name in image_ids if name in known}
+        self.earlier = known
 
-    def _kept(self, path):
+    def _known(self):
         try:
-            images = read_json(path)["images"]
-            return {name: entry for name, entry in images.items() if entry["settings"] == self.key}
-        except (
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-        ):  # damaged: as if there were none
-            return {}
+            metrics = read_json(self.folder / "metrics.json")
+            known = metrics.get("earlier", {}) | metrics["images"]
+            return {name: entry for name, entry in known.items() if entry["settings"] == self.key}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return {}  # none, or a damaged one, which counts as none
 
-    def finished(self, image_id, image_sha256):
+    def finished(self, image_id, **marks):
         """Whether this very image was done under these settings and its files are there."""
         entry = self.images.get(image_id)
-        files = ("latent.safetensors", "reconstruction.png", "target.png", "history.json")
         return (
             entry is not None
-            and entry["image_sha256"] == image_sha256
-            and all((self.folder / image_id / name).is_file() for name in files)
+            and all(entry.get(name) == value for name, value in marks.items())
+            and all((self.folder / image_id / name).is_file() for name in OUTPUTS)
         )
 
     def begin(self, image_id):
@@ -176,7 +175,7 @@ class Results:
         return {
             "images": self.images, "mean": self._over(np.mean), "std": self._over(np.std),
             "failed": self.failed,
-        }  # fmt: skip
+        } | ({"earlier": self.earlier} if self.earlier else {})  # fmt: skip
 
     def _over(self, statistic):
         names = (*NAMES, "seconds")
@@ -191,7 +190,7 @@ class Results:
 
 
 def read_run(folder):
-    """Read back a run: (params, metrics). Raises ValueError where DIR is none."""
+    """Read back a run: (params, metrics). Raises ValueError where `folder` holds none."""
     folder = Path(folder)
     if not (folder / "metrics.json").is_file():
         raise ValueError(f"{folder} holds no run (no metrics.json in it)")

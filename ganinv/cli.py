@@ -106,6 +106,8 @@ def invert(
     fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
 ):
     """Invert photographs. The same command again continues where it stopped."""
+    if any(item.partition("=")[0].strip() == "images" for item in overrides):
+        raise BadArgumentsError("name the images as arguments, not by --set images=…")
     changes = dict(images=list(inputs), out=out, device=device, align=align)
     given = {key: value for key, value in changes.items() if value is not None}
     settings = load_params(params, overrides, **given)
@@ -158,12 +160,12 @@ def align(
     from ganinv.images import ImageError, to_uint8
 
     failed = 0
-    for photo in find_photos(inputs, True):
+    for photo in find_photos(inputs, True, out):
         try:
             picture = to_uint8(load_image(photo.path, size, align=True))
         except ImageError as error:
             failed += 1
-            _complain(f"{photo.path}: {error}", 1)
+            _complain(error, 1)
             continue
         save_png(out / f"{photo.id}.png", picture)
         print(out / f"{photo.id}.png")
@@ -196,7 +198,9 @@ def weights_list():
 
     for name, entry in load_manifest().items():
         here = "here" if weight_path(name).is_file() else "not here"
-        print(f"{name}  ({entry.kind}, {here})\n    {entry.about}\n    licence: {entry.licence}")
+        size = f"{entry.size / 1e6:.0f} MB" if entry.size else "size unknown"
+        print(f"{name}  ({entry.kind}, {size}, {here})\n    {entry.about}")
+        print(f"    licence: {entry.licence}")
 
 
 @weights_app.command("fetch")

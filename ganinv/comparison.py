@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from ganinv.artifacts import better, read_png, read_run
+from ganinv.experiment import run_experiment
 from ganinv.files import read_json, write_json
 from ganinv.metrics import HIGHER_IS_BETTER
-from ganinv.params import Params
+from ganinv.params import Params, load_params
+from ganinv.weights import project_root
 
 LABELS = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips_alex": "LPIPS-alex", "lpips_vgg": "LPIPS-vgg"}
 DIGITS = {"psnr": 2, "ssim": 3, "lpips_alex": 3, "lpips_vgg": 3, "seconds": 0}
@@ -55,6 +57,20 @@ class Verdict:
         return "refuted" if not self.held else f"held on {self.held} of {self.total} images"
 
 
+def ensure_runs(folders, *, steps=8, images=("sample:astronaut",)):
+    """Make the runs that are missing, at a few steps, so that the comparison can be tried alone.
+
+    A folder exp01 is made from params/exp01.yaml, and so on; runs that are there are left alone.
+    """
+    for folder in map(Path, folders):
+        if (folder / "metrics.json").is_file():
+            continue
+        print(f"{folder} holds no run yet; trying params/{folder.name}.yaml with {steps} steps")
+        file = project_root() / "params" / f"{folder.name}.yaml"
+        quick = dict(steps=steps, images=list(images), snapshot_every=4, log_every=0)
+        run_experiment(load_params(file, **quick, out=str(folder)))
+
+
 def read_experiment(folder, name):
     """Read a run folder; raises ValueError where it holds none."""
     params, metrics = read_run(folder)
@@ -66,11 +82,17 @@ def common_images(experiments):
     return [i for i in experiments[0].images if all(i in e.images for e in experiments)]
 
 
+def value(experiment, image_id, metric):
+    """One figure; a PSNR without bound is null in JSON."""
+    number = experiment.images[image_id][metric]
+    return float("inf") if number is None else number
+
+
 def better_everywhere(new, old, metric):
     """The verdict on «`new` is better than `old` in `metric` on every image»."""
     word = "above" if HIGHER_IS_BETTER[metric] else "below"
     claim = f"{new.name} {word} {old.name} in {LABELS[metric].split(',')[0]}, on every image"
-    pairs = [(new.images[i][metric], old.images[i][metric]) for i in common_images([new, old])]
+    pairs = [(value(new, i, metric), value(old, i, metric)) for i in common_images([new, old])]
     if not pairs:
         return Verdict(claim, 0, 0, "no image was finished by both")
     change = [a - b for a, b in pairs]
@@ -102,7 +124,7 @@ def loss_falls(experiment, factor=2.0):
 def write_summary(folder, name, verdicts):
     """Write summary.json beside a run: its metrics and verdicts, for the report and for tests."""
     params, metrics = read_run(folder)
-    summary = {"experiment": name, "params": params.model_dump(), "metrics": metrics}
+    summary = {"experiment": name, "params": params.model_dump(exclude={"out"}), "metrics": metrics}
     write_json(Path(folder) / "summary.json", summary | {"verdicts": _listed(verdicts)})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganinv import figures
 from ganinv.artifacts import describe, describe_metrics
-from ganinv.comparison import DIGITS, LABELS, common_images
+from ganinv.comparison import DIGITS, LABELS, common_images, value
 from ganinv.files import read_json
 from ganinv.metrics import HIGHER_IS_BETTER, NAMES
 from ganinv.params import Params
@@ -27,7 +27,7 @@ def verdict_cards(verdicts):
             f'<div class="card {state}"><strong>{html.escape(verdict.word.capitalize())}</strong>'
             f"<p>{html.escape(verdict.claim)}</p><p>{html.escape(verdict.detail)}</p></div>"
         )
-    return f'<div class="cards">{"".join(cards)}</div>'
+    return f'<div class="cards" style="display: grid; gap: 0.8rem">{"".join(cards)}</div>'
 
 
 def table(head, rows, best=()):
@@ -55,11 +55,12 @@ def metrics_head():
 
 
 def mean_table(experiments):
-    """Mean ± standard deviation over the images, one row per experiment, the best in bold."""
-    means = [e.metrics["mean"] for e in experiments]
+    """Mean ± standard deviation over the images that all experiments finished, best in bold."""
+    images = common_images(experiments)
+    statistics = [[_over(e, images, f) for f in (np.mean, np.std)] for e in experiments]
+    means = [mean for mean, _ in statistics]
     rows = []
-    for experiment in experiments:
-        mean, std = experiment.metrics["mean"], experiment.metrics["std"]
+    for experiment, (mean, std) in zip(experiments, statistics, strict=True):
         cells = (
             [f"{mean[n]:.{DIGITS[n]}f} ± {std[n]:.{DIGITS[n]}f}" for n in NAMES]
             if mean
@@ -74,6 +75,11 @@ def mean_table(experiments):
     return table(["mean ± std", *metrics_head(), "steps", "s per image"], rows, best)
 
 
+def _over(experiment, images, statistic):
+    names = [*NAMES, "seconds"] if images else []
+    return {n: float(statistic([value(experiment, i, n) for i in images])) for n in names}
+
+
 def _best_row(values, name):
     rows = [r for r, value in enumerate(values) if value is not None]
     pick = max if HIGHER_IS_BETTER[name] else min
@@ -86,7 +92,8 @@ def image_table(experiments):
     for image_id in common_images(experiments):
         entries = [e.images[image_id] for e in experiments]
         for column, name in enumerate(NAMES, 2):
-            best.add((len(rows) + _best_row([e[name] for e in entries], name), column))
+            row = _best_row([value(e, image_id, name) for e in experiments], name)
+            best.add((len(rows) + row, column))
         for experiment, entry in zip(experiments, entries, strict=True):
             rows.append([entry["title"], experiment.name, *_cells(entry)])
     return table(["image", "experiment", *metrics_head(), "best step", "seconds"], rows, best)
@@ -133,8 +140,9 @@ def changes_table(experiments):
 
 
 def grid(pictures, columns, css=""):
-    """HTML figures in a grid."""
-    return f'<div class="grid {css}" style="--columns: {columns}">{"".join(pictures)}</div>'
+    """HTML figures in a grid, which needs no style sheet, so that it shows in Jupyter too."""
+    style = f"display: grid; gap: 0.6rem; grid-template-columns: repeat({columns}, minmax(0, 1fr))"
+    return f'<div class="grid {css}" style="{style}">{"".join(pictures)}</div>'
 
 
 def reconstructions(experiments, image_id):
@@ -191,7 +199,12 @@ def loss_curves(experiments, title):
                 entry["title"] if len(experiments) == 1 else f"{entry['title']}, {experiment.name}"
             )
             xs, ys = [row["step"] for row in history], [row["loss"] for row in history]
-            series[name] = (xs, ys, figures.COLOURS[k % len(figures.COLOURS)], style)
+            series[f"{name} ({image_id})" if name in series else name] = (
+                xs,
+                ys,
+                figures.COLOURS[k % len(figures.COLOURS)],
+                style,
+            )
     figure = figures.curves(series, xlabel="step", ylabel="loss", title=title)
     return figures.figure_html(figure, alt=title)
 

@@ -23,8 +23,9 @@ from ganinv.artifacts import (
     save_inversion,
     write_params,
 )
+from ganinv.encoders import load_encoder
 from ganinv.fast import full_precision, resolve_compile, resolve_device, resolve_precision
-from ganinv.files import write_json
+from ganinv.files import sha256_file, write_json
 from ganinv.generators import load_generator
 from ganinv.images import (
     ImageError,
@@ -36,11 +37,11 @@ from ganinv.images import (
     to_uint8,
 )
 from ganinv.inversion import invert
-from ganinv.latents import load_latent
+from ganinv.latents import image_rng, load_latent, start_latent
 from ganinv.metrics import NAMES, compute_metrics
 from ganinv.params import ParamsError
 from ganinv.samples import find_sample, photographs
-from ganinv.weights.manifest import weight_path
+from ganinv.weights import ensure
 
 VERIFY_TOLERANCE = {"psnr": 1e-2, "ssim": 1e-4, "lpips_alex": 1e-4, "lpips_vgg": 1e-4}
 
@@ -74,13 +75,17 @@ class Run:
         return self.results["failed"]
 
 
-def find_photos(inputs, align):
+def find_photos(inputs, align, out=None):
     """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
 
-    Where several files have one name, a hash of where each lies follows its id.
+    Where several files have one name, a hash of where each lies follows its id. What lies in the
+    folder `out` is left out: results are no inputs.
     Raises ParamsError for an input that does not exist and when there is no image at all.
     """
     photos = [photo for item in inputs for photo in _expand(str(item), align)]
+    if out is not None:
+        results = Path(out).resolve()
+        photos = [photo for photo in photos if results not in photo.path.resolve().parents]
     if not photos:
         raise ParamsError(f"no images in {', '.join(map(str, inputs))}")
     distinct = {}
@@ -139,10 +144,7 @@ def resolve(params, generator):
 def weights_used(generator):
     """SHA-256 of every weight file that decides the result, by name."""
     used = {generator.name: generator.sha256}
-    for name in ("lpips-alex", "lpips-vgg"):
-        note = weight_path(name).with_suffix(".json")
-        used[name] = json.loads(note.read_text())["sha256"] if note.is_file() else None
-    return used
+    return used | {name: sha256_file(ensure(name)) for name in ("lpips-alex", "lpips-vgg")}
 
 
 def settings_key(params, weights):
@@ -162,13 +164,15 @@ def run_experiment(params, *, fresh=False, say=print):
     earlier call finished. Raises ParamsError or WeightsError before anything runs.
     """
     device = resolve_device(params.device)
-    photos = find_photos(params.images, params.align)
+    photos = find_photos(params.images, params.align, params.out)
     generator = load_generator(params.generator, device)
     params = resolve(params, generator)
+    _check_start(params, generator)
     weights = weights_used(generator)
     out = Path(params.out)
-    results = Results(out, settings_key(params, weights), fresh)
-    if (out / "metrics.json").is_file() and not fresh and not results.images:
+    ids = [photo.id for photo in photos]
+    results = Results(out, settings_key(params, weights), ids, fresh)
+    if (out / "metrics.json").is_file() and not fresh and not (results.images or results.earlier):
         say(f"{out} holds results under other parameters or weights; they are replaced")
     write_params(out, params)
 
@@ -185,12 +189,25 @@ def run_experiment(params, *, fresh=False, say=print):
     return Run(out, params, photos, results.as_dict())
 
 
+def _check_start(params, generator):
+    """Raise ParamsError or WeightsError for a start that no image could begin from."""
+    if params.init == "encoder":
+        if params.encoder is None:
+            raise ParamsError("init: encoder needs an encoder; name one with the parameter encoder")
+        load_encoder(params.encoder, device=generator.device)
+        return
+    try:
+        start_latent(generator, params.space, params.init, target=None, rng=image_rng(0, ""))
+    except ValueError as error:
+        raise ParamsError(f"init: {error}") from None
+
+
 def _one(photo, count, params, generator, results, note_environment, say):
     """Invert one image into its folder, or note why not."""
     try:
         data = read_bytes(photo.path)
-        sha256 = hashlib.sha256(data + bytes([photo.align])).hexdigest()
-        if results.finished(photo.id, sha256):
+        marks = {"image_sha256": hashlib.sha256(data).hexdigest(), "align": photo.align}
+        if results.finished(photo.id, **marks):
             say(f"{count} {photo.id}: finished earlier, kept")
             return
         say(f"{count} {photo.id}")
@@ -213,26 +230,29 @@ def _one(photo, count, params, generator, results, note_environment, say):
         say(f"warning: {photo.path}: {inversion.stopped}")
         results.fail(photo.id, f"{photo.title}: {inversion.stopped}")
         return
-    results.add(photo.id, _entry(photo, inversion, sha256))
+    results.add(photo.id, _entry(photo, inversion) | marks)
 
 
-def _entry(photo, inversion, sha256):
-    return inversion.metrics | {
-        "seconds": inversion.seconds,
-        "steps": len(inversion.history),
-        "evaluations": inversion.evaluations,
-        "best_step": inversion.best_step,
-        "best_loss": inversion.best_loss,
-        "title": photo.title,
-        "image_sha256": sha256,
-    }
+def _entry(photo, inversion):
+    return (
+        inversion.metrics
+        | inversion.settings
+        | {
+            "seconds": inversion.seconds,
+            "steps": len(inversion.history),
+            "evaluations": inversion.evaluations,
+            "best_step": inversion.best_step,
+            "best_loss": inversion.best_loss,
+            "title": photo.title,
+        }
+    )
 
 
 def verify(folder, *, device="auto", say=print):
     """Render each latent of a run again and compare its metrics; return {id: complaint}.
 
     The dict is empty when everything came out the same, up to `VERIFY_TOLERANCE`.
-    Raises ValueError where `folder` holds no run.
+    Raises ValueError where `folder` holds no run, WeightsError where its generator is not here.
     """
     folder = Path(folder)
     params, recorded = read_run(folder)

@@ -11,22 +11,29 @@ import contextlib
 import importlib.util
 import logging
 import os
+import re
 import shutil
+import sys
 import warnings
 
 import torch
 
 from ganinv.losses import autocast
+from ganinv.params import ParamsError
 
 WORTH_COMPILING = 100  # steps; below, the first compilation costs more than it saves
 
 
 def resolve_device(device):
-    """auto -> cuda where there is one, else cpu. Raises ValueError for an absent CUDA device."""
+    """auto -> cuda where there is one, else cpu. Raises ParamsError for one that is not here."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise ParamsError(f"no device {device!r}; there are auto, cpu, cuda and cuda:N")
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError("this machine or this build of torch has no CUDA; use device cpu or auto")
+        raise ParamsError("this machine or this build of torch has no CUDA; use device cpu or auto")
+    if int(device.partition(":")[2] or 0) >= max(torch.cuda.device_count(), 1):
+        raise ParamsError(f"no {device}: this machine has {torch.cuda.device_count()} CUDA devices")
     return device
 
 
@@ -49,26 +56,24 @@ def resolve_compile(mode, generator, steps):
 
     The number of images has no say, so that no image's result depends on the others.
     """
-    if mode == "off":
+    pays = steps >= WORTH_COMPILING and generator.resolution >= 256
+    if mode == "off" or (mode == "auto" and not pays):
         return "off"
-    if not has_compiler(generator.device):
-        if mode == "on":
-            warnings.warn(
-                "no C++ compiler found (install g++, or set CXX): running without torch.compile",
-                stacklevel=2,
-            )
-        return "off"
-    if mode == "auto" and (steps < WORTH_COMPILING or generator.resolution < 256):
-        return "off"
-    return "on"
+    if has_compiler(generator.device):
+        return "on"
+    warnings.warn(
+        "no C++ compiler found (install g++, or set CXX): running without torch.compile, slower",
+        stacklevel=2,
+    )
+    return "off"
 
 
 def has_compiler(device):
     """Whether inductor can build for the device: Triton on CUDA, a C++ compiler on the CPU."""
     if torch.device(device).type == "cuda":
         return importlib.util.find_spec("triton") is not None
-    names = (os.environ.get("CXX"), "g++", "clang++", "c++")
-    return any(shutil.which(name) for name in names if name)
+    usual = {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    return shutil.which(os.environ.get("CXX") or usual) is not None
 
 
 @contextlib.contextmanager
@@ -79,7 +84,7 @@ def full_precision():
 
 
 def make_renderer(generator, precision, compiled, say):
-    """The function ws (N, num_ws, w_dim) -> images that the search calls.
+    """The function ws (N, num_ws, w_dim) -> images that the search calls, and "on" or "off".
 
     A compiled one is made once per generator and precision, and warmed up here by one forward
     and backward pass, so that no search pays for it; `say` is told before, since it can take
@@ -93,7 +98,7 @@ def make_renderer(generator, precision, compiled, say):
 
     synthesis = generator.synthesis
     if compiled == "off":
-        return render
+        return render, "off"
     cache = generator.__dict__.setdefault("_renderers", {})
     key = id(generator), precision  # a copy of the generator brings the dict of the original
     if key not in cache:
@@ -105,7 +110,7 @@ def make_renderer(generator, precision, compiled, say):
         try:
             synthesis = torch.compile(generator.synthesis)
             _warm_up(generator, render)
-            cache[key] = render
+            cache[key] = render, "on"
         except Exception as error:  # inductor, its compiler and its cache fail in many ways
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
             warnings.warn(

@@ -80,21 +80,22 @@ def loss_curve(history, *, title, best_step):
     return figure
 
 
-def curves(series, *, xlabel, ylabel, title, log=True):
-    """Several lines {name: (xs, ys, colour, style)} on shared axes."""
+def curves(series, *, xlabel, ylabel, title):
+    """Several lines {name: (xs, ys, colour, style)} on shared axes, log scale."""
     figure = new_figure(7.5, 4.2)
     axis = figure.subplots()
     for name, (xs, ys, colour, style) in series.items():
         axis.plot(xs, ys, color=colour, ls=style, lw=1.6, label=plain(name))
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=plain(title), yscale="log" if log else "linear")
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=plain(title), yscale="log")
     axis.grid(alpha=0.3, which="both")
     axis.legend(fontsize=8)
     return figure
 
 
 def progress_frames(snapshots):
-    """Snapshots (step, picture) with their step written below each picture."""
-    return [_labelled(picture, f"step {step}") for step, picture in snapshots]
+    """Snapshots (step, picture) with their step written below; the last one is the result."""
+    frames = [_labelled(picture, f"step {step}") for step, picture in snapshots[:-1]]
+    return [*frames, _labelled(snapshots[-1][1], "result")]
 
 
 def _labelled(picture, text):
@@ -148,9 +149,9 @@ def data_uri(picture, quality=85):
 def image_html(picture, *, alt, caption="", width=None, css=""):
     """A picture as an HTML figure that needs no other file; texts are escaped."""
     uri = data_uri(shrink(picture, width) if width else picture)
-    shown = f'<img src="{uri}" alt="{html.escape(alt)}">'
+    shown = f'<img src="{uri}" alt="{html.escape(alt)}" style="max-width: 100%">'
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return f'<figure class="{css}">{shown}{below}</figure>'
+    return f'<figure class="{css}" style="margin: 0">{shown}{below}</figure>'
 
 
 def figure_html(figure, *, alt):

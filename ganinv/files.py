@@ -1,5 +1,6 @@
 """Files that are whole or absent: written to a temporary name, flushed to disk, renamed."""
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -7,11 +8,10 @@ import json
 import math
 import os
 import secrets
-from contextlib import contextmanager
 from pathlib import Path
 
 
-@contextmanager
+@contextlib.contextmanager
 def atomic_path(path):
     """Yield a temporary path beside `path`; on success flush it to disk and rename it into place.
 
@@ -37,19 +37,22 @@ def atomic_path(path):
 def _sync_folder(folder):
     if os.name == "nt":  # folders cannot be opened there
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with contextlib.suppress(OSError):  # some network file systems refuse; the file itself is safe
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_bytes(path, data):
+    """Write bytes."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path, text):
+    """Write text as UTF-8."""
     write_bytes(path, text.encode("utf-8", "replace"))
 
 
@@ -69,6 +72,7 @@ def _finite(value):
 
 
 def read_json(path):
+    """Read a JSON file; raises OSError or ValueError."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
@@ -83,5 +87,6 @@ def write_csv(path, rows):
 
 
 def sha256_file(path):
+    """The SHA-256 of a file, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -33,8 +33,10 @@ class Inversion:
 
     `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `image`
     and `target` are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
-    step, loss, its terms, lr, seconds and evaluations, both counted from the start. `stopped` is
-    the reason where the search ended early, else "". `settings` are the parameters as resolved.
+    step, loss, its terms, lr, seconds and evaluations, both counted from the start, and best_step,
+    the step that evaluated the best latent so far. `stopped` is
+    the reason where the search ended early, else "". `settings` are the precision and whether the
+    search was compiled, as it really ran.
     """
 
     latent: torch.Tensor
@@ -81,7 +83,8 @@ def invert(
     Parameters are those of `ganinv.Params`, which see; `encoder` may also be a callable, and
     `image_id` names the image in the progress and seeds it together with `seed`. A loss that is
     not finite ends the search with the best latent so far. Raises ValueError for a target of the
-    wrong shape, for parameters that do not exist and for those that do not fit the generator.
+    wrong shape and for values that do not fit, TypeError for parameters that do not exist,
+    WeightsError where LPIPS's weights are not here.
     """
     _check_target(generator, target)
     make_params(
@@ -106,7 +109,9 @@ def invert(
         loss, target, lpips_net=lpips_net, loss_resolution=loss_resolution,
         precision=settings["precision"],
     )  # fmt: skip
-    render = make_renderer(generator, settings["precision"], settings["compile"], print)
+    render, settings["compile"] = make_renderer(
+        generator, settings["precision"], settings["compile"], print if log_every else _silent
+    )
     report, close = make_reporter(image_id or "inversion", steps, log_every)
     search = _Search(generator, start, render, objective, snapshot_every)
     schedule = SCHEDULES[lr_schedule] if optimizer == "adam" else constant
@@ -127,6 +132,10 @@ def invert(
         best_loss=search.best_loss, evaluations=search.evaluations, seconds=search.seconds,
         stopped=search.stopped, settings=settings, snapshots=search.snapshots,
     )  # fmt: skip
+
+
+def _silent(text):
+    pass
 
 
 def _check_target(generator, target):
@@ -192,5 +201,5 @@ class _Search:
     def record(self, lr):
         # L-BFGS that has converged evaluates nothing
         loss, terms = self.previous = self.lowest or self.previous
-        row = dict(step=self.step, loss=loss, **terms, lr=lr)
-        self.history.append(row | dict(seconds=self.seconds, evaluations=self.evaluations))
+        row = dict(step=self.step, loss=loss, **terms, lr=lr, seconds=self.seconds)
+        self.history.append(row | dict(evaluations=self.evaluations, best_step=self.best_step))

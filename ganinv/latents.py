@@ -5,12 +5,14 @@ A space is the shape of what is optimized: (1, w_dim) in W, broadcast to every s
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 
+from ganinv.files import atomic_path
 from ganinv.params import STARTS
 
 ROWS = {"w": lambda generator: 1, "w+": lambda generator: generator.num_ws}
@@ -68,10 +70,15 @@ def expand(latent, generator):
     return latent.expand(generator.num_ws, -1)
 
 
+def save_latent(path, latent, generator):
+    """Write latent (num_ws, w_dim), with the generator's name and hash, as safetensors."""
+    described = json.dumps({"generator": generator.name, "sha256": generator.sha256})
+    with atomic_path(path) as temporary:
+        save_file({"latent": latent.contiguous()}, temporary, metadata={"ganinv": described})
+
+
 def load_latent(path):
     """Read a latent.safetensors: (latent (num_ws, w_dim), metadata). Raises ValueError."""
-    from safetensors import safe_open
-
     try:
         tensors = load_file(path)
         with safe_open(path, "pt") as file:

@@ -12,11 +12,12 @@ import warnings
 
 import lpips
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
 from ganinv.images import box_resize
-from ganinv.weights import ensure
+from ganinv.weights import WeightsError, ensure
 
 LPIPS_SIZE = 256  # both for the metric and, by default, for the loss
 
@@ -32,7 +33,7 @@ class Lpips(nn.Module):
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")  # torchvision renamed the argument lpips passes
             model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
-        state = load_file(ensure(f"lpips-{net}"))
+        state = _read(f"lpips-{net}")
         convs = [m for m in model.net.modules() if isinstance(m, nn.Conv2d)]
         for i, conv in enumerate(convs):
             conv.weight.data, conv.bias.data = state[f"conv.{i}.weight"], state[f"conv.{i}.bias"]
@@ -53,7 +54,16 @@ class Lpips(nn.Module):
         return sum(levels)
 
     def forward(self, a, b):
+        """Distance (N,) of images a and b."""
         return self.distance(self.features(a), self.features(b))
+
+
+def _read(name):
+    path = ensure(name)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged ({error}); delete it and fetch {name}") from None
 
 
 def unit_length(features):

@@ -8,11 +8,11 @@ LPIPS of both nets on its box mean at 256x256, in float32.
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from ganinv.fast import full_precision
 from ganinv.images import box_resize, quantize, to_uint8
 from ganinv.losses import LPIPS_SIZE, load_lpips
 
 NAMES = ("psnr", "ssim", "lpips_alex", "lpips_vgg")
-UNITS = {"psnr": "dB", "ssim": "", "lpips_alex": "", "lpips_vgg": ""}
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips_alex": False, "lpips_vgg": False}
 DESCRIPTION = (
     "The reconstruction is clamped to [-1, 1] and rounded to 8 bits. PSNR (peak 1 on [0, 1]) and "
@@ -35,7 +35,10 @@ def compute_metrics(reconstruction, target):
         "psnr": float("inf") if same else float(peak_signal_noise_ratio(b, a, data_range=1)),
         "ssim": float(structural_similarity(b, a, channel_axis=2, data_range=1)),
     }
-    small = [box_resize(quantize(x)[None], LPIPS_SIZE) for x in (reconstruction, target)]
-    for net in ("alex", "vgg"):
-        result[f"lpips_{net}"] = float(load_lpips(net, reconstruction.device)(*small))
+    device = reconstruction.device
+    pair = (quantize(x).to(device) for x in (reconstruction, target))
+    small = [box_resize(x[None], LPIPS_SIZE) for x in pair]
+    with full_precision():
+        for net in ("alex", "vgg"):
+            result[f"lpips_{net}"] = float(load_lpips(net, device)(*small))
     return result

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 LOSS_TERMS = ("l2", "lpips", "lpips_vgg", "lpips_alex")
 STARTS = ("mean_w", "random", "encoder")
@@ -48,6 +48,7 @@ class Params(BaseModel):
     lr: float = Field(0.05, gt=0, allow_inf_nan=False)
     """Adam's learning rate, or the first step length that L-BFGS tries"""
     lr_schedule: Literal["ramp", "constant"] = "ramp"
+    """of Adam; L-BFGS's line search finds its own step lengths"""
     steps: int = Field(300, ge=0)
     seed: int = Field(0, ge=0, lt=2**63)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
@@ -83,6 +84,12 @@ class Params(BaseModel):
             _check_weights(value)
             return {name: float(weight) for name, weight in value.items()}
         return value
+
+    @model_validator(mode="after")
+    def _lpips_needs_pixels(self):
+        if self.loss_resolution < 32 and "lpips" in str(self.loss):
+            raise ValueError("loss_resolution: LPIPS needs at least 32 pixels")
+        return self
 
     def inversion(self):
         """The parameters that `ganinv.invert` takes, by name."""
@@ -124,10 +131,12 @@ def collect_params(namespace):
 
 
 def _explain(error):
-    name = str(error["loc"][0]) if error["loc"] else "parameters"
+    name = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
         return unknown_name(name, Params.model_fields, "parameter")
     message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:  # about several parameters at once
+        return message
     return f"{name}: {message} (got {error['input']!r})"
 
 

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from ganinv.files import atomic_path, read_json, write_text
-from ganinv.params import ParamsError, load_params
-from ganinv.weights import project_root
+from ganinv.params import STARTS, ParamsError, load_params
+from ganinv.weights import load_manifest, project_root
 
 EXPERIMENTS = {
     "exp01": ("exp01_w_l2.ipynb", "Exp-01"),
@@ -32,7 +33,6 @@ EXPERIMENTS = {
 COMPARISON = "comparison.ipynb"
 PAGES = {"index": "Comparison"} | {name: title for name, (_, title) in EXPERIMENTS.items()}
 QUICK = 10  # a quick report takes a tenth of the steps
-_TRANSPORT = "tcp" if os.name == "nt" else "ipc"  # nobody else on the machine can listen to ipc
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -58,27 +58,33 @@ def make_report(out, *, quick=False, overrides=(), fresh=False):
         write_page(executed, out / f"{name}.html", name, notice)
     print("== Comparison", flush=True)
     runs = {PAGES[name]: params.out for name, params in plans.items()}
-    values = {"runs": runs, "overview": str(out / "overview.jpg")}
+    values = {"runs": runs, "overview": _from_notebooks(out / "overview.jpg")}
     executed = run_notebook(COMPARISON, out / "notebooks", values)
     write_page(executed, out / "index.html", "index", notice)
-    failed = any(
-        read_json(Path(params.out) / "metrics.json")["failed"] for params in plans.values()
-    )
+    failed = any(read_json(out / "runs" / name / "metrics.json")["failed"] for name in plans)
     return out / "index.html", failed
 
 
 def _plan(name, out, quick, overrides):
     params = load_params(project_root() / "params" / f"{name}.yaml", overrides)
+    changes = {"out": _from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there
-    changes = {"out": str(out / "runs" / name), "images": [_absolute(i) for i in params.images]}
-    changes |= {"generator": _absolute(params.generator), "init": _absolute(params.init)}
+    changes |= {"images": [_place(item) for item in params.images]}
+    changes |= {"generator": _place(params.generator), "init": _place(params.init)}
     if quick:
         changes |= {"steps": max(1, params.steps // QUICK), "log_every": 10, "snapshot_every": 5}
     return params.replace(**changes)
 
 
-def _absolute(name):
-    return str(Path(name).resolve()) if Path(name).exists() else name
+def _from_notebooks(path):
+    """A path as seen from notebooks/, so that no machine's folders get into the pages."""
+    return Path(os.path.relpath(path, project_root() / "notebooks")).as_posix()
+
+
+def _place(name):
+    """A path as seen from notebooks/; names of samples, starts and weights stay names."""
+    is_name = name in ("samples", *STARTS, *load_manifest()) or name.startswith("sample:")
+    return name if is_name or not Path(name).exists() else _from_notebooks(Path(name).resolve())
 
 
 def _previous(name, plans):
@@ -103,17 +109,33 @@ def run_notebook(name, folder, values):
             papermill.execute_notebook(
                 _unformatted(source), _unformatted(partial), parameters=values, cwd=source.parent,
                 progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr,
-                kernel_name="python3", config=Config(KernelManager={"transport": _TRANSPORT}),
+                kernel_name="python3", config=_kernel_config(work),
             )  # fmt: skip
-        except papermill.PapermillExecutionError as error:
+        except (papermill.PapermillExecutionError, DeadKernelError) as error:
             kept = target.with_suffix(".failed.ipynb")
             write_text(kept, partial.read_text(encoding="utf-8"))
             raise ReportError(
-                f"{name} failed ({error.ename}: {error.evalue}); what it had run is in {kept}, and "
-                "finished images are kept: the same command continues"
+                f"{name} failed ({_reason(error)}); what it had run is in {kept}, and finished "
+                "images are kept: the same command continues"
             ) from None
         write_text(target, partial.read_text(encoding="utf-8"))
     return target
+
+
+def _reason(error):
+    if isinstance(error, DeadKernelError):
+        return "its kernel was killed; out of memory?"
+    return f"{error.ename}: {error.evalue}"
+
+
+def _kernel_config(folder):
+    """Talk to the kernel through sockets in `folder`, where nobody else can listen, or by TCP."""
+    sockets = str(Path(folder) / "k")
+    if (
+        os.name == "nt" or len(os.fsencode(sockets)) > 90
+    ):  # the length of a socket's name is limited
+        return Config()
+    return Config(KernelManager={"transport": "ipc", "ip": sockets})
 
 
 def _unformatted(path):

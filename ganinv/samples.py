@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors.torch import save_file
 
 from ganinv.files import atomic_path, write_bytes
 from ganinv.generators import load_generator
 from ganinv.images import to_pil
+from ganinv.latents import save_latent
 from ganinv.params import read_yaml, unknown_name
 from ganinv.weights import project_root
 from ganinv.weights.fetch import bring
@@ -102,7 +102,6 @@ def draw(sample):
     z = torch.randn(1, generator.z_dim, generator=rng)
     ws = generator.mapping(z, truncation=sample.drawn.truncation)  # (1, num_ws, w_dim)
     image = generator.synthesis(ws)[0]
-    with atomic_path(sample.latent_path) as path:
-        save_file({"latent": ws[0].contiguous()}, path, metadata={"generator": generator.name})
+    save_latent(sample.latent_path, ws[0], generator)
     with atomic_path(sample.path) as path:
         to_pil(image).save(path)

@@ -7,14 +7,17 @@ from IPython.display import Image, display
 
 from ganinv.experiment import run_experiment
 from ganinv.params import Params, ParamsError
-from ganinv.samples import find_sample, photographs
+from ganinv.samples import photographs
 from ganinv.weights import WeightsError
 
 
 class InversionWidget(ipywidgets.VBox):
-    """Controls for one inversion; results go to `out`, the panel is shown below the button."""
+    """Controls for one inversion; results go to `out`, the panel is shown below the button.
 
-    def __init__(self, out):
+    Show them by naming the widget on a cell's last line.
+    """
+
+    def __init__(self, out="runs/quickstart"):
         self.out = Path(out)
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Photo")
         self.sample = ipywidgets.Dropdown(options=photographs(), description="or sample")
@@ -64,13 +67,3 @@ class InversionWidget(ipywidgets.VBox):
         run = run_experiment(params)
         for image_id in run.results["images"]:
             display(Image(filename=run.out / image_id / "panel.png"))
-
-    @staticmethod
-    def sample_path(name):
-        """The file of a sample photograph."""
-        return find_sample(name).path
-
-
-def inversion_widget(out="runs/quickstart"):
-    """Make the controls; show them by naming them on a cell's last line."""
-    return InversionWidget(out)

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -171,7 +172,16 @@ def test_history_is_written_twice_alike(finished):
     rows = strict_json(folder / "a" / "history.json")
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
     for row in rows:
-        assert list(row) == ["step", "loss", "l2", "lpips_alex", "lr", "seconds", "evaluations"]
+        assert list(row) == [
+            "step",
+            "loss",
+            "l2",
+            "lpips_alex",
+            "lr",
+            "seconds",
+            "evaluations",
+            "best_step",
+        ]
     with open(folder / "a" / "history.csv", newline="") as file:
         table = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
     assert table == rows
@@ -720,3 +730,50 @@ def test_written_target_is_what_was_inverted(finished):
     folder, _ = finished
     target = from_pil(Image.open(folder / "a" / "target.png"))
     assert torch.equal(quantize(target), target)
+
+
+# --- what is asked for, and only that -----------------------------------------------------------
+
+
+def test_results_inside_an_input_folder_are_no_inputs(toy_params, photos, tmp_path, silent):
+    folder = photos[0].parent
+    params = toy_params([folder], out=str(folder / "results"))
+    first = run_experiment(params, say=silent)
+    again = run_experiment(params, say=silent)
+    assert set(first.results["images"]) == set(again.results["images"]) == {"a", "b"}
+
+
+def test_images_not_asked_for_stay_out_of_the_mean_but_are_not_lost(
+    toy_params, photos, tmp_path, inverted, silent
+):
+    run_experiment(toy_params(photos), say=silent)
+    run_experiment(toy_params(photos[:1]), say=silent)
+    metrics = strict_json(tmp_path / "run" / "metrics.json")
+    assert set(metrics["images"]) == {"a"} and set(metrics["earlier"]) == {"b"}
+    assert metrics["mean"]["psnr"] == metrics["images"]["a"]["psnr"]
+    run_experiment(toy_params(photos), say=silent)
+    assert inverted == ["a", "b"]  # nothing was done twice
+    assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a", "b"}
+
+
+@pytest.mark.parametrize("changes", [{"init": "typo"}, {"init": "encoder"}])
+def test_a_start_that_cannot_be_is_an_error_before_anything_is_written(
+    toy_params, photos, tmp_path, silent, changes
+):
+    with pytest.raises(ParamsError):
+        run_experiment(toy_params(photos, **changes), say=silent)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_environment_is_that_of_the_computation(toy_params, photos, tmp_path, silent):
+    run_experiment(toy_params(photos[:1]), say=silent)
+    before = (tmp_path / "run" / "environment.json").read_bytes()
+    run_experiment(toy_params(photos[:1]), say=silent)
+    assert (tmp_path / "run" / "environment.json").read_bytes() == before
+
+
+def test_entries_say_what_was_inverted_and_how(toy_params, photos, tmp_path, silent):
+    run = run_experiment(toy_params(photos[:1]), say=silent)
+    entry = run.results["images"]["a"]
+    assert entry["image_sha256"] == hashlib.sha256(photos[0].read_bytes()).hexdigest()
+    assert (entry["align"], entry["precision"], entry["compile"]) == (False, "float32", "off")

@@ -21,12 +21,13 @@ LAYERS = (
     {"alignment"},
     {"weights"},
     {"generators", "encoders"},
-    {"samples", "losses", "optimizers", "progress", "figures"},
+    {"losses", "optimizers", "progress", "figures"},
     {"latents", "metrics", "fast"},
-    {"inversion"},
+    {"inversion", "samples"},
     {"artifacts"},
-    {"experiment", "comparison"},
-    {"exhibits", "widgets"},
+    {"experiment"},
+    {"comparison", "widgets"},
+    {"exhibits"},
     {"report"},
     {"cli"},
     {"__main__"},
@@ -150,5 +151,6 @@ def test_experiments_change_what_they_say(name):
         "exp03": ("w+", "lpips", 600),
     }
     params = load_params(ROOT / "params" / f"{name}.yaml")
+    photographs = ["sample:astronaut", "sample:hopper", "sample:obama"]
     assert (params.space, params.loss, params.steps) == seeds[name]
-    assert (params.optimizer, params.init, params.images) == ("adam", "mean_w", ["samples"])
+    assert (params.optimizer, params.init, params.images) == ("adam", "mean_w", photographs)
