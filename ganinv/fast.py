@@ -103,9 +103,8 @@ def make_renderer(generator, precision, compiled, say):
     key = id(generator), precision  # a copy of the generator brings the dict of the original
     if key not in cache:
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
-        if (
-            generator.device.type == "cpu"
-        ):  # torch looks for CUDA's tools even then, and says so at length
+        # torch looks for CUDA's tools on a CPU as well, and says so at length
+        if generator.device.type == "cpu":
             logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         try:
             synthesis = torch.compile(generator.synthesis)
