@@ -20,7 +20,7 @@ setup: $(READY) $(WEIGHTS) $(SAMPLES)  ## make .venv, fetch the weights and the 
 report: setup  ## run the experiments in full and write reports/index.html
 	$(BIN)/ganinv report --out reports
 
-quick: setup  ## the same pipeline at a tenth of the steps, into reports/quick/
+quick: setup  ## the same pipeline on one photograph at a tenth of the steps, into reports/quick/
 	$(BIN)/ganinv report --quick --out reports/quick
 
 test: setup  ## run the tests, and every notebook at its quick defaults
