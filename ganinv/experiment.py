@@ -24,7 +24,7 @@ from ganinv.artifacts import (
     write_params,
 )
 from ganinv.encoders import load_encoder
-from ganinv.fast import full_precision, resolve_compile, resolve_device, resolve_precision
+from ganinv.fast import render_result, resolve_compile, resolve_device, resolve_precision
 from ganinv.files import sha256_file, write_json
 from ganinv.generators import load_generator
 from ganinv.images import (
@@ -191,15 +191,13 @@ def run_experiment(params, *, fresh=False, say=print):
 
 def _check_start(params, generator):
     """Raise ParamsError or WeightsError for a start that no image could begin from."""
-    if params.init == "encoder":
-        if params.encoder is None:
-            raise ParamsError("init: encoder needs an encoder; name one with the parameter encoder")
+    if params.init == "encoder" and params.encoder:
         load_encoder(params.encoder, device=generator.device)
         return
     try:
         start_latent(generator, params.space, params.init, target=None, rng=image_rng(0, ""))
     except ValueError as error:
-        raise ParamsError(f"init: {error}") from None
+        raise ParamsError(str(error)) from None
 
 
 def _one(photo, count, params, generator, results, note_environment, say):
@@ -278,8 +276,7 @@ def _complaint(folder, entry, generator):
         return f"its latent was made with other weights of {generator.name}"
     if tuple(latent.shape) != (generator.num_ws, generator.w_dim):
         return f"its latent has shape {tuple(latent.shape)}"
-    with torch.no_grad(), full_precision():
-        image = generator.synthesis(latent[None].to(generator.device))[0]
+    image = render_result(generator, latent)
     target = from_pil(open_image(folder / "target.png")).to(image.device)
     again = compute_metrics(image, target)
     for name in NAMES:

@@ -83,6 +83,13 @@ def full_precision():
         yield
 
 
+@torch.no_grad()
+def render_result(generator, latent):
+    """Render one latent (num_ws, w_dim) by the plain generator in float32: (3, H, W)."""
+    with full_precision():
+        return generator.synthesis(latent[None].to(generator.device))[0]
+
+
 def make_renderer(generator, precision, compiled, say):
     """The function ws (N, num_ws, w_dim) -> images that the search calls, and "on" or "off".
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ganinv.encoders import load_encoder
-from ganinv.fast import full_precision, make_renderer, resolve_compile, resolve_precision
+from ganinv.fast import make_renderer, render_result, resolve_compile, resolve_precision
 from ganinv.generators.base import Generator
 from ganinv.images import box_resize, quantize, to_uint8
 from ganinv.latents import expand, image_rng, start_latent
@@ -120,15 +120,13 @@ def invert(
     finally:
         close()
     ws = expand(search.best_latent, generator)
-    with torch.no_grad(), full_precision():
-        image = generator.synthesis(ws[None])[0]
-        metrics = compute_metrics(image, target)
+    image = render_result(generator, ws)
     if search.snapshots:
         search.snapshots = [shot for shot in search.snapshots if shot[0] < len(search.history)]
         search.keep_snapshot(len(search.history), image)
     return Inversion(
         latent=ws.cpu().clone(), image=image.cpu(), target=target.cpu(), history=search.history,
-        metrics=metrics, best_step=search.best_step,
+        metrics=compute_metrics(image, target), best_step=search.best_step,
         best_loss=search.best_loss, evaluations=search.evaluations, seconds=search.seconds,
         stopped=search.stopped, settings=settings, snapshots=search.snapshots,
     )  # fmt: skip

@@ -33,6 +33,10 @@ EXPERIMENTS = {
 COMPARISON = "comparison.ipynb"
 PAGES = {"index": "Comparison"} | {name: title for name, (_, title) in EXPERIMENTS.items()}
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
+QUICK_NOTICE = (
+    f"A quick run at a {QUICK}th of the steps, on the first of the images: a check of the "
+    "pipeline, not a result."
+)
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -49,9 +53,7 @@ def make_report(out, *, quick=False, overrides=(), fresh=False):
     """
     out = Path(out).resolve()
     plans = {name: _plan(name, out, quick, overrides) for name in EXPERIMENTS}
-    notice = f"A quick run at a {QUICK}th of the steps, on the first of the images: a check of the "
-    notice += "pipeline, not a result."
-    notice = notice if quick else ""
+    notice = QUICK_NOTICE if quick else ""
     for name, params in plans.items():
         print(f"== {PAGES[name]}: {params.steps} steps", flush=True)
         values = params.model_dump() | {"previous": _previous(name, plans), "fresh": fresh}
