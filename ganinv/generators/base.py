@@ -16,8 +16,9 @@ class Generator(nn.Module):
     """Base of all generators.
 
     Attributes: `name`; `sha256` of the weight file ("" when built in memory); `resolution` in
-    pixels; `z_dim`; `w_dim`; `num_ws`, the number of style inputs; buffers `w_avg` (w_dim,), the
-    mean of W, and `w_std` (), the root of the mean squared distance to it.
+    pixels; `z_dim`; `c_dim`, the width of labels; `w_dim`; `num_ws`, the number of style inputs;
+    buffers `w_avg` (w_dim,), the mean of W, and `w_std` (), the root of the mean squared distance
+    to it.
 
     Subclasses implement `mapping` and `synthesis`. Inputs and outputs are on the module's device,
     float32; images are (N, 3, H, W) in about [-1, 1], not clamped.
@@ -25,6 +26,8 @@ class Generator(nn.Module):
 
     name = ""
     sha256 = ""
+    c_dim = 0  # the number of class labels
+    teacher_rows = None  # of a student: for each of its rows, the row of its teacher's W+
 
     def __init__(self, *, resolution, z_dim, w_dim, num_ws):
         super().__init__()
@@ -39,9 +42,48 @@ class Generator(nn.Module):
     def synthesis(self, ws, noise="const"):
         """Render ws (N, num_ws, w_dim) to images (N, 3, resolution, resolution).
 
-        `noise` is "const" (the stored maps), "random" (drawn anew) or "none".
+        `noise` is "const" (the stored maps), "random" (drawn anew), "none", or maps in the form
+        of `noise_maps`, each (1 or N, 1, H, W), through which gradients flow.
         """
         raise NotImplementedError
+
+    def check_ws(self, ws):
+        """Raise ValueError unless ws is (N, num_ws, w_dim)."""
+        if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
+            wanted = f"(N, {self.num_ws}, {self.w_dim})"
+            raise ValueError(f"ws is {tuple(ws.shape)}; this generator takes {wanted}")
+
+    def noise_maps(self):
+        """The stored noise by its layer: {name: (1, 1, H, W)}, in the order of the layers."""
+        stored = self.named_buffers()
+        return {name.removesuffix(".noise"): x for name, x in stored if name.endswith(".noise")}
+
+    def noise_for(self, noise, count):
+        """One map (1 or `count`, 1, H, W) per layer, or None for each: what `synthesis` adds."""
+        stored = self.noise_maps()
+        if isinstance(noise, dict):
+            return _check_maps(noise, stored, count)
+        if noise not in NOISE_MODES:
+            raise ValueError(f"noise must be maps or {', '.join(NOISE_MODES)}; got {noise!r}")
+        if noise == "none":
+            return [None] * len(stored)
+        if noise == "const":
+            return list(stored.values())
+        return [self.fresh_noise(x.expand(count, -1, -1, -1)) for x in stored.values()]
+
+    def fresh_noise(self, stored):
+        """Noise drawn anew in the shape of a stored map."""
+        return torch.randn_like(stored)
+
+    def random_labels(self, count, rng):
+        """Labels for `count` draws of z, one-hot (count, c_dim), or None for a model without."""
+        if not self.c_dim:
+            return None
+        drawn = torch.randint(self.c_dim, (count,), generator=rng)
+        return torch.eye(self.c_dim)[drawn].to(self.w_avg)
+
+    def prepare(self):
+        """Compute anew what follows from the weights; called whenever they were loaded."""
 
     @property
     def device(self):
@@ -59,25 +101,35 @@ class Generator(nn.Module):
 
 def freeze(generator):
     """Put a generator into the state inversion expects: eval mode, no gradients to weights."""
+    generator.prepare()
     return generator.eval().requires_grad_(False)
 
 
 @torch.no_grad()
-def measure_w(generator, samples=10_000, seed=0):
-    """Set `w_avg` and `w_std` from `samples` draws of z with a fixed seed.
+def measure_w(generator, samples=10_000, seed=0, w_avg=None):
+    """Set `w_avg` and `w_std` from `samples` draws of z, and of labels, with a fixed seed.
 
-    Computed in float64 and rounded once, so that machines agree.
+    A `w_avg` (w_dim,) that is given is kept, and the spread is taken around it. Computed in
+    float64 and rounded once, so that machines agree.
     """
-    z = torch.randn(samples, generator.z_dim, generator=torch.Generator().manual_seed(seed))
+    rng = torch.Generator().manual_seed(seed)
+    z = torch.randn(samples, generator.z_dim, generator=rng)
     generator.double()
-    w = torch.cat([generator.mapping(part)[:, 0] for part in z.double().split(1000)])  # (S, w_dim)
-    w_avg = w.mean(0)
+    parts = z.double().split(1000)
+    w = [generator.mapping(part, generator.random_labels(len(part), rng))[:, 0] for part in parts]
+    w = torch.cat(w)  # (samples, w_dim)
+    w_avg = w.mean(0) if w_avg is None else w_avg.double()
     w_std = math.sqrt((w - w_avg).square().sum(1).mean())
     generator.float()
     generator.w_avg.copy_(w_avg)
     generator.w_std.fill_(w_std)
 
 
-def check_noise(noise):
-    if noise not in NOISE_MODES:
-        raise ValueError(f"noise must be one of {', '.join(NOISE_MODES)}; got {noise!r}")
+def _check_maps(given, stored, count):
+    if given.keys() != stored.keys():
+        raise ValueError(f"noise needs one map for each of {', '.join(stored)}")
+    for name, x in stored.items():
+        got = tuple(given[name].shape)
+        if got not in (tuple(x.shape), (count, *x.shape[1:])):
+            raise ValueError(f"the noise map {name} is {got}, not {tuple(x.shape)}")
+    return [given[name] for name in stored]

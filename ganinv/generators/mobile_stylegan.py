@@ -7,6 +7,12 @@ exists at the last resolution only.
 
 Departures from the paper's code, all exact up to rounding:
 - the factor 1/sqrt(fan_in) multiplies the style, a vector, in place of the activations;
+- `teacher_rows` lays the rows of the teacher's W+ onto the student's by resolution and place: a
+  block's first convolution takes the teacher's first at that resolution, its second the second, and
+  its image head the teacher's head, which shares its row with the next resolution's first. The last
+  head takes the teacher's last row; the student ends at half the resolution and an inverse Haar
+  transform, so that the two convolutions at full resolution have nobody to give their rows to.
+  In W all rows are one, and the layout does not matter;
 - "random" noise scales fresh normal maps by the standard deviation of the stored ones, because
   the noise strength is already multiplied into those.
 """
@@ -17,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganinv.generators.base import Generator, check_noise
+from ganinv.generators.base import Generator
 
 SLOPE = 0.2  # of every leaky ReLU, as in StyleGAN2
 
@@ -72,15 +78,9 @@ class StyledConv(nn.Module):
         else:
             x = F.conv2d(x, self.depthwise, padding=1, groups=x.shape[1])
             x = F.conv2d(x, self.weight)
-        return F.leaky_relu(self.add_noise(x, noise) + self.bias.to(x.dtype), SLOPE)
-
-    def add_noise(self, x, noise):
-        if noise == "const":
-            return x + self.noise.to(x.dtype)
-        if noise == "random":
-            fresh = torch.randn_like(x[:, :1]) * self.noise.std().to(x.dtype)
-            return x + fresh
-        return x
+        if noise is not None:
+            x = x + noise.to(x.dtype)
+        return F.leaky_relu(x + self.bias.to(x.dtype), SLOPE)
 
 
 class Block(nn.Module):
@@ -94,8 +94,8 @@ class Block(nn.Module):
 
     def forward(self, x, ws, noise):  # ws (N, 3, w_dim)
         x = inverse_haar(x * self.up(ws[:, 0]).to(x.dtype))
-        x = self.conv1(x, ws[:, 0], noise)
-        return self.conv2(x, ws[:, 1], noise)
+        x = self.conv1(x, ws[:, 0], noise[0])
+        return self.conv2(x, ws[:, 1], noise[1])
 
 
 class MobileStyleGAN(Generator):
@@ -120,6 +120,12 @@ class MobileStyleGAN(Generator):
         self.to_img = nn.Parameter(torch.randn(12, channels[-1], 1, 1))
         self.to_img_bias = nn.Parameter(torch.zeros(12))
 
+    @property
+    def teacher_rows(self):
+        """For each row here, the row of the teacher's W+ (2 log2(resolution) - 2 rows)."""
+        inner = [1 + 2 * i + k for i in range(len(self.blocks)) for k in range(3)]
+        return [0, *inner, 2 * len(self.blocks) + 3]
+
     def mapping(self, z, c=None, truncation=1.0):
         if c is not None:
             raise ValueError("this generator has no class labels; leave c out")
@@ -128,12 +134,16 @@ class MobileStyleGAN(Generator):
             x = F.leaky_relu(layer(x), SLOPE) * math.sqrt(2)
         return self.broadcast(x, truncation)
 
+    def fresh_noise(self, stored):
+        return torch.randn_like(stored) * stored.std()
+
     def synthesis(self, ws, noise="const"):
-        check_noise(noise)
+        self.check_ws(ws)
+        maps = self.noise_for(noise, len(ws))
         x = self.const.expand(len(ws), -1, -1, -1)
-        x = self.first(x, ws[:, 0], noise)
+        x = self.first(x, ws[:, 0], maps[0])
         for i, block in enumerate(self.blocks):
-            x = block(x, ws[:, 1 + 3 * i : 4 + 3 * i], noise)
+            x = block(x, ws[:, 1 + 3 * i : 4 + 3 * i], maps[1 + 2 * i : 3 + 2 * i])
         x = x * self.to_img_style(ws[:, -1]).to(x.dtype)
         x = F.conv2d(x, self.to_img, self.to_img_bias)  # (N, 12, R/2, R/2)
         return inverse_haar(x.float())
