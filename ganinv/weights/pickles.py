@@ -16,8 +16,18 @@ import numpy as np
 class PickleError(ValueError):
     """A pickle that holds something else than plain containers and numeric arrays."""
 
+    def __init__(self, message):  # parts of it may be the pickle's: of any length, for a terminal
+        super().__init__("".join(c if c.isprintable() else "?" for c in message[:300]))
 
-class _Type:
+
+class StandIn:
+    """What a name in a pickle becomes. `plain` gives its contents, where it has any."""
+
+    def plain(self, convert):
+        raise PickleError(f"it holds a {type(self).__name__}, which is not an array")
+
+
+class _Type(StandIn):
     """Stands for numpy.dtype; keeps the type string and the byte order."""
 
     def __init__(self, spec, *_):
@@ -30,20 +40,25 @@ class _Type:
         self.order = state[1] if state[1] in ("<", ">") else "|"
 
 
-class _Array:
+class _Array(StandIn):
     """Stands for numpy.ndarray while it is rebuilt; `array` appears with its state."""
 
     array = None
 
     def __setstate__(self, state):
         _, shape, kind, fortran, data = state
-        whole = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
+        whole = isinstance(shape, tuple) and all(type(n) is int and 0 <= n < 2**62 for n in shape)
         if not (whole and isinstance(kind, _Type) and isinstance(data, bytes)):
             raise PickleError("an array's state is not shape, type and bytes")
         dtype = np.dtype(kind.order + kind.spec)
         if len(shape) > 32 or math.prod(shape) * dtype.itemsize != len(data):
             raise PickleError("an array's bytes do not fit its shape")
         self.array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+    def plain(self, convert):
+        if self.array is None:
+            raise PickleError("an array has no contents")
+        return self.array
 
 
 class _ArrayClass:
@@ -57,7 +72,7 @@ def _reconstruct(*_):
     return _Array()
 
 
-_ALLOWED = {
+ARRAYS = {
     ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
     ("numpy", "ndarray"): _ArrayClass,
@@ -69,18 +84,60 @@ _OPCODES = """
     PROTO FRAME STOP MARK POP POP_MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG
     LONG1 LONG4 FLOAT BINFLOAT UNICODE BINUNICODE SHORT_BINUNICODE BINUNICODE8 STRING BINSTRING
     SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3
-    EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS GET BINGET LONG_BINGET PUT
+    EMPTY_LIST LIST APPEND APPENDS EMPTY_DICT DICT SETITEM SETITEMS BINGET LONG_BINGET
     BINPUT LONG_BINPUT MEMOIZE GLOBAL STACK_GLOBAL REDUCE BUILD PERSID BINPERSID
 """
 
 
-class _ArrayUnpickler(pickle._Unpickler):
+class _Opcodes(dict):
+    """What each opcode does, for one pickle: a single byte may take some hundred of memory."""
+
+    def __init__(self, opcodes, steps):
+        super().__init__(opcodes)
+        self.steps = steps
+
+    def __getitem__(self, opcode):
+        self.steps -= 1
+        if self.steps < 0:
+            raise PickleError("it takes more steps than any checkpoint needs; refused")
+        return super().__getitem__(opcode)
+
+    def __missing__(self, opcode):
+        raise PickleError(f"it uses the opcode {bytes([opcode])!r}, which is not known; refused")
+
+
+def put_items(target, keys, values):
+    """Fill a dict. The keys' hashes are bounded: that of a deep tuple overflows the stack, and
+    large numbers may share one, which makes the dict slow."""
+    if any(type(key) is not str and (type(key) is not int or abs(key) >= 2**60) for key in keys):
+        raise PickleError("a key is neither text nor a number")
+    target.update(zip(keys, values, strict=True))
+
+
+class ArrayUnpickler(pickle._Unpickler):
     """The unpickler in Python: the one in C makes room for what a header announces, hashes keys
-    of any depth, and calls cached extensions without asking."""
+    of any depth, and calls cached extensions without asking.
+
+    `allowed` maps (module, name) to what takes its place. GET and PUT are left out: their index,
+    written out in digits, may be as large as one likes, see `put_items`.
+    """
+
+    allowed = ARRAYS
+    steps = 500_000  # StyleGAN2 with its discriminator takes some fifty thousand
+
+    def load(self):
+        self.dispatch = _Opcodes(type(self).dispatch, self.steps)
+        return super().load()
+
+    def load_reduce(self):
+        arguments = self.stack[-1]  # copied by every call
+        if type(arguments) is not tuple or len(arguments) > 100:
+            raise PickleError("it calls something with arguments that are no short tuple; refused")
+        super().load_reduce()
 
     def load_build(self):
         state, target = self.stack.pop(), self.stack[-1]
-        if not isinstance(target, (_Type, _Array)):
+        if not hasattr(target, "__setstate__") or not isinstance(target, StandIn):
             raise PickleError("it sets attributes of something that is no array; refused")
         target.__setstate__(state)
 
@@ -98,22 +155,23 @@ class _ArrayUnpickler(pickle._Unpickler):
         self._set(items[::2], items[1::2])
 
     def _set(self, keys, values):
-        if any(type(key) not in (str, int) for key in keys) or type(self.stack[-1]) is not dict:
-            raise PickleError("a key is neither text nor a number")
-        self.stack[-1].update(zip(keys, values, strict=True))
+        if type(self.stack[-1]) is not dict:
+            raise PickleError("it sets items of something that is no dict; refused")
+        put_items(self.stack[-1], keys, values)
 
     dispatch = {
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
         for name in _OPCODES.split()
     } | {
-        pickle.BUILD[0]: load_build, pickle.SETITEMS[0]: load_setitems,
-        pickle.SETITEM[0]: load_setitem, pickle.DICT[0]: load_dict,
+        pickle.REDUCE[0]: load_reduce, pickle.BUILD[0]: load_build,
+        pickle.SETITEMS[0]: load_setitems, pickle.SETITEM[0]: load_setitem,
+        pickle.DICT[0]: load_dict,
     }  # fmt: skip
 
     def find_class(self, module, name):
-        if (module, name) not in _ALLOWED:
+        if (module, name) not in self.allowed:
             raise PickleError(f"it asks for {module}.{name}, which is not an array; refused")
-        return _ALLOWED[module, name]
+        return self.allowed[module, name]
 
     def persistent_load(self, pid):
         raise PickleError("it refers to data outside itself; refused")
@@ -124,8 +182,13 @@ def read_arrays(data):
 
     Raises PickleError for anything else, and for bytes that are no whole pickle.
     """
+    return load_plain(ArrayUnpickler(io.BytesIO(data)).load)
+
+
+def load_plain(load):
+    """What `load` gives by an unpickler of ours, every stand-in replaced by its contents."""
     try:
-        return _plain(_ArrayUnpickler(io.BytesIO(data)).load(), {})
+        return _plain(load(), {})
     except PickleError:
         raise
     except Exception as error:  # a damaged pickle fails in many ways
@@ -135,19 +198,20 @@ def read_arrays(data):
 def _plain(value, done):
     """Containers by their contents; each once, however often it is referred to."""
     if id(value) not in done:
-        done[id(value)] = value, _plain_anew(value, done)
+        done[id(value)] = value, _plain_anew(value, lambda item: _plain(item, done))
     return done[id(value)][1]
 
 
-def _plain_anew(value, done):
-    if isinstance(value, _Array):
-        if value.array is None:
-            raise PickleError("an array has no contents")
-        return value.array
+def _plain_anew(value, convert):
+    if isinstance(value, StandIn):
+        return value.plain(convert)
     if type(value) is dict:
-        return {str(key): _plain(item, done) for key, item in value.items()}
+        items = {str(key): convert(item) for key, item in value.items()}
+        if len(items) < len(value):
+            raise PickleError("a dict has the same key as text and as a number")
+        return items
     if type(value) in (list, tuple):
-        return [_plain(item, done) for item in value]
+        return [convert(item) for item in value]
     if value is None or type(value) in (str, int, float, bool):
         return value
     raise PickleError(f"it holds a {type(value).__name__}, which is not an array")
