@@ -1,0 +1,1 @@
+"""Benchmarks: the package's path beside plain code for the same network, in one run."""

@@ -1,0 +1,300 @@
+"""StyleGAN2 (Karras et al. 2020, arXiv 1912.04958) in plain PyTorch, made for inversion.
+
+NVIDIA's and rosinality's networks, exact up to rounding. Where the arithmetic departs from theirs,
+it is because the weights are frozen and only gradients to ws (and noise maps) are wanted:
+
+- Styles scale the activations, never the weights: W (s * x) in place of (W * s) x. One convolution
+  serves a batch whose images have different ws, and no gradient of a weight is ever formed.
+- Demodulation, eq. 3 of the paper, multiplies the result: rsqrt(sum_i s_i^2 q_oi + 1e-8), where
+  q_oi = sum_k W_oik^2 is computed once (`prepare`). It is a product of a vector and a matrix.
+- A leaky ReLU's gain moves through it into the factors before it, vectors all.
+- Constant factors (equalized learning rate) are in the stored weights already; the readers in
+  `ganinv.weights` multiply them in.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ganinv.generators.base import Generator
+
+SLOPE = 0.2
+GAIN = math.sqrt(2)  # of a leaky ReLU
+EPS = 1e-8
+ARCHITECTURES = ("skip", "resnet", "orig")
+
+
+def normalize(x):
+    """Scale each row of (N, C) to a mean square of one."""
+    return x * (x.square().mean(1, keepdim=True) + EPS).rsqrt()
+
+
+class Mapping(nn.Module):
+    """z (N, z_dim), and labels c (N, c_dim) where there are any, to w (N, w_dim).
+
+    `widths` are the layers' outputs; `c_embed` is the width that labels are embedded to.
+    """
+
+    def __init__(self, z_dim, c_dim, c_embed, widths):
+        super().__init__()
+        self.embed = nn.Linear(c_dim, c_embed) if c_dim else None
+        inputs = [z_dim + (c_embed if c_dim else 0), *widths[:-1]]
+        self.fc = nn.ModuleList(nn.Linear(a, b) for a, b in zip(inputs, widths, strict=True))
+
+    def forward(self, z, c):
+        x = normalize(z)
+        if self.embed is not None:
+            x = torch.cat([x, normalize(self.embed(c))], 1)  # (N, z_dim + c_embed)
+        for layer in self.fc:
+            x = F.leaky_relu(layer(x), SLOPE) * GAIN
+        return x
+
+
+class Style(nn.Module):
+    """Affine map from w to one scale per channel: (N, w_dim) -> (N, C), float32 always."""
+
+    def __init__(self, w_dim, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(channels, w_dim) / math.sqrt(w_dim))
+        self.bias = nn.Parameter(torch.ones(channels))
+
+    def forward(self, w):
+        return F.linear(w, self.weight, self.bias)
+
+
+class _FrozenConv(torch.autograd.Function):
+    """A convolution, or a transposed one, whose weight takes no gradient.
+
+    Each is the other's adjoint, so the backward pass needs the weight alone; autograd's own keeps
+    the input as well.
+    """
+
+    @staticmethod
+    def forward(ctx, x, weight, transposed, stride, padding, groups):
+        ctx.save_for_backward(weight)
+        ctx.options = transposed, stride, padding, groups
+        return _convolve(x, weight, *ctx.options)
+
+    @staticmethod
+    def backward(ctx, grad):
+        transposed, *options = ctx.options
+        return _convolve(grad, *ctx.saved_tensors, not transposed, *options), *[None] * 5
+
+
+def _convolve(x, weight, transposed, stride, padding, groups):
+    convolve = F.conv_transpose2d if transposed else F.conv2d
+    return convolve(x, weight, stride=stride, padding=padding, groups=groups)
+
+
+def frozen_conv(x, weight, *, transposed=False, stride=1, padding=0, groups=1):
+    """`conv2d` or `conv_transpose2d` by a frozen weight, in x's own type."""
+    return _FrozenConv.apply(x, weight.to(x.dtype), transposed, stride, padding, groups)
+
+
+class _Activate(torch.autograd.Function):
+    """a = clamp(leaky_relu(factors * x + noise + bias)), which keeps its result and no input.
+
+    A leaky ReLU can be undone, so the backward pass finds factors * x again from a; where the
+    clamp cut, no gradient flows.
+    """
+
+    @staticmethod
+    def forward(ctx, x, factors, noise, bias, limit):
+        x = x * factors + bias
+        x = F.leaky_relu(x if noise is None else x + noise, SLOPE)
+        x = x if limit is None else x.clamp(-limit, limit)
+        ctx.save_for_backward(x, factors, noise, bias)
+        ctx.limit = limit
+        return x
+
+    @staticmethod
+    def backward(ctx, grad):
+        a, factors, noise, bias = ctx.saved_tensors
+        slope = 1 - (1 - SLOPE) * (a < 0).to(a.dtype)
+        grad = grad * slope
+        if ctx.limit is not None:
+            limit = torch.full((), ctx.limit, dtype=a.dtype, device=a.device)  # as a was rounded
+            grad = torch.where(a.abs() < limit, grad, 0)
+        scaled = a / slope - bias
+        scaled = scaled if noise is None else scaled - noise
+        wide = torch.promote_types(a.dtype, torch.float32)  # bf16 would lose small summands
+        grad_factors = (grad * scaled).sum((2, 3), keepdim=True, dtype=wide) / factors
+        grad_noise = None
+        if noise is not None and ctx.needs_input_grad[2]:
+            grad_noise = grad.sum(1, keepdim=True).sum_to_size(noise.shape)
+        return grad * factors, grad_factors.to(factors.dtype), grad_noise, None, None
+
+
+def per_channel(factors, x):
+    """Factors (N, C) or (C,) in the shape and type to go with x (N, C, H, W)."""
+    return factors.to(x.dtype)[..., None, None]
+
+
+class Blur(nn.Module):
+    """The low-pass filter of every upsampling, [1, 3, 3, 1] in both directions, gain 4."""
+
+    def __init__(self):
+        super().__init__()
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+        self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)
+
+    def forward(self, x):  # (N, C, 2H+1, 2W+1) -> (N, C, 2H, 2W)
+        return self.filter(x)
+
+    def upsample(self, x):  # (N, C, H, W) -> (N, C, 2H, 2W)
+        return self.filter(x, transposed=True, stride=2)
+
+    def filter(self, x, **options):
+        kernel = self.kernel.repeat(x.shape[1], 1, 1, 1)
+        return frozen_conv(x, kernel, padding=1, groups=x.shape[1], **options)
+
+
+class StyledConv(nn.Module):
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU; doubles the resolution where `up`.
+
+    The weight is (c_out, c_in, 3, 3), or (c_in, c_out, 3, 3) where `up`, as the transposed
+    convolution takes it.
+    """
+
+    def __init__(self, w_dim, c_in, c_out, size, *, up, clamp, gain=1.0):
+        super().__init__()
+        self.up, self.clamp, self.gain = up, clamp, gain
+        self.style = Style(w_dim, c_in)
+        self.weight = nn.Parameter(torch.randn((c_in, c_out, 3, 3) if up else (c_out, c_in, 3, 3)))
+        self.bias = nn.Parameter(torch.zeros(c_out))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.register_buffer("noise", torch.randn(1, 1, size, size))
+        self.register_buffer("squares", torch.zeros(c_in, c_out), persistent=False)
+        self.blur = Blur() if up else None
+
+    def prepare(self):
+        squares = self.weight.detach().square().sum((2, 3))
+        self.squares = squares if self.up else squares.T.contiguous()  # (c_in, c_out)
+
+    def forward(self, x, w, noise):
+        style = self.style(w)
+        x = x * per_channel(style, x)
+        if self.up:
+            x = self.blur(frozen_conv(x, self.weight, transposed=True, stride=2))
+        else:
+            x = frozen_conv(x, self.weight, padding=1)
+        gain = GAIN * self.gain
+        demodulation = (style.square() @ self.squares + EPS).rsqrt() * gain  # (N, c_out)
+        if noise is not None:
+            noise = (noise * (self.noise_strength * gain)).to(x.dtype)
+        bias = per_channel(self.bias * gain, x)
+        limit = None if self.clamp is None else self.clamp * self.gain
+        return _Activate.apply(x, per_channel(demodulation, x), noise, bias, limit)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution to three channels, without demodulation."""
+
+    def __init__(self, w_dim, c_in, clamp):
+        super().__init__()
+        self.clamp = clamp
+        self.style = Style(w_dim, c_in)
+        self.weight = nn.Parameter(torch.randn(3, c_in, 1, 1) / math.sqrt(c_in))
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x, w):
+        size = x.shape[2:]
+        weight = self.style(w)[:, :, None] * self.weight[:, :, 0, 0].T  # (N, C, 3)
+        rows = x.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H W, C)
+        x = (rows @ weight.to(x.dtype)).to(weight.dtype) + self.bias  # (N, H W, 3)
+        x = x.transpose(1, 2).unflatten(2, size)
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+
+class Block(nn.Module):
+    """One resolution: a first convolution that doubles (none at 4x4), a second, an image head."""
+
+    def __init__(self, w_dim, c_in, c_out, size, *, architecture, clamp, head):
+        super().__init__()
+        residual = architecture == "resnet" and c_in > 0
+        self.conv0 = StyledConv(w_dim, c_in, c_out, size, up=True, clamp=clamp) if c_in else None
+        self.conv1 = StyledConv(
+            w_dim, c_out, c_out, size, up=False, clamp=clamp,
+            gain=math.sqrt(0.5) if residual else 1.0,
+        )  # fmt: skip
+        self.skip = nn.Conv2d(c_in, c_out, 1, bias=False) if residual else None
+        self.to_rgb = ToRGB(w_dim, c_out, clamp) if head else None
+        self.blur = Blur()
+
+    def forward(self, x, image, ws, noise):
+        """x (N, c_in, H, W) and the image so far, or None, to the same at twice the size.
+
+        `ws` (N, 2 or 3, w_dim) and `noise`, a list of maps or Nones, are those of its layers.
+        """
+        before = x
+        if self.conv0 is not None:
+            x = self.conv0(x, ws[:, 0], noise[0])
+        x = self.conv1(x, ws[:, -2], noise[-1])
+        if self.skip is not None:
+            x = x + self.blur.upsample(frozen_conv(before, self.skip.weight)) * math.sqrt(0.5)
+        if image is not None:
+            image = self.blur.upsample(image)
+        if self.to_rgb is None:
+            return x, image
+        head = self.to_rgb(x, ws[:, -1])
+        return x, head if image is None else image + head
+
+
+class StyleGAN2(Generator):
+    """`channels` lists the widths of the blocks at 4x4, 8x8, … up to the image's resolution.
+
+    `mapping` are the widths of the mapping network's layers, the last of them w_dim; `c_dim` > 0
+    makes it conditional. `architecture` is "skip" (an image head per block, summed), "resnet" or
+    "orig" (both with a last head only). `conv_clamp` limits activations, as in ADA's fp16 runs.
+    FFHQ at 1024 (config-f): channels 512 five times, then 256, 128, 64, 32; 18 style inputs. The
+    first convolution takes index 0, block i takes 2i - 1 and 2i, and its image head 2i + 1.
+    """
+
+    def __init__(
+        self, *, channels, z_dim=512, mapping=(512,) * 8, c_dim=0, c_embed=0,
+        architecture="skip", conv_clamp=None,
+    ):  # fmt: skip
+        if architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture must be one of {', '.join(ARCHITECTURES)}")
+        w_dim, blocks = mapping[-1], len(channels)
+        super().__init__(
+            resolution=4 * 2 ** (blocks - 1), z_dim=z_dim, w_dim=w_dim, num_ws=2 * blocks
+        )
+        self.c_dim = c_dim
+        self.mapping_network = Mapping(z_dim, c_dim, c_embed, mapping)
+        self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.blocks = nn.ModuleList(
+            Block(
+                w_dim, channels[i - 1] if i else 0, channels[i], 4 * 2**i, clamp=conv_clamp,
+                architecture=architecture, head=architecture == "skip" or i == blocks - 1,
+            )
+            for i in range(blocks)
+        )  # fmt: skip
+        self.prepare()
+
+    def prepare(self):
+        for module in self.modules():
+            if isinstance(module, StyledConv):
+                module.prepare()
+
+    def mapping(self, z, c=None, truncation=1.0):
+        if (c is None) != (self.c_dim == 0):
+            raise ValueError(
+                f"this generator needs labels c (N, {self.c_dim})" if self.c_dim
+                else "this generator has no class labels; leave c out"
+            )  # fmt: skip
+        return self.broadcast(self.mapping_network(z, c), truncation)
+
+    def synthesis(self, ws, noise="const"):
+        self.check_ws(ws)
+        maps = self.noise_for(noise, len(ws))
+        kind = ws.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else ws.dtype
+        with torch.autocast(kind, enabled=False):  # from here on, types are chosen by hand
+            x, image = self.const.to(dtype).expand(len(ws), -1, -1, -1), None
+            for i, block in enumerate(self.blocks):
+                first = max(2 * i - 1, 0)
+                x, image = block(x, image, ws[:, first : 2 * i + 2], maps[first : 2 * i + 1])
+        return image
