@@ -40,6 +40,18 @@ def test_the_maps_follow_the_layers_from_4x4_upwards(generator):
     assert all(f"{name}.noise" in generator.state_dict() for name in maps)
 
 
+def test_each_map_reaches_the_layer_of_its_name(generator, ws):
+    maps, taken = maps_like(generator, 1), {}
+    own = copy.deepcopy(generator)
+    for name in maps:
+        own.get_submodule(name).register_forward_pre_hook(
+            lambda _, args, name=name: taken.update({name: args[-1]})  # (x, w, noise)
+        )
+    own.synthesis(ws, maps)
+    assert taken.keys() == maps.keys()
+    assert all(torch.equal(taken[name], x) for name, x in maps.items())
+
+
 def test_constant_noise_repeats_and_is_the_default(generator, ws):
     images = generator.synthesis(ws)
     assert torch.equal(images, generator.synthesis(ws, noise="const"))

@@ -314,6 +314,7 @@ NVIDIA_DAMAGE = {
     "a bias missing": (_drop("synthesis.b8.torgb.bias"), "no bias"),
     "a noise map missing": (_drop("synthesis.b8.conv0.noise_const"), "no noise_const"),
     "a gain missing": (_drop("mapping.fc0.weight_gain"), "weight_gain"),
+    "a clamp missing": (_drop("synthesis.b32.conv1.conv_clamp"), "conv_clamp"),
     "the constant missing": (_drop("synthesis.b4.const"), "const"),
     "another activation": (_set("synthesis.b8.conv1", activation="relu"), "conv1"),
     "another stride": (_set("synthesis.b8.conv1", up=2), "conv1"),

@@ -46,13 +46,13 @@ def from_nvidia(checkpoint):
     if blocks != [f"b{4 * 2**i}" for i in range(len(blocks))]:
         raise ValueError(f"its blocks do not double from 4: {', '.join(blocks)}")
     last = _child(synthesis, blocks[-1])
-    architecture, clamp = last.state.get("architecture"), _child(last, "conv1").state["conv_clamp"]
+    architecture, clamp = last.state.get("architecture"), _clamp(_child(last, "conv1"))
     for i, name in enumerate(blocks):
         head = architecture == "skip" or name == blocks[-1]
         residual = architecture == "resnet" and i > 0
         _nvidia_block(state, i, _child(synthesis, name), head=head, residual=residual)
     config = dict(
-        architecture=architecture, conv_clamp=None if clamp is None else float(clamp),
+        architecture=architecture, conv_clamp=clamp,
         c_dim=state["mapping_network.embed.weight"].shape[1] if c_embed else 0, c_embed=c_embed,
     )  # fmt: skip
     return config | _widths(state, c_embed), state
@@ -82,6 +82,13 @@ def _number(record, name):
     if type(value) not in (int, float):
         raise ValueError(f"its {record.kind} has no {name}")
     return value
+
+
+def _clamp(record):
+    """The limit of a layer's activations, or None."""
+    if record.state.get("conv_clamp", "missing") is None:
+        return None
+    return float(_number(record, "conv_clamp"))
 
 
 def _linear(state, name, record):
@@ -285,7 +292,7 @@ def from_rosinality(weights, latent_avg=None):
         i += 1
     state["const"] = weights["input.input"]
     convs = {int(name.split(".")[1]) for name in weights if re.match(r"convs\.\d+\.", name)}
-    blocks = 1 + (max(convs, default=-1) + 1) // 2
+    blocks = 1 + (len(convs) + 1) // 2
     layers = {"conv1": "blocks.0.conv1"} | {
         f"convs.{2 * i + k}": f"blocks.{i + 1}.conv{k}" for i in range(blocks - 1) for k in (0, 1)
     }
