@@ -18,6 +18,7 @@ from ganinv.generators.base import Generator
 from ganinv.images import box_resize, quantize, to_uint8
 from ganinv.latents import expand, image_rng, start_latent
 from ganinv.losses import make_loss
+from ganinv.memory import kept_memory
 from ganinv.metrics import compute_metrics
 from ganinv.optimizers import OPTIMIZERS, SCHEDULES, constant
 from ganinv.params import Params, make_params
@@ -116,7 +117,8 @@ def invert(
     search = _Search(generator, start, render, objective, snapshot_every)
     schedule = SCHEDULES[lr_schedule] if optimizer == "adam" else constant
     try:
-        search.run(OPTIMIZERS[optimizer], lr, schedule, steps, report)
+        with kept_memory(generator.device):
+            search.run(OPTIMIZERS[optimizer], lr, schedule, steps, report)
     finally:
         close()
     ws = expand(search.best_latent, generator)
