@@ -19,6 +19,7 @@ import zipfile
 from functools import partial
 from pathlib import Path, PosixPath
 
+import lpips
 import numpy as np
 import pytest
 import torch
@@ -322,6 +323,33 @@ def test_a_tensor_by_hand_is_read(container, file):
     part = tensor(size=size, stride=stride, offset=b"K\x01")
     expected = torch.arange(12.0).reshape(2, 6)[:, 1::2]
     assert same(read(with_floats(container, part), file), expected)
+
+
+LPIPS = Path(lpips.__file__).parent / "weights"
+
+
+@pytest.mark.parametrize("version", ["v0.0", "v0.1"])
+@pytest.mark.parametrize("net", ["alex", "squeeze", "vgg"])
+def test_files_that_python_2_wrote_are_read_as_torch_load_does(net, version):
+    path = LPIPS / version / f"{net}.pth"
+    assert b"]q\x03(U\x13lin0" in path.read_bytes()  # an OrderedDict of pairs, 8-bit strings
+    assert same(read_checkpoint(path), torch.load(path, "cpu", weights_only=True))
+
+
+def test_parameters_of_the_first_versions_are_read(file):
+    state = b"\x88\x89" + calls("collections.OrderedDict") + b"\x87b"
+    parameter = calls("torch.nn.parameter.Parameter", tensor(storage=pid(view=b"N") + b"Q")) + state
+    data = with_floats("stream", b"}" + text("w") + parameter + b"s")
+    assert same(read(data, file), {"w": torch.arange(12.0)})
+    assert type(torch.load(file, weights_only=True)["w"]) is torch.nn.Parameter
+
+
+def test_a_list_of_pairs_serves_once(file):
+    """A short pickle could else make many large dicts of it."""
+    pairs = b"](](" + text("a") + b"K\x01e](K\x02Nee"
+    assert same(read(bare(calls("collections.OrderedDict", pairs)), file), {"a": 1, "2": None})
+    again = pairs + b"q\0tR" + global_("collections.OrderedDict") + b"(h\0tR"
+    refused(bare(b"](" + global_("collections.OrderedDict") + b"(" + again + b"e"), file)
 
 
 # --- NVIDIA's pickles ---
@@ -634,10 +662,10 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("name", STAND_INS)
+@pytest.mark.parametrize("name", STAND_INS[:4] + STAND_INS[13:])  # of the storages one will do
 def test_odd_arguments_are_refused_or_read_as_values(name, file):
     for arguments in ARGUMENTS.values():
-        for ending in (b"R", b"\x81", b"R}b", b"RNb", b"\x81)b", b"R)R", b"R\x85R", b"R]aK\x01b"):
+        for ending in (b"R", b"\x81", b"R}b", b"RNb", b"R\x85R"):
             try:
                 found = read(zipped(global_(name) + arguments + ending), file)
             except PickleError as error:
@@ -692,7 +720,10 @@ def test_what_is_changed_after_its_check_is_not_believed(file):
        calls("collections.OrderedDict") + b"NK\x01s", calls("collections.OrderedDict") + b")K\x01s",
        b"}K\x01N" + text("1") + b"N0ss", b"}(K\x01N" + text("1") + b"Nu",
        calls("collections.OrderedDict") + b"(K\x01N" + text("1") + b"Nu",
-       calls("collections.OrderedDict", b"]](K\x01K\x02ea"), b"}K\x01\x90"],
+       calls("collections.OrderedDict", b"]](K\x01ea"),
+       calls("collections.OrderedDict", b"](](K\x01K\x02e](K\x01K\x02K\x03ee"),
+       calls("collections.OrderedDict", b"](](NK\x02ee"), b"}K\x01\x90",
+       calls("collections.OrderedDict", b"](NK\x02e"), calls("collections.OrderedDict", b"}")],
 )  # fmt: skip
 def test_states_and_keys_of_other_kinds_are_refused(body, file):
     refused(zipped(body), file)
@@ -1084,8 +1115,8 @@ REFUSED = global_("os.system")  # at the end of what would otherwise be read
 SETTING = b"}" + text("a")
 LISTS = doubling(b"]", as_list, 60)[2:]
 TUPLES = doubling(b"K\x01", as_tuple, 60)[2:]
-DEEP = b")" + b"\x85" * 30_000
-TOO_DEEP = b")" + b"\x85" * 200_000  # its hash overflows the stack
+DEEP = b")" + b"\x85" * 10_000
+TOO_DEEP = b")" + b"\x85" * 150_000  # its hash overflows the stack
 LONG = b"(" + b"N" * 100_000 + b"l"
 ONE_HASH = b"".join(integer(k * (2**61 - 1)) + b"N" for k in range(50_000))
 LONG_NUMBERS = b"(" + 4 * (b"\x8b" + struct.pack("<i", 3 * 10**6) + b"\x01" * 3 * 10**6) + b"t"
@@ -1136,12 +1167,12 @@ DEEP_PARTS = {
     "deep tuple as an array's state": calls("numpy.core.multiarray._reconstruct") + DEEP + b"b",
     "deep tuple as a shape": array_by_hand(DEEP, raw(b""))[2:-1],
     "deep tuple as a byte order": calls("numpy.dtype", text("f4")) + b"K\x03" + DEEP + b"\x86b",
-    "deep lists": b"]" * 30_000 + b"a" * 29_999,
-    "deep dicts": b"}" + b"K\x01}" * 30_000 + b"s" * 30_000,
+    "deep lists": b"]" * 10_000 + b"a" * 9_999,
+    "deep dicts": b"}" + b"K\x01}" * 10_000 + b"s" * 10_000,
     "deep records": global_("argparse.Namespace") + b"q\x010h\x01)\x81"
-    + (SETTING + b"h\x01)\x81") * 20_000 + b"sb" * 20_000,
+    + (SETTING + b"h\x01)\x81") * 10_000 + b"sb" * 10_000,
     "deep OrderedDicts": global_("collections.OrderedDict") + b"q\x010h\x01)R"
-    + (text("a") + b"h\x01)R") * 20_000 + b"s" * 20_000,
+    + (text("a") + b"h\x01)R") * 10_000 + b"s" * 10_000,
     "deep objects of NVIDIA's": (global_(RECONSTRUCT) + b"}" + text("class_name") + text("G")
     + b"s" + text("state") + SETTING) * 5000 + b"N" + b"ss\x85R" * 5000,
 }  # fmt: skip
@@ -1161,7 +1192,8 @@ LOOPS = {
 REPEATED = {
     "a long set": LONG + b"\x85q\0" + global_("torch.Size") + b"q\x01" + again(b"h\x01h\0R")
     + REFUSED,
-    "a long list of pairs": b"](" + b"](NNe" * 10_000 + b"e\x85q\0"
+    "a long list of pairs": b"](" + b"".join(b"](" + integer(k) + b"Ne" for k in range(10_000))
+    + b"e\x85q\0"
     + global_("collections.OrderedDict") + b"q\x01" + again(b"h\x01h\0R"),
     "long arguments": LONG[:-1] + b"tq\0" + global_("numpy.core.multiarray._reconstruct")
     + b"q\x01" + again(b"h\x01h\0R"),
@@ -1186,9 +1218,8 @@ LENGTHY = {
     "a long number in digits": b"I" + b"9" * 10**6 + b"\n",
     "a long float in digits": b"F" + b"x" * 10**6 + b"\n",
     "many steps": b"N0" * 250_001,
-    "many lists, just few enough": b"](" + b"]" * 499_900 + b"C\x01xe",
-    "many tensors, just few enough": b"(" + pid() + b"QK\0K\x01\x85K\x01\x85tq\x01"
-    + global_("torch._utils._rebuild_tensor_v2") + b"q\x02](" + b"h\x02h\x01R" * 166_500
+    "many tensors, few enough": b"(" + pid() + b"QK\0K\x01\x85K\x01\x85tq\x01"
+    + global_("torch._utils._rebuild_tensor_v2") + b"q\x02](" + b"h\x02h\x01R" * 60_000
     + b"C\x01xe",  # bytes are no value; refused at the very end
 }  # fmt: skip
 
@@ -1222,10 +1253,8 @@ def many_names(count):
     data = zipped(tensor())
     end = data.rindex(b"PK\5\6")
     start = struct.unpack("<L", data[end + 16 : end + 20])[0]
-    fields = dict(zip(FIELDS.split(), CENTRAL.unpack_from(data, start), strict=True)) | dict(
-        name_length=4
-    )
-    entry = CENTRAL.pack(*fields.values())
+    fields = dict(zip(FIELDS.split(), CENTRAL.unpack_from(data, start), strict=True))
+    entry = CENTRAL.pack(*(fields | dict(name_length=4)).values())
     more = b"".join(entry + b"%04x" % i for i in range(count))
     return zip64(
         data[:end] + more + data[end:],
@@ -1251,12 +1280,14 @@ def in_many_storages():
     return bare(b"](" + calls("torch.storage._load_from_bytes", raw(stream)) * 20 + b"e")
 
 
-BODIES = DEEP_PARTS | LOOPS | REPEATED | LENGTHY
+BODIES = DEEP_PARTS | LOOPS | LENGTHY | {
+    f"{name}, again and again": body for name, body in REPEATED.items()
+}  # fmt: skip
 BOMBS = {
     f"{name}, {kind}": partial(CONTAINERS[kind], body)
     for name, body in ANNOUNCED.items() for kind in ("bare", "stream")
 } | {name: partial(zipped, body) for name, body in BODIES.items()} | {
-    "a storage": storage_again,
+    "a storage, again and again": storage_again,
     "storages in storages": storages_nested,
     "2**40 numbers, zip": lambda: zipped(tensor(storage=pid(numel=2**40) + b"Q")),
     "2**40 numbers, stream": lambda: streamed(
@@ -1272,7 +1303,7 @@ BOMBS = {
 }  # fmt: skip
 
 LIMITED = """
-import os, re, resource, sys, time
+import gc, os, re, resource, sys, time
 import torch
 from ganinv.weights.checkpoints import read_checkpoint
 from ganinv.weights.pickles import PickleError
@@ -1281,6 +1312,7 @@ def status(name):
     return int(re.search(name + ":\\s+([0-9]+)", open("/proc/self/status").read())[1]) // 1024
 
 torch.set_num_threads(1)
+gc.freeze()  # else each child looks through all that was imported, and so copies it
 for path in sys.argv[1:]:
     if child := os.fork():
         code = os.waitpid(child, 0)[1]
@@ -1340,8 +1372,8 @@ def assert_refused_or_read(data, path):
 @pytest.mark.parametrize("name", VECTORS)
 def test_a_checkpoint_cut_short_is_refused(name, file):
     data = (DATA / name).read_bytes()
-    for part in range(40):
-        refused(data[: len(data) * part // 40], file)
+    for part in range(20):
+        refused(data[: len(data) * part // 20], file)
     for end in (1, 2, 3, 4, 30, 100, len(data) - 1, len(data) - 2):
         refused(data[:end], file)
 
@@ -1400,7 +1432,6 @@ def programs_of(inner):
         | several.map(lambda parts: b"(" + parts + b"t")
         | inner.map(lambda part: SETTING + part + b"s")
         | inner.map(lambda part: part + b"q\x01")
-        | inner.map(lambda part: part + b"Q")
         | called.map(lambda call: calls(*call))
         | st.tuples(inner, inner, ending).map(b"".join)
     )

@@ -53,10 +53,19 @@ class Record(StandIn):
 
 
 class _Dict(StandIn):
-    """Stands for a subclass of dict; attributes set on it are dropped."""
+    """Stands for a subclass of dict; attributes set on it are dropped.
 
-    def __init__(self):
+    Python 2 wrote an OrderedDict as a list of pairs. That list is used up here: else a pickle
+    could have many large dicts made of a single one.
+    """
+
+    def __init__(self, pairs=None):
         self.items = {}
+        if pairs is not None:
+            if type(pairs) is not list:
+                raise PickleError("a dict is made of something that is no list of pairs")
+            put_items(self.items, [key for key, _ in pairs], [value for _, value in pairs])
+            pairs[:] = [None]
 
     def __setstate__(self, state):
         pass
@@ -219,6 +228,7 @@ _NAMES = ARRAYS | _STORAGES | {
     ("torch._utils", "_rebuild_tensor"): _tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
     ("torch._utils", "_rebuild_parameter"): _parameter,
+    ("torch.nn.parameter", "Parameter"): _parameter,
     ("torch.storage", "_load_from_bytes"): _embedded_storage,
     ("_codecs", "encode"): _latin1,
 }  # fmt: skip
