@@ -9,7 +9,6 @@ key nested deeply enough.
 """
 
 import io
-import math
 import mmap
 import os
 import pickle
@@ -17,143 +16,31 @@ import posixpath
 import struct
 import zipfile
 
-import torch
-
 from ganinv.weights.pickles import (
     ARRAYS,
     ArrayUnpickler,
     PickleError,
-    StandIn,
     load_plain,
     put_items,
 )
+from ganinv.weights.standins import DTYPES, Mapping, Record, Scalar, Storage, Tensor, Word
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch.save's older stream
-DTYPES = {
-    "Float": torch.float32, "Double": torch.float64, "Half": torch.float16,
-    "BFloat16": torch.bfloat16, "Long": torch.int64, "Int": torch.int32, "Short": torch.int16,
-    "Char": torch.int8, "Byte": torch.uint8, "Bool": torch.bool,
-}  # fmt: skip
-
-
-class Record(StandIn):
-    """Stands for an object of a known class: its class's name and what was stored of it."""
-
-    def __init__(self, kind):
-        self.kind, self.state = kind, {}
-
-    def __setstate__(self, state):
-        if type(state) is not dict:
-            raise PickleError(f"the state of a {self.kind} is no dict")
-        self.state = state
-
-    def plain(self, convert):
-        self.state = convert(self.state)
-        return self
-
-
-class _Dict(StandIn):
-    """Stands for a subclass of dict; attributes set on it are dropped.
-
-    Python 2 wrote an OrderedDict as a list of pairs. That list is used up here: else a pickle
-    could have many large dicts made of a single one.
-    """
-
-    def __init__(self, pairs=None):
-        self.items = {}
-        if pairs is not None:
-            if type(pairs) is not list:
-                raise PickleError("a dict is made of something that is no list of pairs")
-            put_items(self.items, [key for key, _ in pairs], [value for _, value in pairs])
-            pairs[:] = [None]
-
-    def __setstate__(self, state):
-        pass
-
-    def plain(self, convert):
-        return convert(self.items)
-
-
-class _Value(StandIn):
-    """Stands for something of no interest whose text is enough: a path, a device, a type."""
-
-    def __init__(self, text):
-        self.text = text
-
-    def plain(self, convert):
-        return self.text
-
-
-class _Scalar(StandIn):
-    """Stands for a numpy scalar."""
-
-    def __init__(self, kind, data):
-        array = ARRAYS["numpy.core.multiarray", "_reconstruct"]()
-        array.__setstate__((1, (), kind, False, data))
-        self.value = array.array.item()
-
-    def plain(self, convert):
-        return self.value
-
-
-class _Storage(StandIn):
-    """A tensor's memory: its type and bytes, the latter perhaps later."""
-
-    def __init__(self, dtype, numel, data=None):
-        if type(numel) is not int or numel < 0:
-            raise PickleError("a storage has no size")
-        self.dtype, self.numel, self.data = dtype, numel, data
-        if data is not None:
-            self.check()
-
-    def check(self):
-        if len(self.data) != self.numel * self.dtype.itemsize:
-            raise PickleError("a tensor's storage is not as long as announced")
-
-
-class _Tensor(StandIn):
-    """A tensor before its storage's bytes are at hand."""
-
-    def __init__(self, storage, offset, size, stride):
-        whole = isinstance(storage, _Storage) and {type(size), type(stride)} <= {tuple, list}
-        if not whole or len(size) != len(stride) or len(size) > 32:
-            raise PickleError("a tensor is not made of a storage, a size and a stride")
-        size, stride = tuple(size), tuple(stride)  # a list might change after these checks
-        numbers = [offset, *size, *stride]
-        if any(type(n) is not int or not 0 <= n < 2**62 for n in numbers):
-            raise PickleError("a tensor's size or stride is no number")
-        self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
-        if math.prod(size) > storage.numel:
-            raise PickleError("a tensor is larger than its storage")
-        last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        if math.prod(size) and last >= storage.numel:
-            raise PickleError("a tensor reaches beyond its storage")
-
-    def __setstate__(self, state):
-        pass  # attributes of a tensor
-
-    def plain(self, convert):
-        if self.storage.data is None:
-            raise PickleError("a tensor's storage is missing")
-        if not math.prod(self.size):
-            return torch.empty(self.size, dtype=self.storage.dtype)
-        flat = torch.frombuffer(self.storage.data, dtype=self.storage.dtype)
-        return flat.as_strided(self.size, self.stride, self.offset)
 
 
 def _tensor(storage, offset, size, stride, *_):
-    return _Tensor(storage, offset, size, stride)
+    return Tensor(storage, offset, size, stride)
 
 
 def _parameter(tensor, *_):
-    if not isinstance(tensor, _Tensor):
+    if not isinstance(tensor, Tensor):
         raise PickleError("a parameter holds no tensor")
     return tensor
 
 
 def _persistent(meta):
     """An object of NVIDIA's torch_utils.persistence: its class's name and state, no source."""
-    meta = meta.items if isinstance(meta, _Dict) else meta
+    meta = meta.items if isinstance(meta, Mapping) else meta
     if type(meta) is not dict or type(meta.get("class_name")) is not str:
         raise PickleError("an object of torch_utils.persistence has no class name")
     record = Record(meta["class_name"])
@@ -166,7 +53,7 @@ def _embedded_storage(data):
     if type(data) is not bytes:
         raise PickleError("a storage holds no bytes")
     storage = _read_stream(io.BytesIO(data), _StorageUnpickler)
-    if not isinstance(storage, _Storage):
+    if not isinstance(storage, Storage):
         raise PickleError("a storage holds something else")
     return storage
 
@@ -197,7 +84,7 @@ def _words(*parts):
         raise PickleError("a path or a device is no text")
     if sum(len(str(part)) for part in parts) > 1000:
         raise PickleError("a path or a device is too long")
-    return _Value(posixpath.join("", *map(str, parts)))
+    return Word(posixpath.join("", *map(str, parts)))
 
 
 def _sequence(items=()):
@@ -206,13 +93,13 @@ def _sequence(items=()):
     return items
 
 
-_STORAGES = {("torch", f"{name}Storage"): _Value(name) for name in DTYPES}
+_STORAGES = {("torch", f"{name}Storage"): Word(name) for name in DTYPES}
 _NAMES = ARRAYS | _STORAGES | {
-    ("numpy.core.multiarray", "scalar"): _Scalar,
-    ("numpy._core.multiarray", "scalar"): _Scalar,
-    ("collections", "OrderedDict"): _Dict,
-    ("dnnlib.util", "EasyDict"): _Dict,
-    ("dnnlib", "EasyDict"): _Dict,
+    ("numpy.core.multiarray", "scalar"): Scalar,
+    ("numpy._core.multiarray", "scalar"): Scalar,
+    ("collections", "OrderedDict"): Mapping,
+    ("dnnlib.util", "EasyDict"): Mapping,
+    ("dnnlib", "EasyDict"): Mapping,
     ("builtins", "set"): _sequence,
     ("__builtin__", "set"): _sequence,
     ("torch", "Size"): _sequence,
@@ -234,7 +121,7 @@ _NAMES = ARRAYS | _STORAGES | {
 }  # fmt: skip
 _COPYING = _embedded_storage, _latin1
 _NAMES |= {
-    ("torch", name): _Value(f"torch.{name}") for name in ("float32", "float16", "bfloat16", "int64")
+    ("torch", name): Word(f"torch.{name}") for name in ("float32", "float16", "bfloat16", "int64")
 }
 
 
@@ -275,7 +162,7 @@ class _Unpickler(ArrayUnpickler):
         self.stack[-1].extend(items)
 
     def _set(self, keys, values):
-        if isinstance(self.stack[-1], _Dict):
+        if isinstance(self.stack[-1], Mapping):
             put_items(self.stack[-1].items, keys, values)
         else:
             super()._set(keys, values)
@@ -334,7 +221,7 @@ def _read_stream(file, unpickler):
     storages = {}
 
     def storage(key, dtype, numel):
-        known = storages.setdefault(key, _Storage(dtype, numel))
+        known = storages.setdefault(key, Storage(dtype, numel))
         if (known.dtype, known.numel) != (dtype, numel):
             raise PickleError("two tensors disagree about their storage")
         return known
@@ -384,7 +271,7 @@ def _read_zip(file, data):
 
         def storage(key, dtype, numel):
             if key not in storages:
-                storages[key] = _Storage(dtype, numel, _member(archive, data, f"{root}data/{key}"))
+                storages[key] = Storage(dtype, numel, _member(archive, data, f"{root}data/{key}"))
             if (storages[key].dtype, storages[key].numel) != (dtype, numel):
                 raise PickleError("two tensors disagree about their storage")
             return storages[key]
