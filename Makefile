@@ -1,9 +1,13 @@
 # Two commands do everything: `make report` and `make test`. Both set up what is missing first.
 PYTHON ?= python3
+# another generator for the report, a name in the manifest or a file: make report GENERATOR=my.pkl
+GENERATOR ?=
 BIN := .venv/bin
 READY := .venv/.ready
 WEIGHTS := $(addprefix checkpoints/,ffhq-student.safetensors lpips-alex.safetensors lpips-vgg.safetensors)
 SAMPLES := data/samples/control.png
+FETCH_GENERATOR = $(if $(GENERATOR),@test -f "$(GENERATOR)" || $(BIN)/ganinv weights fetch "$(GENERATOR)")
+SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)")
 # tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
 # the three before it left
 NOTEBOOKS := $(addprefix .nbval/,exp01_w_l2.ipynb exp02_wplus_l2.ipynb exp03_wplus_lpips.ipynb comparison.ipynb quickstart.ipynb)
@@ -18,10 +22,12 @@ help:  ## list the targets
 setup: $(READY) $(WEIGHTS) $(SAMPLES)  ## make .venv, fetch the weights and the sample photographs
 
 report: setup  ## run the experiments in full and write reports/index.html
-	$(BIN)/ganinv report --out reports
+	$(FETCH_GENERATOR)
+	$(BIN)/ganinv report --out reports $(SET_GENERATOR)
 
 quick: setup  ## the same pipeline on one photograph at a tenth of the steps, into reports/quick/
-	$(BIN)/ganinv report --quick --out reports/quick
+	$(FETCH_GENERATOR)
+	$(BIN)/ganinv report --quick --out reports/quick $(SET_GENERATOR)
 
 test: setup  ## run the tests, and every notebook at its quick defaults
 	$(BIN)/python -m pytest tests

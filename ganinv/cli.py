@@ -1,4 +1,4 @@
-"""The command line: ganinv invert | report | weights | data | align | verify.
+"""The command line: ganinv invert | report | weights | data | align | verify | bench.
 
 Exit status: 0 when all succeeded, 1 when some images failed or something could not be had,
 2 for arguments that cannot be used.
@@ -7,7 +7,7 @@ Exit status: 0 when all succeeded, 1 when some images failed or something could 
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,8 +22,10 @@ app = typer.Typer(
 )  # fmt: skip
 weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
 data_app = typer.Typer(no_args_is_help=True, help="The sample photographs.")
+bench_app = typer.Typer(no_args_is_help=True, help="Speed and memory, measured.")
 app.add_typer(weights_app, name="weights")
 app.add_typer(data_app, name="data")
+app.add_typer(bench_app, name="bench")
 
 ParamsFile = Annotated[Path | None, typer.Option("--params", help="a YAML file, as in params/")]
 Overrides = Annotated[list[str], typer.Option("--set", help="key=value, any parameter; repeatable")]
@@ -68,7 +70,7 @@ def _complain_of(error):
         return error.exit_code
     if isinstance(error, ParamsError):
         return _complain(error, 2)
-    if isinstance(error, (WeightsError, OSError)):
+    if isinstance(error, (WeightsError, OSError, MemoryError)):
         return _complain(error, 1)
     raise error
 
@@ -226,6 +228,34 @@ def weights_verify():
     raise typer.Exit(1 if bad else 0)
 
 
+@weights_app.command("convert")
+def weights_convert(
+    file: Annotated[Path, typer.Argument(help="a StyleGAN2, e4e or pSp checkpoint")],
+    out: Annotated[Path | None, typer.Option(help="a .safetensors file; else beside it")] = None,
+    head: Annotated[
+        Literal["e4e", "psp"] | None, typer.Option(help="of an encoder whose opts do not say")
+    ] = None,
+):
+    """Turn an own checkpoint into safetensors and a JSON description; nothing in it is run."""
+    from ganinv.weights.foreign import convert_checkpoint
+
+    for path in convert_checkpoint(file, out, head):
+        print(path)
+
+
+@weights_app.command("info")
+def weights_info(
+    file: Annotated[str, typer.Argument(help="a checkpoint, a .safetensors file, or a name")],
+):
+    """What a weight file holds: architecture, resolution, widths, source, checksum, licence."""
+    from ganinv.weights.foreign import describe_file
+
+    for number, description in enumerate(describe_file(file)):
+        print("\n" * bool(number), end="")
+        for name, value in description.items():
+            print(f"{name}: {value}")
+
+
 @data_app.command("list")
 def data_list():
     """The sample photographs, where they come from and their licences."""
@@ -242,3 +272,39 @@ def data_fetch():
     from ganinv.samples import fetch_samples
 
     fetch_samples()
+
+
+@bench_app.command("generator")
+def bench_generator(
+    generator: Annotated[str, typer.Option(help="config-f (random weights), a name, a path")] = (
+        "config-f"
+    ),
+    resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
+    batch: Annotated[int, typer.Option(min=1)] = 1,
+    steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 5,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    every: Annotated[bool, typer.Option("--all", help="every variant, not two")] = False,
+    out: Annotated[Path | None, typer.Option(help="a JSON file for the figures")] = None,
+):
+    """One forward and backward pass of StyleGAN2: ours beside plain code, in one run."""
+    from ganinv.bench import generator as bench
+    from ganinv.fast import resolve_device
+    from ganinv.files import write_json
+
+    if resolution & (resolution - 1):
+        raise BadArgumentsError(f"--resolution is a power of two; got {resolution}")
+    try:
+        result = bench.bench_generator(
+            generator, resolution=resolution, batch=batch, steps=steps,
+            device=resolve_device(device), variants=tuple(bench.VARIANTS) if every else bench.SHORT,
+        )  # fmt: skip
+    except ValueError as error:
+        raise BadArgumentsError(error) from None
+    for row in result["ratios"]:
+        print(
+            f"{row['variant']}: {row['speedup']:.1f} times as fast as plain, with "
+            f"{row['memory']:.0%} of its memory"
+        )
+    if out is not None:
+        write_json(out, result)
+        print(out)

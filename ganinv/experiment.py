@@ -141,9 +141,11 @@ def resolve(params, generator):
     )
 
 
-def weights_used(generator):
+def weights_used(generator, encoder=None):
     """SHA-256 of every weight file that decides the result, by name."""
     used = {generator.name: generator.sha256}
+    if encoder is not None:
+        used[f"{encoder.name} (encoder)"] = encoder.sha256  # a generator may have the same name
     return used | {name: sha256_file(ensure(name)) for name in ("lpips-alex", "lpips-vgg")}
 
 
@@ -167,8 +169,8 @@ def run_experiment(params, *, fresh=False, say=print):
     photos = find_photos(params.images, params.align, params.out)
     generator = load_generator(params.generator, device)
     params = resolve(params, generator)
-    _check_start(params, generator)
-    weights = weights_used(generator)
+    encoder = _check_start(params, generator)
+    weights = weights_used(generator, encoder)
     out = Path(params.out)
     ids = [photo.id for photo in photos]
     results = Results(out, settings_key(params, weights), ids, fresh)
@@ -182,7 +184,7 @@ def run_experiment(params, *, fresh=False, say=print):
 
     for number, photo in enumerate(photos, 1):
         count = f"[{number}/{len(photos)}]"
-        _one(photo, count, params, generator, results, note_environment, say)
+        _one(photo, count, params, generator, encoder, results, note_environment, say)
     results.save()
     if not (out / "environment.json").is_file():
         note_environment()
@@ -190,17 +192,25 @@ def run_experiment(params, *, fresh=False, say=print):
 
 
 def _check_start(params, generator):
-    """Raise ParamsError or WeightsError for a start that no image could begin from."""
+    """The encoder that every image starts from, or None.
+
+    Raises ParamsError or WeightsError for a start that no image could begin from.
+    """
+    encoder = None
     if params.init == "encoder" and params.encoder:
-        load_encoder(params.encoder, device=generator.device)
-        return
+        encoder = load_encoder(params.encoder, device=generator.device)
+    target = generator.w_avg.new_zeros(3, generator.resolution, generator.resolution)
     try:
-        start_latent(generator, params.space, params.init, target=None, rng=image_rng(0, ""))
+        start_latent(
+            generator, params.space, params.init, target=target, rng=image_rng(0, ""),
+            encoder=encoder,
+        )  # fmt: skip
     except ValueError as error:
         raise ParamsError(str(error)) from None
+    return encoder
 
 
-def _one(photo, count, params, generator, results, note_environment, say):
+def _one(photo, count, params, generator, encoder, results, note_environment, say):
     """Invert one image into its folder, or note why not."""
     try:
         data = read_bytes(photo.path)
@@ -214,7 +224,8 @@ def _one(photo, count, params, generator, results, note_environment, say):
             notice=lambda text: say(f"notice: {photo.path}: {text}"),
         )  # fmt: skip
         note_environment()
-        inversion = invert(generator, from_pil(framed), image_id=photo.name, **params.inversion())
+        settings = params.inversion() | {"encoder": encoder}
+        inversion = invert(generator, from_pil(framed), image_id=photo.name, **settings)
         results.begin(photo.id)
         save_inversion(
             results.folder / photo.id, inversion, title=photo.title, params=params,

@@ -9,6 +9,7 @@ One image at a time; the generator's weights are frozen. The search may run in b
 import math
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
@@ -101,7 +102,7 @@ def invert(
         precision=resolve_precision(precision, generator.device),
         compile=resolve_compile(compile, generator, steps),
     )
-    if isinstance(encoder, str):
+    if init == "encoder" and isinstance(encoder, (str, Path)):
         encoder = load_encoder(encoder, device=generator.device)
     start = start_latent(
         generator, space, init, target=target, rng=image_rng(seed, image_id), encoder=encoder

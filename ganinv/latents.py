@@ -35,6 +35,8 @@ def start_latent(generator, space, init, *, target, rng, encoder=None):
     if space not in ROWS:
         raise ValueError(f"no space {space!r}; there are {', '.join(ROWS)}")
     latent = _start(generator, init, target, rng, encoder).to(generator.w_avg)
+    if init == "encoder":
+        latent = fit_rows(latent, generator)
     if latent.ndim != 2 or latent.shape not in ((1, generator.w_dim), _full(generator)):
         raise ValueError(
             f"a latent of shape {tuple(latent.shape)} does not fit {generator.name or 'the'} "
@@ -55,7 +57,7 @@ def _start(generator, init, target, rng, encoder):
         return generator.w_avg[None]
     if init == "random":
         z = torch.randn(1, generator.z_dim, generator=rng)
-        return generator.mapping(z.to(generator.device))[0]
+        return generator.mapping(z.to(generator.device), generator.random_labels(1, rng))[0]
     if init == "encoder":
         if encoder is None:
             raise ValueError("init: encoder needs an encoder; name one with the parameter encoder")
@@ -63,6 +65,26 @@ def _start(generator, init, target, rng, encoder):
     if not Path(init).is_file():
         raise ValueError(f"init is none of {', '.join(STARTS)} and no file {init} exists")
     return load_latent(init)[0]
+
+
+def fit_rows(codes, generator):
+    """Lay an encoder's codes (rows, w_dim) onto a generator's rows: (num_ws or 1, w_dim).
+
+    They pass as they are where the numbers agree; codes for a student's teacher are laid onto the
+    student's rows by resolution. Raises ValueError for codes of another generator.
+    """
+    rows, width = codes.shape
+    if width == generator.w_dim and rows in (1, generator.num_ws):
+        return codes
+    teacher = generator.teacher_rows
+    if width == generator.w_dim and teacher and rows == teacher[-1] + 1:
+        return codes[teacher]
+    also = f" (or its teacher's {teacher[-1] + 1})" if teacher else ""
+    raise ValueError(
+        f"the encoder gives {rows} codes of width {width}, but the generator {generator.name} at "
+        f"{generator.resolution}x{generator.resolution} takes {generator.num_ws}{also} of width "
+        f"{generator.w_dim}; use the encoder that was trained for it"
+    )
 
 
 def expand(latent, generator):

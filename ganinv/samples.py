@@ -91,7 +91,7 @@ def _bring(name, sample, say):
     with tempfile.TemporaryDirectory() as work:
         _, files = bring(name, sample.sources, Path(work), say)
     (data,) = files.values()
-    write_bytes(sample.path, data)
+    write_bytes(sample.path, data.read_bytes() if isinstance(data, Path) else data)
 
 
 @torch.no_grad()

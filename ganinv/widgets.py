@@ -8,7 +8,7 @@ from IPython.display import Image, display
 from ganinv.experiment import run_experiment
 from ganinv.params import Params, ParamsError
 from ganinv.samples import photographs
-from ganinv.weights import WeightsError
+from ganinv.weights import WeightsError, load_manifest
 
 
 class InversionWidget(ipywidgets.VBox):
@@ -21,6 +21,11 @@ class InversionWidget(ipywidgets.VBox):
         self.out = Path(out)
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Photo")
         self.sample = ipywidgets.Dropdown(options=photographs(), description="or sample")
+        names = [name for name, entry in load_manifest().items() if entry.kind == "generator"]
+        self.generator = ipywidgets.Combobox(
+            value=names[0], options=names, ensure_option=False, description="generator",
+            tooltip="a name, or the path of a file: my.pkl",
+        )  # fmt: skip
         self.space = ipywidgets.ToggleButtons(options=["w", "w+"], value="w+", description="space")
         self.loss = ipywidgets.ToggleButtons(
             options=["l2", "lpips"], value="lpips", description="loss"
@@ -32,8 +37,8 @@ class InversionWidget(ipywidgets.VBox):
         self.button.on_click(self.run)
         super().__init__(
             [
-                ipywidgets.HBox([self.upload, self.sample]), self.space, self.loss, self.steps,
-                self.align, self.button, self.output,
+                ipywidgets.HBox([self.upload, self.sample]), self.generator, self.space, self.loss,
+                self.steps, self.align, self.button, self.output,
             ]
         )  # fmt: skip
 
@@ -61,8 +66,9 @@ class InversionWidget(ipywidgets.VBox):
 
     def _invert(self):
         params = Params(
-            images=[self.image()], space=self.space.value, loss=self.loss.value,
-            steps=self.steps.value, align=self.align.value, out=str(self.out),
+            generator=self.generator.value, images=[self.image()], space=self.space.value,
+            loss=self.loss.value, steps=self.steps.value, align=self.align.value,
+            out=str(self.out),
         )  # fmt: skip
         run = run_experiment(params)
         for image_id in run.results["images"]:

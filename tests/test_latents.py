@@ -217,7 +217,7 @@ def test_codes_that_need_gradients_do_not_leak_into_the_search(toy, toy_images):
 
 
 def test_codes_of_another_generator_are_refused(toy, toy_images):
-    with pytest.raises(ValueError, match="shape"):
+    with pytest.raises(ValueError, match="codes"):
         search(
             toy,
             toy_images[0][0],

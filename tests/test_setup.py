@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # from the bottom: a module may import from groups before its own, and from its own
 LAYERS = (
-    {"ganinv", "files", "params"},
+    {"ganinv", "files", "memory", "params"},
     {"images"},
     {"alignment"},
     {"weights"},
@@ -26,7 +26,7 @@ LAYERS = (
     {"inversion", "samples"},
     {"artifacts"},
     {"experiment"},
-    {"comparison", "widgets"},
+    {"comparison", "widgets", "bench"},
     {"exhibits"},
     {"report"},
     {"cli"},

@@ -2,20 +2,34 @@
 (N, 3, H, W) in [-1, 1] of that resolution or larger to codes (N, num_ws, w_dim), its latent
 average added."""
 
-from ganinv.weights import WeightsError, ensure, load_manifest
+import torch
+
+from ganinv.encoders.irse import IRSEEncoder, irse_config
+from ganinv.weights import WeightsError, locate, read_weights
+
+ARCHITECTURES = {"irse": IRSEEncoder}
+CHECKS = {"irse": irse_config}  # which say what another network is
 
 
 def load_encoder(name, device="cpu"):
-    """Load an encoder by its name in the manifest or the path of its file.
+    """Load an encoder by its name in the manifest or by the path of a file.
 
-    Raises WeightsError for one that is not known; in this version the package brings no encoder
-    of its own, and `ganinv.invert` takes any callable.
+    A file is one of ours (.safetensors) or a checkpoint of e4e or pSp, which is converted once
+    and kept. It comes frozen, in eval mode, float32. Raises WeightsError for weights that are not
+    here, with the command that brings them, and for a file that is no encoder.
     """
-    known = [key for key, entry in load_manifest().items() if entry.kind in LOADERS]
-    if name not in known:
-        have = ", ".join(known) if known else "no encoder yet; pass a callable to ganinv.invert"
-        raise WeightsError(f"no encoder named {name!r}; the manifest has {have}")
-    return LOADERS[load_manifest()[name].kind](ensure(name), device)
-
-
-LOADERS = {}  # kind in the manifest -> function of a path and a device
+    path, label, sha256 = locate(name, "encoder")
+    description, state = read_weights(path)
+    architecture = description.get("architecture")
+    if architecture not in ARCHITECTURES:
+        raise WeightsError(f"{path} holds no encoder (its architecture is {architecture!r})")
+    try:
+        CHECKS[architecture](state, description["config"]["head"])
+        with torch.device("meta"):  # its memory is that of the tensors just read
+            encoder = ARCHITECTURES[architecture](**description["config"])
+        encoder.load_state_dict(state, assign=True)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{path} does not fit its own description: {reason}") from None
+    encoder.name, encoder.sha256 = label, sha256
+    return encoder.float().eval().requires_grad_(False).to(device)

