@@ -24,7 +24,8 @@ def load_encoder(name, device="cpu"):
     if architecture not in ARCHITECTURES:
         raise WeightsError(f"{path} holds no encoder (its architecture is {architecture!r})")
     try:
-        CHECKS[architecture](state, description["config"]["head"])
+        if architecture in CHECKS:
+            CHECKS[architecture](state, description["config"].get("head", "e4e"))
         with torch.device("meta"):  # its memory is that of the tensors just read
             encoder = ARCHITECTURES[architecture](**description["config"])
         encoder.load_state_dict(state, assign=True)

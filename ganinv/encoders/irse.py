@@ -195,7 +195,7 @@ def _check_images(images, resolution):
 def _check_body(state):
     """Tell the relatives of the network by what sets them apart."""
     if "input_layer.0.weight" not in state or "body.0.res_layer.1.weight" not in state:
-        raise ValueError("no IR-SE50 body: input_layer.* or body.* is missing")
+        raise ValueError("no IR-SE50 body: input_layer.0 or body.0 is missing")
     channels = state["input_layer.0.weight"].shape[1]
     if channels == 6:
         raise ValueError(
