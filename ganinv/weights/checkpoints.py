@@ -221,10 +221,7 @@ def _read_stream(file, unpickler):
     storages = {}
 
     def storage(key, dtype, numel):
-        known = storages.setdefault(key, Storage(dtype, numel))
-        if (known.dtype, known.numel) != (dtype, numel):
-            raise PickleError("two tensors disagree about their storage")
-        return known
+        return storages.setdefault(key, Storage(dtype, numel)).agree(dtype, numel)
 
     magic, version, system = (unpickler(file).load() for _ in range(3))
     if magic != LEGACY_MAGIC or version != 1001 or type(system) is not dict:
@@ -272,9 +269,7 @@ def _read_zip(file, data):
         def storage(key, dtype, numel):
             if key not in storages:
                 storages[key] = Storage(dtype, numel, _member(archive, data, f"{root}data/{key}"))
-            if (storages[key].dtype, storages[key].numel) != (dtype, numel):
-                raise PickleError("two tensors disagree about their storage")
-            return storages[key]
+            return storages[key].agree(dtype, numel)
 
         storages = {}
         unpickler = _Unpickler(io.BytesIO(_member(archive, data, pickles[0])), storages=storage)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ganinv.weights.checkpoints import read_checkpoint
-from ganinv.weights.foreign import read_parts
+from ganinv.weights.foreign import read_part, save_part
 from ganinv.weights.openvino import read_constants
 from ganinv.weights.pickles import read_arrays
 from ganinv.weights.store import save_weights
@@ -117,12 +117,8 @@ def convert_encoder(files, path):
 
 def _convert_part(files, path, kind):
     (checkpoint,) = files.values()
-    parts = read_parts(checkpoint, kinds=(kind,))
-    part = next((part for part in parts if part.kind == kind), None)
-    if part is None:
-        raise ValueError(f"it holds no {kind}")
-    description = dict(architecture=part.architecture, config=part.config)
-    save_weights(path, {name: tensor.clone() for name, tensor in part.tensors.items()}, description)
+    part = read_part(checkpoint, kind)
+    save_part(part, path)
     return part.describe()
 
 

@@ -158,6 +158,14 @@ def _decoder(state, average):
     return stylegan2.from_rosinality(state, average)
 
 
+def read_part(path, kind):
+    """The one `Part` of a kind in a checkpoint. Raises WeightsError where there is none."""
+    for part in read_parts(path, kinds=(kind,)):
+        if part.kind == kind:
+            return part
+    raise WeightsError(f"{path} holds no {kind}")
+
+
 def convert_checkpoint(path, out=None, head=None):
     """Write each part of a checkpoint as safetensors and a JSON description; return the paths.
 
@@ -222,10 +230,15 @@ def _note(path):
     return note if isinstance(note, dict) else {}
 
 
-def write_part(part, path, **source):
-    """Write a part to `path` and its description beside it. Raises WeightsError."""
+def save_part(part, path):
+    """Write a part's weights to `path`. Raises WeightsError."""
     tensors = {name: tensor.clone() for name, tensor in part.tensors.items()}  # none shares memory
     save_weights(path, tensors, dict(architecture=part.architecture, config=part.config))
+
+
+def write_part(part, path, **source):
+    """Write a part to `path` and its description beside it. Raises WeightsError."""
+    save_part(part, path)
     written = dict(sha256=sha256_file(path), size=path.stat().st_size)
     try:
         write_json(path.with_suffix(".json"), part.describe() | source | written)
@@ -243,9 +256,5 @@ def converted(path, kind):
     folder = project_root() / "checkpoints" / "converted"
     kept = folder / f"{source[:20]}-{kind}-v{VERSION}.safetensors"
     if not kept.is_file():
-        parts = read_parts(path, kinds=(kind,))
-        part = next((part for part in parts if part.kind == kind), None)
-        if part is None:
-            raise WeightsError(f"{path} holds no {kind}")
-        write_part(part, kept, source=path.name, source_sha256=source)
+        write_part(read_part(path, kind), kept, source=path.name, source_sha256=source)
     return kept, source

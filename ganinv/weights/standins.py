@@ -86,6 +86,12 @@ class Storage(StandIn):
         if data is not None:
             self.check()
 
+    def agree(self, dtype, numel):
+        """This storage, as another tensor refers to it."""
+        if (self.dtype, self.numel) != (dtype, numel):
+            raise PickleError("two tensors disagree about their storage")
+        return self
+
     def check(self):
         if len(self.data) != self.numel * self.dtype.itemsize:
             raise PickleError("a tensor's storage is not as long as announced")
