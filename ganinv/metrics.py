@@ -10,7 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ganinv.fast import full_precision
 from ganinv.images import box_resize, quantize, to_uint8
-from ganinv.losses import LPIPS_SIZE, load_lpips
+from ganinv.perceptual import LPIPS_SIZE, load_lpips
 
 NAMES = ("psnr", "ssim", "lpips_alex", "lpips_vgg")
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips_alex": False, "lpips_vgg": False}

@@ -17,7 +17,8 @@ import ganinv
 from ganinv import fast, inversion
 from ganinv.experiment import run_experiment
 from ganinv.images import quantize, to_uint8
-from ganinv.losses import load_lpips, make_loss
+from ganinv.losses import make_loss
+from ganinv.perceptual import load_lpips
 
 QUICK = dict(
     space="w", loss="l2", steps=6, lr=0.1, precision="float32", compile="off", log_every=0,

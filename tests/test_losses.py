@@ -12,7 +12,8 @@ from torch import nn
 
 import ganinv.losses
 from ganinv.images import box_resize
-from ganinv.losses import Lpips, load_lpips, make_loss
+from ganinv.losses import make_loss
+from ganinv.perceptual import Lpips, load_lpips
 from ganinv.weights import ensure, project_root
 
 NETS = ("alex", "vgg")
@@ -135,13 +136,13 @@ def test_lpips_gradient_is_finite(both, case):
 def test_lpips_gradient_is_finite_where_all_features_are_zero():
     """The package's own square root gives NaN there."""
     zero = torch.zeros(1, 4, 2, 2, requires_grad=True)
-    ganinv.losses.unit_length(zero).sum().backward()
+    ganinv.perceptual.unit_length(zero).sum().backward()
     assert torch.isfinite(zero.grad).all()
 
 
 def test_unit_length_features():
     features = torch.randn(2, 5, 3, 3, generator=torch.Generator().manual_seed(0)) * 7
-    lengths = ganinv.losses.unit_length(features).norm(dim=1)
+    lengths = ganinv.perceptual.unit_length(features).norm(dim=1)
     assert torch.allclose(lengths, torch.ones_like(lengths), atol=1e-6)
 
 
