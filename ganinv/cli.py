@@ -1,4 +1,5 @@
-"""The command line: ganinv invert | report | weights | data | align | verify | bench.
+"""The command line: ganinv invert | report | weights | data | align | verify | bench, and
+train-encoder.
 
 Exit status: 0 when all succeeded, 1 when some images failed or something could not be had,
 2 for arguments that cannot be used.
@@ -12,7 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 import ganinv
-from ganinv.params import ParamsError, load_params
+from ganinv.params import ParamsError, load_params, read_yaml
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 
@@ -99,7 +100,10 @@ def _options(
 
 @app.command()
 def invert(
-    inputs: Inputs,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(help="images, folders, sample:NAME, or samples; else those of --params"),
+    ] = None,
     params: ParamsFile = None,
     overrides: Overrides = (),
     out: Annotated[str | None, typer.Option(help="the folder for results")] = None,
@@ -110,7 +114,9 @@ def invert(
     """Invert photographs. The same command again continues where it stopped."""
     if any(item.partition("=")[0].strip() == "images" for item in overrides):
         raise BadArgumentsError("name the images as arguments, not by --set images=…")
-    changes = dict(images=list(inputs), out=out, device=device, align=align)
+    if not inputs and "images" not in (read_yaml(params) if params else {}):
+        raise BadArgumentsError("name images, folders or samples, or a --params file that does")
+    changes = dict(images=inputs or None, out=out, device=device, align=align)
     given = {key: value for key, value in changes.items() if value is not None}
     settings = load_params(params, overrides, **given)
     from ganinv.experiment import run_experiment  # torch takes long to load
@@ -190,6 +196,24 @@ def report(
         raise typer.Exit(_complain(error, 1)) from None
     print(f"the comparison is {page}")
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command("train-encoder")
+def train_encoder(
+    params: ParamsFile = None,
+    overrides: Overrides = (),
+    out: Annotated[str | None, typer.Option(help="the folder for the training")] = None,
+    device: Device = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
+):
+    """Train the domain-guided encoder. The same command again goes on where it stopped."""
+    from ganinv.training.settings import EncoderParams
+
+    changes = {key: value for key, value in dict(out=out, device=device).items() if value}
+    settings = load_params(params, overrides, EncoderParams, **changes)
+    from ganinv.training.encoder import train_encoder as train  # torch takes long to load
+
+    print(train(settings, fresh=fresh))
 
 
 @weights_app.command("list")
@@ -304,6 +328,31 @@ def bench_generator(
         print(
             f"{row['variant']}: {row['speedup']:.1f} times as fast as plain, with "
             f"{row['memory']:.0%} of its memory"
+        )
+    if out is not None:
+        write_json(out, result)
+        print(out)
+
+
+@bench_app.command("encoder")
+def bench_encoder(
+    params: ParamsFile = None,
+    overrides: Overrides = (),
+    against: Annotated[int, typer.Option(min=1, help="steps of the search from mean_w")] = 250,
+    out: Annotated[Path | None, typer.Option(help="a JSON file for the figures")] = None,
+):
+    """A search from an encoder's codes beside a longer one from mean_w."""
+    settings = load_params(params, overrides, log_every=0, snapshot_every=0)
+    from ganinv.bench import encoder as bench
+    from ganinv.files import write_json
+
+    result = bench.bench_encoder(settings, against=against)
+    print(f"LPIPS-vgg before the first step: {result['starts']['mean']:.0%} below mean_w's")
+    for row in result["verdicts"]:
+        print(
+            f"{row['metric']}: {row['encoder']:.3f} after {settings.steps} steps from the encoder, "
+            f"{row['mean_w']:.3f} after {against} from mean_w; at least as good on "
+            f"{row['at_least_as_good']} of {row['images']}"
         )
     if out is not None:
         write_json(out, result)

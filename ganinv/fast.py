@@ -90,12 +90,12 @@ def render_result(generator, latent):
         return generator.synthesis(latent[None].to(generator.device))[0]
 
 
-def make_renderer(generator, precision, compiled, say):
+def make_renderer(generator, precision, compiled, say, batch=1):
     """The function ws (N, num_ws, w_dim) -> images that the search calls, and "on" or "off".
 
-    A compiled one is made once per generator and precision, and warmed up here by one forward
-    and backward pass, so that no search pays for it; `say` is told before, since it can take
-    minutes. Where compilation fails, a warning says so and the plain function is returned.
+    A compiled one is made once per generator, precision and `batch` (N), and warmed up here by
+    one forward and backward pass, so that no search pays for it; `say` is told before, since it can
+    take minutes. Where compilation fails, a warning says so and the plain function is returned.
     """
     generator.to(memory_format=torch.channels_last)
 
@@ -107,15 +107,15 @@ def make_renderer(generator, precision, compiled, say):
     if compiled == "off":
         return render, "off"
     cache = generator.__dict__.setdefault("_renderers", {})
-    key = id(generator), precision  # a copy of the generator brings the dict of the original
+    key = id(generator), precision, batch  # a copy of the generator brings the dict of the original
     if key not in cache:
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
         # torch looks for CUDA's tools on a CPU as well, and says so at length
         if generator.device.type == "cpu":
             logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         try:
-            synthesis = torch.compile(generator.synthesis)
-            _warm_up(generator, render)
+            synthesis = torch.compile(generator.synthesis, dynamic=False)
+            _warm_up(generator, render, batch)
             cache[key] = render, "on"
         except Exception as error:  # inductor, its compiler and its cache fail in many ways
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
@@ -127,6 +127,6 @@ def make_renderer(generator, precision, compiled, say):
     return cache[key]
 
 
-def _warm_up(generator, render):
-    ws = generator.w_avg.expand(1, generator.num_ws, -1).clone().requires_grad_(True)
+def _warm_up(generator, render, batch):
+    ws = generator.w_avg.expand(batch, generator.num_ws, -1).clone().requires_grad_(True)
     render(ws).square().mean().backward()

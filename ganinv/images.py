@@ -120,6 +120,11 @@ def quantize(image):
     return pixels.to(image.device, torch.float32) / 127.5 - 1
 
 
+def at_least_float32(x):
+    """bf16 as float32; float32 and float64 as they are."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def box_resize(images, size):
     """Box-average (N, 3, H, W) to size x size; smaller images are left as they are.
 

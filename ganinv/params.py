@@ -13,7 +13,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-LOSS_TERMS = ("l2", "lpips", "lpips_vgg", "lpips_alex")
+LOSS_TERMS = ("l2", "lpips", "lpips_vgg", "lpips_alex", "domain")
 STARTS = ("mean_w", "random", "encoder")
 
 
@@ -37,9 +37,9 @@ class Params(BaseModel):
     init: str = "mean_w"
     """mean_w, random, encoder, or the path of a saved latent"""
     encoder: str | None = None
-    """the encoder that `init: encoder` starts from, a name or a path"""
+    """what `init: encoder` starts from and `loss: {domain: …}` asks, a name or a path"""
     loss: str | dict[str, float] = "lpips"
-    """l2, lpips, or weights of l2, lpips, lpips_vgg and lpips_alex to be summed"""
+    """l2, lpips, or weights of l2, lpips, lpips_vgg, lpips_alex and domain to be summed"""
     lpips_net: Literal["vgg", "alex"] = "vgg"
     """the network behind the loss term named lpips"""
     loss_resolution: int = Field(256, ge=8)
@@ -114,12 +114,12 @@ def _check_weights(weights):
         raise ValueError("at least one loss weight must be above 0")
 
 
-def make_params(values):
-    """Build `Params` from a dict; raise ParamsError with one line per fault."""
+def make_params(values, model=Params):
+    """Build `Params`, or another model, from a dict; ParamsError has one line per fault."""
     try:
-        return Params(**{str(name): value for name, value in values.items()})
+        return model(**{str(name): value for name, value in values.items()})
     except ValidationError as error:
-        raise ParamsError("\n".join(_explain(e) for e in error.errors())) from None
+        raise ParamsError("\n".join(_explain(e, model) for e in error.errors())) from None
 
 
 def collect_params(namespace):
@@ -130,10 +130,10 @@ def collect_params(namespace):
     return make_params({name: namespace[name] for name in Params.model_fields})
 
 
-def _explain(error):
+def _explain(error, model):
     name = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
-        return unknown_name(name, Params.model_fields, "parameter")
+        return unknown_name(name, model.model_fields, "parameter")
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:  # about several parameters at once
         return message
@@ -147,8 +147,8 @@ def unknown_name(name, known, what):
     return f"no {what} named {name!r}; {hint}"
 
 
-def load_params(path=None, overrides=(), **changes):
-    """Read a YAML file (or none), then `key=value` strings, then keyword changes.
+def load_params(path=None, overrides=(), model=Params, **changes):
+    """Read a YAML file (or none), then `key=value` strings, then keyword changes, as `model`.
 
     Raises ParamsError for a file that cannot be read, an unknown name or a wrong type.
     """
@@ -158,7 +158,7 @@ def load_params(path=None, overrides=(), **changes):
         if not sep:
             raise ParamsError(f"--set takes key=value; got {item!r}")
         values[key.strip()] = parse_yaml(text, f"--set {item}")
-    return make_params(values | changes)
+    return make_params(values | changes, model)
 
 
 def read_yaml(path):

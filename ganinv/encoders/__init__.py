@@ -4,11 +4,13 @@ average added."""
 
 import torch
 
+from ganinv.encoders.domain import DomainEncoder
 from ganinv.encoders.irse import IRSEEncoder, irse_config
 from ganinv.weights import WeightsError, locate, read_weights
 
-ARCHITECTURES = {"irse": IRSEEncoder}
+ARCHITECTURES = {"irse": IRSEEncoder, "domain": DomainEncoder}
 CHECKS = {"irse": irse_config}  # which say what another network is
+COMPLETE = {"domain": DomainEncoder.attach_trunk}  # with weights that are not in its own file
 
 
 def load_encoder(name, device="cpu"):
@@ -33,4 +35,6 @@ def load_encoder(name, device="cpu"):
         reason = " ".join(str(error).split())[:300]
         raise WeightsError(f"{path} does not fit its own description: {reason}") from None
     encoder.name, encoder.sha256 = label, sha256
+    if architecture in COMPLETE:
+        COMPLETE[architecture](encoder)
     return encoder.float().eval().requires_grad_(False).to(device)

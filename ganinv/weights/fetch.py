@@ -27,6 +27,11 @@ def fetch(name, say=print):
     if path.is_file() and not damage(name):
         return path
     entry = find_entry(name)
+    if not entry.sources:
+        raise WeightsError(
+            f"{name} is part of the repository and not fetched; `git checkout -- "
+            f"checkpoints/{entry.file}` brings it back"
+        )
     with tempfile.TemporaryDirectory() as work:
         source, files = bring(name, entry.sources, Path(work), say)
         say(f"{name}: converting {source.file}")

@@ -6,7 +6,8 @@ A source is one of
   installed: MODULE/path              a file inside an installed package
 and each carries `sha256`, or the leading digits that its publisher gives (a url may go without
 where its publisher gives none), `size` and, for archives, the `members` to take out. A file of a
-source's name that lies in checkpoints/downloads/ is used before anything is fetched.
+source's name that lies in checkpoints/downloads/ is used before anything is fetched. An entry
+without sources is a file of the repository itself.
 """
 
 import os
@@ -61,10 +62,18 @@ class Entry(BaseModel):
     about: str
     licence: str
     file: str
-    convert: str
+    convert: str | None = None
     sha256: str | None = None
     size: int | None = None
-    sources: list[Source]
+    sources: list[Source] = []
+
+    @model_validator(mode="after")
+    def _own_files_are_pinned(self):
+        if not self.sources and not self.sha256:
+            raise ValueError(f"{self.file} has neither a source nor a sha256")
+        if self.sources and not self.convert:
+            raise ValueError(f"{self.file} has sources and no convert")
+        return self
 
 
 def project_root():

@@ -1,0 +1,1 @@
+"""What trains an encoder for a frozen generator."""

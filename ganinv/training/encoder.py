@@ -1,0 +1,398 @@
+"""Train the domain-guided encoder: E so that G(E(x)) gives x back, G frozen.
+
+Zhu et al. 2020 (arXiv 2004.00049), eq. 2:
+
+    min over E of  |x - G(E(x))|^2 + l_vgg |F(x) - F(G(E(x)))|^2 - l_adv E[D(G(E(x)))]
+
+and eq. 3 for the discriminator D, with R1 (see `discriminator`). Departures from the paper:
+- x is drawn from the generator (see `draws`), and photographs are mixed in where there is a folder:
+  the paper trains on FFHQ itself. Images left as drawn have a known latent, whose distance is one
+  more term;
+- F is LPIPS-VGG, on a quarter of the image at full size and on the whole at a quarter of the size;
+- w begins as the ridge regression of known latents on the trunk's features, in closed form;
+- offsets from w are penalized (e4e's delta regularization, arXiv 2102.02766, eq. 5).
+
+A run is a folder:
+
+    OUT/params.yaml  checkpoint.safetensors  history.json  samples/step_NNNNNN.png
+    OUT/encoder.safetensors  card.json
+
+The same call again goes on from the checkpoint. Every step draws from a generator of random
+numbers seeded by (seed, step), so that on one CPU the result is the same to the bit.
+"""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ganinv.artifacts import environment, save_png
+from ganinv.encoders.domain import DomainEncoder, domain_config
+from ganinv.fast import make_renderer, resolve_compile, resolve_device, resolve_precision
+from ganinv.files import read_json, sha256_file, write_json, write_text
+from ganinv.generators import load_generator
+from ganinv.images import box_resize, to_uint8
+from ganinv.latents import image_rng
+from ganinv.losses import autocast
+from ganinv.memory import kept_memory
+from ganinv.params import ParamsError, dump_yaml
+from ganinv.perceptual import load_lpips
+from ganinv.training import draws
+from ganinv.training.closed_form import fit_head
+from ganinv.training.discriminator import (
+    Discriminator,
+    discriminator_loss,
+    encoder_loss,
+    r1_penalty,
+)
+from ganinv.training.state import copy_tensors, load_state, read_notes, save_state
+from ganinv.weights.store import save_weights
+
+HELD_OUT_TRUNCATION = 0.8
+WARM_UP = 50  # steps in which Adam's rate rises from 0: its first moments are noise
+PICTURED = 6
+FIGURES = ("held_out_error", "held_out_psnr", "held_out_lpips", "mean_w_lpips")
+NOT_DECISIVE = {"out", "log_every", "device"}  # of the parameters
+
+
+def train_encoder(params, *, fresh=False, say=print):
+    """Train by `EncoderParams`; return the path of encoder.safetensors.
+
+    Continues an earlier call in the same folder, unless `fresh`. Raises ParamsError where that call
+    had other parameters, WeightsError where weights are not here.
+    """
+    device = resolve_device(params.device)
+    generator = load_generator(params.generator, device)
+    training = Training(params, generator, say)
+    with kept_memory(device):
+        training.resume(fresh)
+        training.run()
+    return training.publish()
+
+
+class Training:
+    """Everything that moves while an encoder is trained."""
+
+    def __init__(self, params, generator, say):
+        self.params, self.generator, self.say = params, generator, say
+        self.out, self.step, self.seconds, self.history = Path(params.out), 0, 0.0, []
+        self.device = generator.device
+        self.precision = resolve_precision(params.precision, self.device)
+        compiled = resolve_compile(params.compile, generator, params.steps)
+        self.render_full, self.compiled = make_renderer(
+            generator, self.precision, compiled, say, batch=params.batch
+        )
+        config = domain_config(generator)
+        self.config, self.resolution = config, config["resolution"]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(params.seed)
+            self.encoder = DomainEncoder(**config)
+            size = min(params.discriminator_resolution, self.resolution)
+            self.discriminator = Discriminator(size=size).to(self.device)
+        self.encoder.w_avg.copy_(generator.w_avg)
+        self.encoder.to(self.device).attach_trunk()
+        self.lpips = load_lpips("vgg", torch.device(self.device))
+        self.optimizer = torch.optim.Adam(self._groups(), betas=(0.9, 0.99))
+        self.adversary = torch.optim.Adam(
+            self.discriminator.parameters(), lr=params.discriminator_lr, betas=(0.0, 0.99)
+        )
+        self.photographs = None
+        if params.photographs:
+            self.photographs = draws.Photographs(params.photographs, self.resolution, say)
+        self._draw_held_out()
+
+    def _groups(self):
+        """One group per layer. A step of Adam moves every weight alike, and so an output by the
+        rate times the number of inputs: rates are divided by it (Yang et al. 2022, arXiv
+        2203.03466, table 3). The 1x1 convolutions keep what the closed form gave them."""
+        layers = self.encoder.base, self.encoder.hidden, self.encoder.offsets
+        return [
+            dict(params=[*layer.parameters()], lr=0.0, share=1 / layer.in_features)
+            for layer in layers
+        ]
+
+    # what is drawn
+
+    def rng(self, *names):
+        return image_rng(self.params.seed, "/".join(map(str, names)))
+
+    def render_small(self, ws):
+        """Images (batch, 3, resolution, resolution), through which gradients flow."""
+        return box_resize(self.render_full(ws), self.resolution)
+
+    @torch.no_grad()
+    def render(self, ws):
+        """Images (N, 3, resolution, resolution) on the clamped 8-bit grid, any N."""
+        batch, count = self.params.batch, len(ws)
+        filled = torch.cat((ws, ws[:1].expand(-count % batch, -1, -1)))
+        parts = [self.render_small(part) for part in filled.split(batch)]
+        images = torch.cat(parts)[:count].clamp(-1, 1)
+        return ((images + 1) * 127.5).round() / 127.5 - 1
+
+    def _draw_held_out(self):
+        both = (HELD_OUT_TRUNCATION, HELD_OUT_TRUNCATION)
+        ws, _ = draws.draw_ws(
+            self.generator, self.params.held_out, self.rng("held out"), truncation=both, mixing=0
+        )
+        self.held_out = self.render(ws)
+        mean = self.render(self.generator.w_avg.expand(1, self.generator.num_ws, -1))
+        self.mean_error = (self.held_out - mean).square().mean().item()
+        self.mean_lpips = self._lpips_in_parts(mean.expand_as(self.held_out), self.held_out)
+
+    def draw(self, step):
+        """A batch: images, their latents, and how many of the first are as the latents say."""
+        params, rng = self.params, self.rng("step", step)
+        photos = draws.share_of(params.batch, params.photograph_share) if self.photographs else 0
+        ws, _ = draws.draw_ws(
+            self.generator, params.batch, rng, mixing=params.mixing,
+            truncation=(params.truncation_min, params.truncation_max),
+        )  # fmt: skip
+        images = self.render(ws)
+        known = min(round(params.clean * (params.batch - photos)), params.batch - photos)
+        changed = draws.change(images[known : params.batch - photos], rng, params.change)
+        parts = [images[:known], changed]
+        if photos:
+            mirrored = draws.change(self.photographs.draw(photos, rng).to(images), rng, 0.2)
+            parts.append(mirrored)
+        return torch.cat(parts), ws, known, rng
+
+    # the closed-form start
+
+    @torch.no_grad()
+    def fit(self):
+        """w by ridge regression on the trunk's features of drawn images with one w each."""
+        params, encoder, count = self.params, self.encoder, self.params.fit_samples
+        if not count:
+            return
+        self.say(f"fitting w to {count} drawn images in closed form")
+        features, wanted, started = [], [], time.perf_counter()
+        for index in range(0, count, params.batch):
+            ws, _ = draws.draw_ws(
+                self.generator, params.batch, self.rng("fit", index), mixing=0,
+                truncation=(params.truncation_min, params.truncation_max),
+            )  # fmt: skip
+            wanted.append(ws[:, 0] - encoder.w_avg)
+            features.append([x.half() for x in self.see(self.render(ws))])
+            self._say_pace("fit", index + params.batch, count, started, 10 * params.log_every)
+        levels = [torch.cat(level) for level in zip(*features, strict=True)]
+        fit_head(encoder, levels, torch.cat(wanted), params.fit_ridge)
+
+    def codes(self, images):
+        """w (N, 1, w_dim) and offsets (N, num_ws, w_dim), of images that need no gradient."""
+        return self.encoder.codes(self.encoder.gather(self.see(images)))
+
+    @torch.no_grad()
+    def see(self, images):
+        with autocast(self.device, self.precision):
+            return [x.float() for x in self.encoder.see(images)]
+
+    # training
+
+    def run(self):
+        params, started, before = self.params, time.perf_counter(), self.seconds
+        while self.step < params.steps:
+            row = self._one()
+            self.step += 1
+            self.seconds = before + time.perf_counter() - started
+            if not math.isfinite(row["loss"]):
+                raise ParamsError(
+                    f"the loss became {row['loss']} at step {self.step}; the checkpoint in "
+                    f"{self.out} is whole: try a smaller lr"
+                )
+            self.history.append({"step": self.step, "seconds": self.seconds} | row)
+            if params.log_every and self.step % params.log_every == 0:
+                self._say_progress()
+            if self.step % params.save_every == 0 or self.step == params.steps:
+                self.look()
+                self.save()
+
+    def _one(self):
+        params = self.params
+        self._set_rates()
+        images, ws, known, rng = self.draw(self.step)
+        w, offsets = self.codes(images)
+        codes = w + offsets
+        rendered = self.render_small(codes)
+        spread = self.generator.w_std.square()
+        terms = {
+            "pixels": (rendered - images).square().mean(),
+            "features": self._feature_distance(rendered, images, rng),
+            "offsets": offsets.square().sum(2).mean() / spread,
+        }
+        if known and params.latent:
+            distance = (codes[:known] - ws[:known]).square().sum(2).mean()
+            terms["latent"] = distance / spread
+        size = self.discriminator_size
+        small, real = box_resize(rendered, size), box_resize(images, size)
+        if params.adversarial:
+            terms["adversarial"] = encoder_loss(self.discriminator, small)
+        loss = sum(getattr(params, name) * value for name, value in terms.items())
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        row = {"loss": loss.item()} | {name: value.item() for name, value in terms.items()}
+        if params.adversarial:
+            row |= self._step_adversary(real, small.detach())
+        return row
+
+    @property
+    def discriminator_size(self):
+        return min(self.params.discriminator_resolution, self.resolution)
+
+    def _set_rates(self):
+        params = self.params
+        rate = 0.5 + 0.5 * math.cos(math.pi * self.step / max(params.steps, 1))
+        rate *= min(1.0, (self.step + 1) / min(WARM_UP, max(params.steps, 1)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = params.lr * group["share"] * rate
+        rows, span = self.encoder.num_ws, params.progressive * params.steps
+        self.encoder.unlocked = rows if self.step >= span else int(rows * self.step / span)
+
+    def _feature_distance(self, rendered, images, rng):
+        """LPIPS-VGG, the mean of a random quarter at full size and the whole at a quarter."""
+        half = self.resolution // 2
+        if half < 32:
+            return self._lpips(rendered, images).mean()
+        top, left = torch.randint(half + 1, (2,), generator=rng).tolist()
+        window = (..., slice(top, top + half), slice(left, left + half))
+        near = self._lpips(rendered[window], images[window])
+        if half < 64:
+            return near.mean()
+        small = [box_resize(x, half // 2) for x in (rendered, images)]
+        return (near.mean() * 2 + self._lpips(*small).mean()) / 3
+
+    def _lpips(self, images, wanted):
+        with autocast(self.device, self.precision):
+            with torch.no_grad():
+                target = self.lpips.features(_last(wanted))
+            return self.lpips.distance(self.lpips.features(_last(images)), target)
+
+    @torch.no_grad()
+    def _lpips_in_parts(self, images, wanted):
+        parts = zip(images.split(8), wanted.split(8), strict=True)
+        return torch.cat([self._lpips(a, b) for a, b in parts]).mean().item()
+
+    def _step_adversary(self, real, fake):
+        params = self.params
+        loss = discriminator_loss(self.discriminator, real, fake)
+        row = {"discriminator": loss.item()}
+        if self.step % params.r1_every == 0:
+            penalty = r1_penalty(self.discriminator, real)
+            loss = loss + 0.5 * params.r1_gamma * params.r1_every * penalty
+            row["r1"] = penalty.item()
+        self.adversary.zero_grad(set_to_none=True)
+        loss.backward()
+        self.adversary.step()
+        return row
+
+    # looking
+
+    @torch.no_grad()
+    def look(self):
+        """Note how the held-out images come back, and picture the first of them."""
+        codes = torch.cat([sum(self.codes(x)) for x in self.held_out.split(8)])
+        rendered = self.render(codes)
+        errors = (rendered - self.held_out).square().mean((1, 2, 3))
+        values = (
+            (errors.mean() / self.mean_error).item(),
+            (10 * torch.log10(4 / errors)).mean().item(),
+            self._lpips_in_parts(rendered, self.held_out),
+            self.mean_lpips,
+        )
+        self.figures = dict(zip(FIGURES, values, strict=True))
+        self.history[-1] |= self.figures
+        rows = [torch.cat(list(x[:PICTURED]), 2) for x in (self.held_out, rendered)]
+        save_png(self.out / "samples" / f"step_{self.step:06d}.png", to_uint8(torch.cat(rows, 1)))
+
+    def _say_progress(self):
+        rows = self.history[-self.params.log_every :]
+        names = ("loss", "pixels", "features", "latent", "offsets")
+        means = [(n, np.mean([row[n] for row in rows])) for n in names if n in rows[-1]]
+        text = " ".join(f"{name} {value:.4f}" for name, value in means)
+        self.say(f"step {self.step}/{self.params.steps}  {self.seconds:.0f} s  {text}")
+
+    def _say_pace(self, what, done, total, started, every):
+        batch = self.params.batch
+        if every and (done // batch) % max(every // batch, 1) == 0:
+            self.say(f"{what} {done}/{total}  {time.perf_counter() - started:.0f} s")
+
+    # the folder
+
+    def resume(self, fresh):
+        """Take up the checkpoint, or begin: the closed-form start, and a first look."""
+        path, decisive = self.out / "checkpoint.safetensors", self._decisive()
+        if path.is_file() and not fresh:
+            notes = read_notes(path)
+            if notes["params"] != decisive:
+                raise ParamsError(
+                    f"{self.out} holds a training under other parameters; name another folder by "
+                    "--out, or start over with --fresh"
+                )
+            load_state(path, *self._parts())
+            self.step, self.seconds = notes["step"], notes["seconds"]
+            self.history, self.figures = notes["history"], notes["figures"]
+            self.say(f"going on from step {self.step}")
+            return
+        write_text(self.out / "params.yaml", dump_yaml(self.params.model_dump()))
+        started = time.perf_counter()
+        self.fit()
+        self.seconds = time.perf_counter() - started
+        self.history = [{"step": 0, "seconds": self.seconds}]
+        self.look()
+        self.save()
+
+    def _decisive(self):
+        chosen = self.params.model_dump(exclude=NOT_DECISIVE)
+        return chosen | {"generator": self.generator.sha256}
+
+    def _parts(self):
+        modules = {"encoder": self.encoder, "discriminator": self.discriminator}
+        return modules, {"adam": self.optimizer, "adversary": self.adversary}
+
+    def save(self):
+        modules, optimizers = self._parts()
+        states = {"encoder": modules["encoder"].head()}
+        states["discriminator"] = modules["discriminator"].state_dict()
+        notes = {
+            "params": self._decisive(), "step": self.step, "seconds": self.seconds,
+            "history": self.history, "figures": self.figures,
+        }  # fmt: skip
+        save_state(self.out / "checkpoint.safetensors", states, optimizers, notes)
+        write_json(self.out / "history.json", self.history)
+
+    def publish(self):
+        """Write the encoder in half precision, and its card."""
+        path = self.out / "encoder.safetensors"
+        made_for = {"name": self.generator.name, "sha256": self.generator.sha256}
+        description = {"architecture": "domain", "config": self.config, "generator": made_for}
+        save_weights(path, copy_tensors(self.encoder.head(), torch.float16), description)
+        card = self._card(path, made_for)
+        write_json(self.out / "card.json", card)
+        return path
+
+    def _card(self, path, made_for):
+        """What went into the weights and what they do: the model card."""
+        params = self.params.model_copy(update={"device": str(self.device)})
+        return {
+            "encoder": "domain-guided encoder (arXiv 2004.00049), VGG16 trunk, W+ offsets",
+            "sha256": sha256_file(path), "bytes": path.stat().st_size,
+            "generator": made_for, "steps": self.step, "seconds": self.seconds,
+            "images_drawn": params.fit_samples + self.step * params.batch,
+            "photographs": len(self.photographs.images) if self.photographs else 0,
+            "held_out": self.figures,
+            "held_out_images": {"count": params.held_out, "truncation": HELD_OUT_TRUNCATION},
+            "params": params.model_dump(exclude={"out"}),
+            "precision": self.precision, "compile": self.compiled,
+            "environment": environment(params, {self.generator.name: self.generator.sha256}),
+        }  # fmt: skip
+
+
+def read_history(folder):
+    """The rows of a training: a dict per step, and the figures of each look at held-out images."""
+    return read_json(Path(folder) / "history.json")
+
+
+def _last(images):
+    return images.contiguous(memory_format=torch.channels_last)

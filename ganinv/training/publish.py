@@ -1,0 +1,53 @@
+"""Put a finished training's weights and card where the manifest names them.
+
+python -m ganinv.training.publish runs/encoder
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from ganinv.encoders import load_encoder
+from ganinv.files import atomic_path, read_json, write_json
+from ganinv.generators import load_generator
+from ganinv.training.encoder import FIGURES, read_history
+from ganinv.training.starts import compare_starts
+from ganinv.weights.manifest import weight_path
+
+CURVE = 20  # steps that one point of the card's curves is the mean of
+
+
+def publish(folder, name="domain-ffhq"):
+    """Copy `folder`'s encoder to the file of `name` and its card beside it; return the SHA-256.
+
+    The card gains the curves and the starts on the sample photographs. The SHA-256 belongs into
+    the manifest.
+    """
+    folder, path = Path(folder), weight_path(name)
+    card = read_json(folder / "card.json")
+    encoder = load_encoder(folder / "encoder.safetensors")
+    rows = compare_starts(load_generator(card["generator"]["name"]), encoder)
+    card["starts"] = [{k: v for k, v in row.items() if k != "pictures"} for row in rows]
+    card["history"] = thin(read_history(folder))
+    with atomic_path(path) as temporary:
+        shutil.copyfile(folder / "encoder.safetensors", temporary)
+    write_json(path.with_suffix(".json"), card)
+    return card["sha256"]
+
+
+def thin(history, every=CURVE):
+    """Means of `every` rows each; the figures of a look at held-out images stay as they are."""
+    looks = [row for row in history if "held_out_lpips" in row]
+    thinned = [{k: row[k] for k in ("step", "seconds", *FIGURES)} for row in looks]
+    rows = [row for row in history if "loss" in row]
+    for part in (rows[i : i + every] for i in range(0, len(rows), every)):
+        names = [n for n in part[0] if n not in (*FIGURES, "r1", "seconds", "step")]
+        means = {n: sum(row[n] for row in part) / len(part) for n in names}
+        thinned.append({"step": part[-1]["step"], "seconds": part[-1]["seconds"]} | means)
+    return sorted(thinned, key=lambda row: row["step"])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder")
+    print(publish(parser.parse_args().folder))

@@ -1,0 +1,37 @@
+"""What an encoder's code is worth before any search: beside the mean of W, on photographs."""
+
+import torch
+
+from ganinv.alignment import load_image
+from ganinv.fast import render_result
+from ganinv.images import box_resize, quantize, to_uint8
+from ganinv.latents import fit_rows
+from ganinv.metrics import compute_metrics
+from ganinv.samples import find_sample, photographs
+
+SIZE = 256  # of the pictures
+
+
+@torch.no_grad()
+def compare_starts(generator, encoder, names=None):
+    """A dict per photograph: title, metrics of both starts, three pictures uint8 (H, W, 3).
+
+    `names` are sample photographs, all of them by default; metrics are those of `metrics`.
+    """
+    rows = []
+    for name in photographs() if names is None else names:
+        sample = find_sample(name)
+        image = load_image(sample.path, generator.resolution, align=not sample.drawn)
+        target = quantize(image.to(generator.device))
+        ws = fit_rows(encoder(target[None])[0], generator)
+        starts = {"mean_w": generator.w_avg.expand(generator.num_ws, -1), "encoder": ws}
+        images = {start: render_result(generator, ws) for start, ws in starts.items()}
+        rows.append(
+            {"title": sample.title, "pictures": [_small(x) for x in (target, *images.values())]}
+            | {start: compute_metrics(x, target) for start, x in images.items()}
+        )
+    return rows
+
+
+def _small(image):
+    return to_uint8(box_resize(image[None], SIZE)[0])
