@@ -52,7 +52,7 @@ SETTINGS = Params.model_fields.keys() - {"images", "align", "out", "log_every"}
 def describe_loss(params):
     """The loss in a few words: L2, LPIPS-vgg, or a weighted sum."""
     names = {"l2": "L2", "lpips": f"LPIPS-{params.lpips_net}"}
-    names |= {"lpips_vgg": "LPIPS-vgg", "lpips_alex": "LPIPS-alex"}
+    names |= {"lpips_vgg": "LPIPS-vgg", "lpips_alex": "LPIPS-alex", "domain": "in-domain"}
     if isinstance(params.loss, str):
         return names[params.loss]
     return " + ".join(f"{weight:g} {names[name]}" for name, weight in params.loss.items())

@@ -106,6 +106,32 @@ def better_everywhere(new, old, metric):
     return Verdict(claim, sum(better(metric, a, b) for a, b in pairs), len(pairs), detail)
 
 
+def about_as_good(new, old, metric, slack=0.05):
+    """The verdict on «`new` is better than `old`, or worse by at most `slack`, on every image»."""
+    base = better_everywhere(new, old, metric)
+    label = LABELS[metric].split(",")[0]
+    steps = new.params.steps, old.params.steps
+    fewer = f", with {steps[0]} steps in place of {steps[1]}" if steps[0] != steps[1] else ""
+    claim = (
+        f"{new.name} like {old.name} in {label} (at most {slack:.0%} worse) or better, on every "
+        f"image{fewer}"
+    )
+    sign = -1 if HIGHER_IS_BETTER[metric] else 1
+    held = sum(
+        sign * value(new, i, metric) <= sign * value(old, i, metric) * (1 + sign * slack)
+        for i in common_images([new, old])
+    )
+    return Verdict(claim, held, base.total, base.detail)
+
+
+def evaluations_to_reach(experiment, image_id, loss):
+    """How many times the search had rendered when its loss was first `loss` or less, or None."""
+    for row in experiment.history(image_id):
+        if row["loss"] <= loss:
+            return row["evaluations"]
+    return None
+
+
 def loss_falls(experiment, factor=2.0):
     """The verdict on «the search brings the loss down by `factor` on every image»."""
     shares = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganinv import figures
 from ganinv.artifacts import describe, describe_metrics
-from ganinv.comparison import DIGITS, LABELS, common_images, value
+from ganinv.comparison import DIGITS, LABELS, common_images, evaluations_to_reach, value
 from ganinv.files import read_json
 from ganinv.metrics import HIGHER_IS_BETTER, NAMES
 from ganinv.params import Params
@@ -150,23 +150,23 @@ def reconstructions(experiments, image_id):
     first = experiments[0]
     title = first.images[image_id]["title"]
     target = first.picture(image_id, "target")
-    shown = [_picture(target, f"{title}, target", "target")]
+    shown = [picture_html(target, f"{title}, target", "target")]
     maps = ['<figure><figcaption>Difference to the target: black is none, yellow half of the '
             'full range or more.</figcaption></figure>']  # fmt: skip
     for experiment in experiments:
         entry = experiment.images[image_id]
         caption = f"{experiment.name}: {describe_metrics(entry)}"
         result = experiment.picture(image_id, "reconstruction")
-        shown.append(_picture(result, f"{title}, {experiment.name}", caption))
+        shown.append(picture_html(result, f"{title}, {experiment.name}", caption))
         difference = experiment.picture(image_id, "difference")
         maps.append(
-            _picture(difference, f"{title}, difference of {experiment.name}", experiment.name)
+            picture_html(difference, f"{title}, difference of {experiment.name}", experiment.name)
         )
     columns = len(experiments) + 1
     return f"<h3>{html.escape(title)}</h3>" + grid(shown, columns) + grid(maps, columns)
 
 
-def _picture(picture, alt, caption):
+def picture_html(picture, alt, caption):
     return figures.image_html(picture, alt=alt, caption=caption, width=PICTURE_WIDTH)
 
 
@@ -177,7 +177,8 @@ def triptychs(experiment):
         title = entry["title"]
         names = ("target", "reconstruction", "difference")
         shown = [
-            _picture(experiment.picture(image_id, name), f"{title}, {name}", name) for name in names
+            picture_html(experiment.picture(image_id, name), f"{title}, {name}", name)
+            for name in names
         ]
         parts.append(f"<h3>{html.escape(title)}</h3>" + grid(shown, 3, "three"))
         parts.append(f"<p>{html.escape(describe_metrics(entry))}</p>")
@@ -189,8 +190,15 @@ def triptychs(experiment):
     return "".join(parts)
 
 
-def loss_curves(experiments, title):
-    """Loss per step, one colour per image, one line style per experiment."""
+AXES = {
+    "step": "step",
+    "evaluations": "generator evaluations (forward and backward)",
+    "seconds": "seconds, the encoder's included",
+}
+
+
+def loss_curves(experiments, title, x="step"):
+    """Loss against steps, evaluations or seconds: a colour per image, a style per experiment."""
     series = {}
     for experiment, style in zip(experiments, ("-", "--", ":", "-."), strict=False):
         for k, (image_id, entry) in enumerate(experiment.images.items()):
@@ -198,15 +206,35 @@ def loss_curves(experiments, title):
             name = (
                 entry["title"] if len(experiments) == 1 else f"{entry['title']}, {experiment.name}"
             )
-            xs, ys = [row["step"] for row in history], [row["loss"] for row in history]
             series[f"{name} ({image_id})" if name in series else name] = (
-                xs,
-                ys,
+                [row[x] for row in history],
+                [row["loss"] for row in history],
                 figures.COLOURS[k % len(figures.COLOURS)],
                 style,
             )
-    figure = figures.curves(series, xlabel="step", ylabel="loss", title=title)
+    figure = figures.curves(series, xlabel=AXES[x], ylabel="loss", title=title)
     return figures.figure_html(figure, alt=title)
+
+
+def reaching_table(new, old):
+    """When each image's search under `new` reaches the final loss of `old`, in evaluations."""
+    rows = []
+    for image_id in common_images([new, old]):
+        entry, before = new.images[image_id], old.images[image_id]
+        goal = before["best_loss"]
+        reached = evaluations_to_reach(new, image_id, goal)
+        starts = [e.history(image_id)[0]["loss"] for e in (old, new)]
+        rows.append([
+            entry["title"], *(f"{start:.3f}" for start in starts), f"{goal:.3f}",
+            before["evaluations"], reached or f"not in {entry['evaluations']}",
+            f"{entry['best_loss']:.3f}",
+        ])  # fmt: skip
+    head = [
+        "image", f"loss at {old.name}'s start", f"loss at {new.name}'s start",
+        f"{old.name}'s final loss", "after evaluations", f"{new.name} reaches it after",
+        f"{new.name}'s final loss",
+    ]  # fmt: skip
+    return table(head, rows)
 
 
 def metric_lines(experiments):
@@ -260,3 +288,23 @@ def provenance(experiment):
     ]  # fmt: skip
     summary = "Versions, device and weights"
     return f"<details><summary>{summary}</summary>{table(['', experiment.name], rows)}</details>"
+
+
+def codes_table(rows):
+    """How near to W codes lie, from the rows of `editing.study_codes`."""
+    head = ["image", "codes", "distance to W ↓", "spread (W has 1) ↓", "found again ↓"]
+    cells = [
+        [row["image"], row["experiment"], f"{row['distance']:.2f}", f"{row['spread']:.2f}",
+         f"{row['found_again']:.4f}"]
+        for row in rows
+    ]  # fmt: skip
+    return table(head, cells)
+
+
+def walk(title, pictures, spreads):
+    """Pictures on the line between two codes, each with its spread."""
+    shown = [
+        picture_html(picture, f"{title}, step {i} of the walk", f"spread {spread:.2f}")
+        for i, (picture, spread) in enumerate(zip(pictures, spreads, strict=True))
+    ]
+    return f"<h3>{html.escape(title)}</h3>" + grid(shown, len(shown))

@@ -36,8 +36,8 @@ from ganinv.images import (
     read_bytes,
     to_uint8,
 )
-from ganinv.inversion import invert
-from ganinv.latents import image_rng, load_latent, start_latent
+from ganinv.inversion import invert, needs_encoder
+from ganinv.latents import fit_rows, image_rng, load_latent, start_latent
 from ganinv.metrics import NAMES, compute_metrics
 from ganinv.params import ParamsError
 from ganinv.samples import find_sample, photographs
@@ -169,7 +169,7 @@ def run_experiment(params, *, fresh=False, say=print):
     photos = find_photos(params.images, params.align, params.out)
     generator = load_generator(params.generator, device)
     params = resolve(params, generator)
-    encoder = _check_start(params, generator)
+    encoder = find_encoder(params, generator)
     weights = weights_used(generator, encoder)
     out = Path(params.out)
     ids = [photo.id for photo in photos]
@@ -191,13 +191,14 @@ def run_experiment(params, *, fresh=False, say=print):
     return Run(out, params, photos, results.as_dict())
 
 
-def _check_start(params, generator):
-    """The encoder that every image starts from, or None.
+@torch.no_grad()
+def find_encoder(params, generator):
+    """The encoder that every image starts from or is held to, or None.
 
     Raises ParamsError or WeightsError for a start that no image could begin from.
     """
-    encoder = None
-    if params.init == "encoder" and params.encoder:
+    encoder, needed = None, needs_encoder(params.init, params.loss)
+    if needed and params.encoder:
         encoder = load_encoder(params.encoder, device=generator.device)
     target = generator.w_avg.new_zeros(3, generator.resolution, generator.resolution)
     try:
@@ -205,6 +206,10 @@ def _check_start(params, generator):
             generator, params.space, params.init, target=target, rng=image_rng(0, ""),
             encoder=encoder,
         )  # fmt: skip
+        if needed and encoder is None:
+            raise ValueError("loss: domain needs an encoder; name one with the parameter encoder")
+        if encoder is not None and params.init != "encoder":
+            fit_rows(encoder(target[None])[0], generator)
     except ValueError as error:
         raise ParamsError(str(error)) from None
     return encoder

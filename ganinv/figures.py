@@ -65,7 +65,8 @@ def loss_curve(history, *, title, best_step):
     figure = new_figure(7, 4)
     axis = figure.subplots()
     steps = [row["step"] for row in history]
-    terms = [key for key in history[0] if key.startswith(("l2", "lpips"))] if history else []
+    names = history[0] if history else ()
+    terms = [name for name in names if name.startswith(("l2", "lpips", "domain"))]
     for key in ["loss", *terms] if len(terms) > 1 else ["loss"]:
         axis.plot(steps, [row.get(key) for row in history], label=key, lw=1.6)
     best = next((row for row in history if row["step"] == best_step), None)

@@ -17,8 +17,8 @@ from ganinv.encoders import load_encoder
 from ganinv.fast import make_renderer, render_result, resolve_compile, resolve_precision
 from ganinv.generators.base import Generator
 from ganinv.images import box_resize, quantize, to_uint8
-from ganinv.latents import expand, image_rng, start_latent
-from ganinv.losses import make_loss
+from ganinv.latents import expand, fit_rows, image_rng, start_latent
+from ganinv.losses import loss_weights, make_loss
 from ganinv.memory import kept_memory
 from ganinv.metrics import compute_metrics
 from ganinv.optimizers import OPTIMIZERS, SCHEDULES, constant
@@ -35,9 +35,9 @@ class Inversion:
 
     `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `image`
     and `target` are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
-    step, loss, its terms, lr, seconds and evaluations, both counted from the start, and best_step,
-    the step that evaluated the best latent so far. `stopped` is
-    the reason where the search ended early, else "". `settings` are the precision and whether the
+    step, loss, its terms, lr, seconds (an encoder's start included) and evaluations, both counted
+    from the start, and best_step, the step that evaluated the best latent so far. `stopped` is the
+    reason where the search ended early, else "". `settings` are the precision and whether the
     search was compiled, as it really ran.
     """
 
@@ -82,11 +82,11 @@ def invert(
 ):
     """Invert one image (3, H, W) in [-1, 1] of the generator's resolution; return an `Inversion`.
 
-    Parameters are those of `ganinv.Params`, which see; `encoder` may also be a callable, and
-    `image_id` names the image in the progress and seeds it together with `seed`. A loss that is
-    not finite ends the search with the best latent so far. Raises ValueError for a target of the
-    wrong shape and for values that do not fit, TypeError for parameters that do not exist,
-    WeightsError where LPIPS's weights are not here.
+    Parameters are those of `ganinv.Params`, which see; `encoder` may also be a callable (through
+    which gradients flow, for the loss term domain), and `image_id` names the image in the progress
+    and seeds it together with `seed`. A loss that is not finite ends the search with the best
+    latent so far. Raises ValueError for a target of the wrong shape and for values that do not fit,
+    TypeError for parameters that do not exist, WeightsError where LPIPS's weights are not here.
     """
     _check_target(generator, target)
     make_params(
@@ -102,14 +102,16 @@ def invert(
         precision=resolve_precision(precision, generator.device),
         compile=resolve_compile(compile, generator, steps),
     )
-    if init == "encoder" and isinstance(encoder, (str, Path)):
+    if needs_encoder(init, loss) and isinstance(encoder, (str, Path)):
         encoder = load_encoder(encoder, device=generator.device)
+    started = time.perf_counter()
     start = start_latent(
         generator, space, init, target=target, rng=image_rng(seed, image_id), encoder=encoder
     )
+    spent = time.perf_counter() - started if init == "encoder" else 0.0
     objective = make_loss(
         loss, target, lpips_net=lpips_net, loss_resolution=loss_resolution,
-        precision=settings["precision"],
+        precision=settings["precision"], encode=encoder and rows_encoder(encoder, generator),
     )  # fmt: skip
     render, settings["compile"] = make_renderer(
         generator, settings["precision"], settings["compile"], print if log_every else _silent
@@ -119,7 +121,7 @@ def invert(
     schedule = SCHEDULES[lr_schedule] if optimizer == "adam" else constant
     try:
         with kept_memory(generator.device):
-            search.run(OPTIMIZERS[optimizer], lr, schedule, steps, report)
+            search.run(OPTIMIZERS[optimizer], lr, schedule, steps, report, spent)
     finally:
         close()
     ws = expand(search.best_latent, generator)
@@ -133,6 +135,16 @@ def invert(
         best_loss=search.best_loss, evaluations=search.evaluations, seconds=search.seconds,
         stopped=search.stopped, settings=settings, snapshots=search.snapshots,
     )  # fmt: skip
+
+
+def needs_encoder(init, loss):
+    """Whether a search starts from an encoder or asks one at every step."""
+    return init == "encoder" or bool(loss_weights(loss).get("domain"))
+
+
+def rows_encoder(encoder, generator):
+    """The encoder as a function of one image (1, 3, H, W) to the generator's rows of codes."""
+    return lambda images: fit_rows(encoder(images)[0], generator)[None]
 
 
 def _silent(text):
@@ -158,9 +170,10 @@ class _Search:
         self.lowest, self.previous = None, None
         self.history, self.snapshots, self.stopped = [], [], ""
 
-    def run(self, make_optimizer, lr, schedule, steps, report):
+    def run(self, make_optimizer, lr, schedule, steps, report, spent=0.0):
+        """Search; `spent` are seconds that the start took, which count."""
         optimizer_step = make_optimizer(self.latent)
-        started = time.perf_counter()
+        self.seconds, started = spent, time.perf_counter() - spent
         for self.step in range(1, steps + 1):
             rate = lr * schedule(self.step - 1, steps)
             self.lowest = None
@@ -177,8 +190,9 @@ class _Search:
     def evaluate(self):
         """Render, compare, set the gradient; remember the latent if it is the best so far."""
         self.latent.grad = None
-        image = self.render(expand(self.latent, self.generator)[None])
-        total, terms = self.objective(image)
+        ws = expand(self.latent, self.generator)[None]
+        image = self.render(ws)
+        total, terms = self.objective(image, ws)
         value = total.item()
         self.evaluations += 1
         if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""What the search minimizes: L2, LPIPS, and weighted sums of them.
+"""What the search minimizes: L2, LPIPS, the in-domain term, and weighted sums of them.
 
 LPIPS is that of `perceptual`; the target's features are computed once.
 """
@@ -7,7 +7,7 @@ import contextlib
 
 import torch
 
-from ganinv.images import box_resize
+from ganinv.images import at_least_float32, box_resize
 from ganinv.perceptual import load_lpips
 
 
@@ -18,28 +18,51 @@ def autocast(device, precision):
     return contextlib.nullcontext()
 
 
-def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32"):
-    """Return a function of images (N, 3, H, W) that gives (total (), {term: value ()}).
+def loss_weights(loss):
+    """A loss by name, or a mapping of weights, as the mapping."""
+    return {loss: 1.0} if isinstance(loss, str) else loss
 
-    `loss` is "l2", "lpips", or a mapping of weights of l2, lpips (by `lpips_net`), lpips_vgg and
-    lpips_alex; `target` (3, H, W) is one image. Both are box-averaged to `loss_resolution`.
-    L2 is the mean squared difference on [-1, 1]. Terms of weight 0 are not computed.
+
+def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", encode=None):
+    """Return a function of images (N, 3, H, W) and their ws: (total (), {term: value ()}).
+
+    `loss` is "l2", "lpips", or a mapping of weights of l2, lpips (by `lpips_net`), lpips_vgg,
+    lpips_alex and domain; `target` (3, H, W) is one image. Images and target are box-averaged to
+    `loss_resolution`. L2 is the mean squared difference on [-1, 1]. Terms of weight 0 are not
+    computed. `encode` maps images (N, 3, H, W) to codes like ws (N, num_ws, w_dim); domain needs
+    it, and only domain needs ws. Raises ValueError where it is missing.
     """
-    weights = {loss: 1.0} if isinstance(loss, str) else loss
+    weights = loss_weights(loss)
     with torch.no_grad():
-        small = box_resize(target[None].float(), loss_resolution)
+        small = box_resize(at_least_float32(target[None]), loss_resolution)
     terms = {
         name: _l2(small) if name == "l2" else _lpips(small, name, lpips_net, precision)
         for name, weight in weights.items()
-        if weight
+        if weight and name != "domain"
     }
+    domain = _domain(encode) if weights.get("domain") else None
 
-    def evaluate(images):
-        images = box_resize(images.float(), loss_resolution)
-        values = {name: term(images) for name, term in terms.items()}
+    def evaluate(images, ws=None):
+        images = at_least_float32(images)
+        small = box_resize(images, loss_resolution)
+        values = {name: term(small) for name, term in terms.items()}
+        if domain:
+            values["domain"] = domain(images, ws)
         return sum(weights[name] * value for name, value in values.items()), values
 
     return evaluate
+
+
+def _domain(encode):
+    """mean (ws - E(G(ws)))^2: the third term of In-Domain GAN Inversion's eq. 4 (arXiv 2004.00049).
+
+    E(G(ws)) is computed anew at every step and differentiated, as in the paper: a constant E(x)
+    would pull to the start and not to where images and codes agree. The mean is over all entries of
+    ws, as in the paper's code, where its weight, lambda, is 2.
+    """
+    if encode is None:
+        raise ValueError("loss: domain needs an encoder; name one with the parameter encoder")
+    return lambda images, ws: (ws - encode(images)).square().mean()
 
 
 def _l2(target):

@@ -1,6 +1,6 @@
 """The report: notebooks run by papermill from params/, assembled by nbconvert into HTML.
 
-    OUT/index.html exp01.html exp02.html exp03.html overview.jpg
+    OUT/index.html exp01.html … exp04.html indomain.html overview.jpg
     OUT/runs/<experiment>/   what each run left, and its summary.json
     OUT/notebooks/           the executed notebooks
 
@@ -9,6 +9,7 @@ Pages hold their own style and pictures and open offline. Every parameter is che
 """
 
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -21,7 +22,9 @@ from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
+from ganinv.experiment import find_encoder
 from ganinv.files import atomic_path, read_json, write_text
+from ganinv.generators import load_generator
 from ganinv.params import STARTS, ParamsError, load_params
 from ganinv.weights import load_manifest, project_root
 
@@ -29,9 +32,11 @@ EXPERIMENTS = {
     "exp01": ("exp01_w_l2.ipynb", "Exp-01"),
     "exp02": ("exp02_wplus_l2.ipynb", "Exp-02"),
     "exp03": ("exp03_wplus_lpips.ipynb", "Exp-03"),
+    "exp04": ("exp04_wplus_lpips_encoder.ipynb", "Exp-04"),
 }
-COMPARISON = "comparison.ipynb"
+COMPARISON, IN_DOMAIN = "comparison.ipynb", "indomain.ipynb"
 PAGES = {"index": "Comparison"} | {name: title for name, (_, title) in EXPERIMENTS.items()}
+PAGES |= {"indomain": "In-domain"}
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
 QUICK_NOTICE = (
     f"A quick run at a {QUICK}th of the steps, on the first of the images: a check of the "
@@ -48,24 +53,61 @@ def make_report(out, *, quick=False, overrides=(), fresh=False):
     """Run every experiment and the comparison; return (path of index.html, whether images failed).
 
     Images that an earlier call finished under the same settings are kept unless `fresh`.
+    Where the encoder was not made for the generator, what needs it is left out, with a notice.
     Raises ParamsError before anything runs, and ReportError when a notebook fails; pages and runs
     of earlier calls stay.
     """
     out = Path(out).resolve()
     plans = {name: _plan(name, out, quick, overrides) for name in EXPERIMENTS}
-    notice = QUICK_NOTICE if quick else ""
+    encoded = plans["exp04"]
+    if not _encoder_fits(encoded):
+        del plans["exp04"]
+    pages = {name: PAGES[name] for name in ("index", *plans, *["indomain"] * ("exp04" in plans))}
+    write = functools.partial(write_page, pages=pages, notice=QUICK_NOTICE if quick else "")
     for name, params in plans.items():
         print(f"== {PAGES[name]}: {params.steps} steps", flush=True)
         values = params.model_dump() | {"previous": _previous(name, plans), "fresh": fresh}
         executed = run_notebook(EXPERIMENTS[name][0], out / "notebooks", values)
-        write_page(executed, out / f"{name}.html", name, notice)
+        write(executed, out / f"{name}.html", name)
+    if "indomain" in pages:
+        print(f"== {PAGES['indomain']}", flush=True)
+        values = _in_domain(_plan("exp04", out, False, overrides), out, quick) | {"fresh": fresh}
+        executed = run_notebook(IN_DOMAIN, out / "notebooks", values)
+        write(executed, out / "indomain.html", "indomain")
     print("== Comparison", flush=True)
     runs = {PAGES[name]: params.out for name, params in plans.items()}
     values = {"runs": runs, "overview": _from_notebooks(out / "overview.jpg")}
     executed = run_notebook(COMPARISON, out / "notebooks", values)
-    write_page(executed, out / "index.html", "index", notice)
+    write(executed, out / "index.html", "index")
     failed = any(read_json(out / "runs" / name / "metrics.json")["failed"] for name in plans)
     return out / "index.html", failed
+
+
+def _encoder_fits(params):
+    """Whether Exp-04 can start; says why not. A missing weight file is an error all the same."""
+    generator = load_generator(_from_root(params.generator))
+    try:
+        find_encoder(params.replace(encoder=_from_root(params.encoder)), generator)
+    except ParamsError as error:
+        print(f"notice: Exp-04 and In-domain are left out: {error}", flush=True)
+        return False
+    return True
+
+
+def _from_root(name):
+    """A path as `_place` wrote it for notebooks, seen from here; names stay names."""
+    inside = project_root() / "notebooks" / name
+    return str(inside) if inside.exists() else name
+
+
+def _in_domain(params, out, quick):
+    """What the notebook on eq. 4 takes: Exp-04's generator, encoder and first two images."""
+    return {
+        "generator": params.generator, "encoder": params.encoder, "align": params.align,
+        "images": [*params.images, "sample:hopper"][:2],
+        "steps": 100 // (QUICK if quick else 1), "seed": params.seed, "device": params.device,
+        "out": _from_notebooks(out / "runs" / "indomain"),
+    }  # fmt: skip
 
 
 def _plan(name, out, quick, overrides):
@@ -74,6 +116,7 @@ def _plan(name, out, quick, overrides):
     # notebooks run in their own folder: what is a path here must be one there
     changes |= {"images": [_place(item) for item in params.images]}
     changes |= {"generator": _place(params.generator), "init": _place(params.init)}
+    changes |= {"encoder": params.encoder and _place(params.encoder)}
     if quick:
         changes |= {"steps": max(1, params.steps // QUICK), "images": changes["images"][:1]}
         changes |= {"log_every": 10, "snapshot_every": 5}
@@ -173,13 +216,13 @@ def quiet():
         logger.setLevel(before)
 
 
-def write_page(notebook, path, name, notice=""):
+def write_page(notebook, path, name, pages=PAGES, notice=""):
     """Convert an executed notebook to one self-contained HTML page, code folded away."""
     exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
     style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
     resources = {
         "page_title": f"ganinv: {PAGES[name]}", "page_style": style, "page_name": name,
-        "page_notice": notice, "pages": list(PAGES.items()),
+        "page_notice": notice, "pages": list(pages.items()),
     }  # fmt: skip
     body, _ = exporter.from_filename(str(notebook), resources=resources)
     with atomic_path(path) as temporary:

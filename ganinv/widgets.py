@@ -21,7 +21,7 @@ class InversionWidget(ipywidgets.VBox):
         self.out = Path(out)
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Photo")
         self.sample = ipywidgets.Dropdown(options=photographs(), description="or sample")
-        names = [name for name, entry in load_manifest().items() if entry.kind == "generator"]
+        names, encoders = _names("generator"), _names("encoder")
         self.generator = ipywidgets.Combobox(
             value=names[0], options=names, ensure_option=False, description="generator",
             tooltip="a name, or the path of a file: my.pkl",
@@ -30,6 +30,10 @@ class InversionWidget(ipywidgets.VBox):
         self.loss = ipywidgets.ToggleButtons(
             options=["l2", "lpips"], value="lpips", description="loss"
         )
+        self.start = ipywidgets.Combobox(
+            value="mean_w", options=["mean_w", *encoders], ensure_option=False,
+            description="start", tooltip="mean_w, or an encoder: a name, or the path of a file",
+        )  # fmt: skip
         self.steps = ipywidgets.IntSlider(100, min=1, max=1000, description="steps")
         self.align = ipywidgets.Checkbox(True, description="find and crop the face")
         self.button = ipywidgets.Button(description="Invert", button_style="primary")
@@ -38,7 +42,7 @@ class InversionWidget(ipywidgets.VBox):
         super().__init__(
             [
                 ipywidgets.HBox([self.upload, self.sample]), self.generator, self.space, self.loss,
-                self.steps, self.align, self.button, self.output,
+                self.start, self.steps, self.align, self.button, self.output,
             ]
         )  # fmt: skip
 
@@ -64,12 +68,21 @@ class InversionWidget(ipywidgets.VBox):
             finally:
                 self.button.disabled = False
 
-    def _invert(self):
-        params = Params(
+    def params(self):
+        """The parameters that the controls stand for."""
+        start = self.start.value
+        begin = {} if start == "mean_w" else {"init": "encoder", "encoder": start}
+        return Params(
             generator=self.generator.value, images=[self.image()], space=self.space.value,
             loss=self.loss.value, steps=self.steps.value, align=self.align.value,
-            out=str(self.out),
+            out=str(self.out), **begin,
         )  # fmt: skip
-        run = run_experiment(params)
+
+    def _invert(self):
+        run = run_experiment(self.params())
         for image_id in run.results["images"]:
             display(Image(filename=run.out / image_id / "panel.png"))
+
+
+def _names(kind):
+    return [name for name, entry in load_manifest().items() if entry.kind == kind]

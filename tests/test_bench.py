@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from ganinv.bench.encoder import bench_encoder
 from ganinv.bench.generator import SHORT, VARIANTS, bench_generator, config_f
 from ganinv.bench.plain import plain_synthesis, upfirdn2d
 from ganinv.cli import main
+from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.memory import kept_memory, peak_mb, reset_peak
+from ganinv.params import ParamsError
+from ganinv.weights.store import save_weights
 
 # --- what is measured ---------------------------------------------------------------------------
 
@@ -155,3 +159,46 @@ def test_the_peak_is_never_below_what_is_held():
     before = peak_mb("cpu")
     held = torch.ones(50_000_000)
     assert peak_mb("cpu") >= before + held.numel() * 4e-6 * 0.9
+
+
+@pytest.fixture
+def encoder_path(toy, tmp_path):
+    """An untrained domain-guided encoder for the toy: its codes are w_avg and noise."""
+    config = domain_config(toy, channels=2, hidden=4)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = DomainEncoder(**config)
+    encoder.w_avg.copy_(toy.w_avg)
+    path = tmp_path / "encoder.safetensors"
+    save_weights(path, encoder.head(), {"architecture": "domain", "config": config})
+    return path
+
+
+def test_bench_encoder_compares_both_starts(toy_params, encoder_path, make_photo, tmp_path):
+    photos = [make_photo(tmp_path / f"{seed}.png", seed) for seed in (0, 1)]
+    params = toy_params(photos, init="encoder", encoder=str(encoder_path), steps=3, space="w+")
+    result = bench_encoder(params, against=6, say=lambda text: None)
+    rows = {(row["image"], row["start"]): row for row in result["rows"]}
+    assert len(rows) == 4
+    for image in ("0", "1"):
+        encoded, mean = rows[image, "encoder"], rows[image, "mean_w"]
+        assert (encoded["steps"], mean["steps"]) == (3, 6)
+        assert (encoded["evaluations"], mean["evaluations"]) == (3, 6)
+        assert mean["after"]["psnr"] > mean["at_start"]["psnr"]
+    below = [
+        1 - rows[i, "encoder"]["at_start"]["lpips_vgg"] / rows[i, "mean_w"]["at_start"]["lpips_vgg"]
+        for i in ("0", "1")
+    ]
+    assert result["starts"]["per_image"] == pytest.approx(below)
+    for verdict in result["verdicts"]:
+        name = verdict["metric"]
+        held = sum(
+            rows[i, "encoder"]["after"][name] <= rows[i, "mean_w"]["after"][name]
+            for i in ("0", "1")
+        )
+        assert (verdict["at_least_as_good"], verdict["images"]) == (held, 2)
+
+
+def test_bench_encoder_wants_an_encoders_start(toy_params, make_photo, tmp_path):
+    with pytest.raises(ParamsError, match="set init=encoder"):
+        bench_encoder(toy_params([make_photo(tmp_path / "a.png")]), against=2)

@@ -428,7 +428,7 @@ def test_a_run_saves_parameters_that_load_again(chosen):
 
 
 def test_there_are_parameters_for_each_experiment():
-    assert {"exp01.yaml", "exp02.yaml", "exp03.yaml"} <= {p.name for p in FOLDER.glob("*.yaml")}
+    assert {f"exp0{n}.yaml" for n in range(1, 5)} <= {p.name for p in FOLDER.glob("*.yaml")}
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("exp*.yaml")), ids=lambda path: path.stem)
@@ -439,9 +439,15 @@ def test_the_experiments_parameters_load(path):
 
 @pytest.mark.parametrize(
     "name, space, loss, steps",
-    [("exp01", "w", "l2", 300), ("exp02", "w+", "l2", 300), ("exp03", "w+", "lpips", 600)],
+    [
+        ("exp01", "w", "l2", 300),
+        ("exp02", "w+", "l2", 300),
+        ("exp03", "w+", "lpips", 600),
+        ("exp04", "w+", "lpips", 250),
+    ],
 )
 def test_the_experiments_are_those_that_the_project_is_about(name, space, loss, steps):
     loaded = load_params(FOLDER / f"{name}.yaml")
     assert (loaded.space, loaded.loss, loaded.steps) == (space, loss, steps)
-    assert (loaded.init, loaded.optimizer) == ("mean_w", "adam")
+    start = "encoder" if name == "exp04" else "mean_w"
+    assert (loaded.init, loaded.optimizer) == (start, "adam")

@@ -20,9 +20,10 @@ def fake_run(folder, values, losses=(1.0, 0.25)):
     images = {}
     for name, metrics in values.items():
         entry = dict(psnr=20.0, ssim=0.5, lpips_alex=0.3, lpips_vgg=0.4, seconds=1.0)
-        entry |= dict(steps=2, best_step=2, best_loss=losses[-1], title=HOSTILE) | metrics
+        entry |= dict(steps=len(losses), best_step=2, best_loss=losses[-1], title=HOSTILE)
+        entry |= dict(evaluations=len(losses)) | metrics
         images[name] = entry
-        history = [dict(step=i, loss=loss) for i, loss in enumerate(losses, 1)]
+        history = [dict(step=i, loss=x, evaluations=i) for i, x in enumerate(losses, 1)]
         write_json(folder / name / "history.json", history)
         rng = np.random.default_rng(0)
         for picture in ("target", "reconstruction", "difference", "progress_strip"):

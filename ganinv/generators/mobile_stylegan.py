@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ganinv.generators.base import Generator
+from ganinv.images import at_least_float32
 
 SLOPE = 0.2  # of every leaky ReLU, as in StyleGAN2
 
@@ -146,4 +147,4 @@ class MobileStyleGAN(Generator):
             x = block(x, ws[:, 1 + 3 * i : 4 + 3 * i], maps[1 + 2 * i : 3 + 2 * i])
         x = x * self.to_img_style(ws[:, -1]).to(x.dtype)
         x = F.conv2d(x, self.to_img, self.to_img_bias)  # (N, 12, R/2, R/2)
-        return inverse_haar(x.float())
+        return inverse_haar(at_least_float32(x))

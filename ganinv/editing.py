@@ -1,0 +1,68 @@
+"""What codes of several runs are good for: how near to W they lie, and what an edit makes of them.
+
+The edit is the simplest there is, the straight line from one inverted photograph to another: it
+needs no directions learned elsewhere, and it shows whether what lies between codes is a face.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from ganinv.comparison import Verdict
+from ganinv.encoders import load_encoder
+from ganinv.fast import render_result, resolve_device
+from ganinv.generators import load_generator
+from ganinv.images import box_resize, to_uint8
+from ganinv.latents import fit_rows, load_latent
+from ganinv.manifold import WSpread, distance_to_w, interpolate, used_rows
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SIZE = 256  # of the pictures of a walk
+
+
+@dataclass(frozen=True)
+class Study:
+    """`rows`: a dict per experiment and image: distance to W, spread, found_again.
+
+    `walks`: (title, pictures uint8 (H, W, 3), spreads), one per experiment.
+    """
+
+    rows: list
+    walks: list
+
+    def verdict(self, measure, claim):
+        """Whether the second experiment's `measure` is below the first's, image by image."""
+        names = list(dict.fromkeys(row["experiment"] for row in self.rows))
+        old, new = ([r[measure] for r in self.rows if r["experiment"] == n] for n in names)
+        means = [sum(values) / len(values) for values in (old, new)]
+        held = sum(b < a for a, b in zip(old, new, strict=True))
+        return Verdict(claim, held, len(new), f"mean {means[0]:.3g} → {means[1]:.3g}")
+
+
+@torch.no_grad()
+def study_codes(experiments, images):
+    """Measure two runs' codes of the same images, and walk from the first image to the second.
+
+    The runs share generator and encoder. Raises WeightsError where these are not here.
+    """
+    params = experiments[0].params
+    device = resolve_device(params.device)
+    generator = load_generator(params.generator, device)
+    encoder = load_encoder(params.encoder, device)
+    used, spread = used_rows(generator), WSpread(generator)
+    rows, walks = [], []
+    for experiment in experiments:
+        codes = [load_latent(experiment.folder / i / "latent.safetensors")[0] for i in images]
+        codes = [ws.to(device) for ws in codes]
+        for image_id, ws in zip(images, codes, strict=True):
+            again = fit_rows(encoder(render_result(generator, ws)[None])[0], generator)
+            rows.append({
+                "image": experiment.images[image_id]["title"], "experiment": experiment.name,
+                "distance": distance_to_w(ws, used), "spread": spread.distance(ws, used),
+                "found_again": (ws - again).square().mean().item(),
+            })  # fmt: skip
+        line = interpolate(codes[0], codes[-1], SHARES)
+        pictures = [box_resize(render_result(generator, ws)[None], SIZE)[0] for ws in line]
+        spreads = [spread.distance(ws, used) for ws in line]
+        walks.append((experiment.name, [to_uint8(picture) for picture in pictures], spreads))
+    return Study(rows, walks)

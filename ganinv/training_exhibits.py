@@ -1,0 +1,90 @@
+"""What the notebook on the encoder shows: curves, held-out samples, the model card, starts."""
+
+from pathlib import Path
+
+from ganinv import figures
+from ganinv.artifacts import read_png
+from ganinv.exhibits import grid, picture_html, table
+
+STARTS = ("mean_w", "encoder")
+TERMS = {
+    "pixels": "pixels, mean squared",
+    "features": "LPIPS-vgg",
+    "latent": "distance to known codes",
+    "offsets": "length of the offsets",
+    "adversarial": "adversarial",
+}
+
+
+def training_curves(history, title):
+    """An encoder's training: loss terms per step, and held-out LPIPS beside the mean of W's."""
+    figure = figures.new_figure(11, 3.8)
+    terms, looks = figure.subplots(1, 2)
+    rows = [row for row in history if "loss" in row]
+    for colour, name in zip(figures.COLOURS, TERMS, strict=False):
+        drawn = [(row["step"], row[name]) for row in rows if name in row]
+        if drawn:
+            terms.plot(*zip(*drawn, strict=True), "o-" if len(drawn) < 9 else "-", color=colour,
+                       ms=4, label=TERMS[name])  # fmt: skip
+    terms.set(xlabel="step", yscale="log", title="terms of the loss, unweighted")
+    seen = [row for row in history if "held_out_lpips" in row]
+    steps = [row["step"] for row in seen]
+    looks.plot(steps, [row["held_out_lpips"] for row in seen], "o-", color=figures.COLOURS[0],
+               ms=4, label="G(E(x))")  # fmt: skip
+    looks.axhline(seen[0]["mean_w_lpips"], color=figures.INK, ls=":", label="mean of W")
+    looks.set(xlabel="step", ylim=(0, None), title="LPIPS-vgg of held-out images (lower is better)")
+    for axis in (terms, looks):
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    figure.suptitle(figures.plain(title), fontsize=12, fontweight="bold")
+    return figures.figure_html(figure, alt=f"{title}: curves of the training")
+
+
+def training_samples(folder):
+    """The last picture of a training's held-out images: as drawn, and as they come back."""
+    last = sorted((Path(folder) / "samples").glob("step_*.png"))[-1]
+    return figures.image_html(read_png(last), alt="Held-out images, and G(E(x)) below", css="strip")
+
+
+def card_table(card):
+    """A model card in a table."""
+    about, held = card["environment"], card["held_out"]
+    params, generator = card["params"], card["generator"]
+    rows = [
+        ("encoder", card["encoder"]),
+        ("generator", f"{generator['name']}, sha256 {generator['sha256'][:16]}…"),
+        ("data", f"{card['images_drawn']} images drawn from the generator, truncation "
+                 f"{params['truncation_min']:g} to {params['truncation_max']:g}; "
+                 f"{card['photographs']} photographs"),
+        ("steps", f"{card['steps']} of {params['batch']} images, after a closed-form start from "
+                  f"{params['fit_samples']}"),
+        ("seed", params["seed"]),
+        ("device", f"{about['device_name']} ({about['device']}), {about['threads']} threads, "
+                   f"{card['precision']}, torch {about['packages']['torch']}"),
+        ("time", f"{card['seconds'] / 60:.0f} min"),
+        ("held out", f"{card['held_out_images']['count']} drawn images of other seeds, truncation "
+                     f"{card['held_out_images']['truncation']:g}: squared error "
+                     f"{held['held_out_error']:.3f} of the mean of W's, PSNR "
+                     f"{held['held_out_psnr']:.1f} dB, LPIPS-vgg {held['held_out_lpips']:.3f} "
+                     f"(mean of W {held['mean_w_lpips']:.3f})"),
+        ("weights", f"{card['bytes'] / 1e6:.1f} MB, sha256 {card['sha256']}"),
+    ]  # fmt: skip
+    return table(["", "model card"], rows)
+
+
+def starts(rows):
+    """Photographs, the mean of W and the encoder's code, and their LPIPS before any search."""
+    names = ("target", "mean of W", "encoder")
+    shown = [
+        picture_html(picture, f"{row['title']}, {name}", f"{row['title']}: {name}")
+        for row in rows
+        for picture, name in zip(row["pictures"], names, strict=True)
+    ]
+    cells = [
+        [row["title"], *(f"{row[s][m]:.3f}" for m in ("lpips_vgg", "lpips_alex") for s in STARTS),
+         f"{row['encoder']['lpips_vgg'] / row['mean_w']['lpips_vgg'] - 1:+.0%}"]
+        for row in rows
+    ]  # fmt: skip
+    head = ["photograph", "LPIPS-vgg, mean of W", "encoder", "LPIPS-alex, mean of W", "encoder",
+            "LPIPS-vgg, change"]  # fmt: skip
+    return grid(shown, 3, "three") + table(head, cells)
