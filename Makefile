@@ -2,17 +2,21 @@
 PYTHON ?= python3
 # another generator for the report, a name in the manifest or a file: make report GENERATOR=my.pkl
 GENERATOR ?=
+# and the encoder that Exp-04 starts from with it: make report GENERATOR=stylegan2-ffhq ENCODER=e4e-ffhq
+ENCODER ?=
 BIN := .venv/bin
 READY := .venv/.ready
 WEIGHTS := $(addprefix checkpoints/,ffhq-student.safetensors lpips-alex.safetensors lpips-vgg.safetensors)
 SAMPLES := data/samples/control.png
 FETCH_GENERATOR = $(if $(GENERATOR),@test -f "$(GENERATOR)" || $(BIN)/ganinv weights fetch "$(GENERATOR)")
-SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)")
+FETCH_ENCODER = $(if $(ENCODER),@test -f "$(ENCODER)" || $(BIN)/ganinv weights fetch "$(ENCODER)")
+SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)") $(if $(ENCODER),--set "encoder=$(ENCODER)")
 # tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
-# the three before it left
-NOTEBOOKS := $(addprefix .nbval/,exp01_w_l2.ipynb exp02_wplus_l2.ipynb exp03_wplus_lpips.ipynb comparison.ipynb quickstart.ipynb)
+# the four before it left
+NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 exp03_wplus_lpips \
+    exp04_wplus_lpips_encoder comparison indomain train_encoder quickstart))
 
-.PHONY: help setup report quick test lint clean lock publish
+.PHONY: help setup report quick test lint clean lock publish encoder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -23,10 +27,12 @@ setup: $(READY) $(WEIGHTS) $(SAMPLES)  ## make .venv, fetch the weights and the 
 
 report: setup  ## run the experiments in full and write reports/index.html
 	$(FETCH_GENERATOR)
+	$(FETCH_ENCODER)
 	$(BIN)/ganinv report --out reports $(SET_GENERATOR)
 
 quick: setup  ## the same pipeline on one photograph at a tenth of the steps, into reports/quick/
 	$(FETCH_GENERATOR)
+	$(FETCH_ENCODER)
 	$(BIN)/ganinv report --quick --out reports/quick $(SET_GENERATOR)
 
 test: setup  ## run the tests, and every notebook at its quick defaults
@@ -51,6 +57,10 @@ publish:  ## copy the last full report to reports/published/
 	mkdir -p reports/published
 	cp reports/*.html reports/overview.jpg reports/runs/comparison.json reports/published/
 	for run in reports/runs/exp*; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+
+encoder: setup  ## train the domain-guided encoder and publish it in checkpoints/ (its sha256 goes into the manifest)
+	$(BIN)/ganinv train-encoder --params params/encoder.yaml
+	$(BIN)/python -m ganinv.training.publish runs/encoder
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
