@@ -23,7 +23,7 @@ def load_encoder(name, device="cpu"):
     path, label, sha256 = locate(name, "encoder")
     description, state = read_weights(path)
     architecture = description.get("architecture")
-    if architecture not in ARCHITECTURES:
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise WeightsError(f"{path} holds no encoder (its architecture is {architecture!r})")
     try:
         if architecture in CHECKS:

@@ -63,10 +63,11 @@ class DomainEncoder(nn.Module):
 
     def see(self, images):
         """Features of each level: a list of (N, width, grid, grid)."""
-        if images.shape[-1] < self.resolution:
+        height, width = images.shape[-2:]
+        if height != width or width < self.resolution:
             raise ValueError(
-                f"the images are {images.shape[-1]} pixels wide; the encoder {self.name} sees "
-                f"{self.resolution}x{self.resolution}"
+                f"the encoder takes square images of {self.resolution}x{self.resolution} or "
+                f"larger; got {width}x{height}"
             )
         images = box_resize(images, self.view)
         levels = self.trunk.backbone(self.trunk.scaling(images))

@@ -28,7 +28,7 @@ def read_generator(path):
     """Build the generator that a safetensors file describes; raise WeightsError where it cannot."""
     description, state = read_weights(path)
     architecture = description.get("architecture")
-    if architecture not in ARCHITECTURES:
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise WeightsError(f"{path} holds no generator (its architecture is {architecture!r})")
     try:
         generator = ARCHITECTURES[architecture](**description["config"])

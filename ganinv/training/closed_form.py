@@ -10,6 +10,7 @@ import math
 import torch
 
 FIRST = 64  # images from which the 1x1 convolutions take their directions
+LEAST = 1e-3  # of the first component's spread; what is below is rounding
 
 
 @torch.no_grad()
@@ -26,15 +27,24 @@ def fit_head(encoder, levels, w, strength):
     weight, bias = ridge(features, w, strength)
     encoder.base.weight.copy_(weight)
     encoder.base.bias.copy_(bias)
-    mean = features.mean(0)
+    _whiten(encoder.hidden, features)
+
+
+def _whiten(hidden, features):
+    """Make a linear layer the features' principal components, each of variance 1.
+
+    Components beyond the features' rank stay as they were drawn.
+    """
+    mean, count = features.mean(0), len(features)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the method is a randomized one
-        _, spread, directions = torch.pca_lowrank(
-            features - mean, q=min(encoder.hidden.out_features, *features.shape), center=False
-        )
-    units = directions.T * math.sqrt(len(features)) / spread[:, None]  # (hidden, size)
-    encoder.hidden.weight[: len(units)].copy_(units)
-    encoder.hidden.bias[: len(units)].copy_(-units @ mean)
+        most = min(hidden.out_features, *features.shape)
+        _, spread, directions = torch.pca_lowrank(features - mean, q=most, center=False)
+    spread, directions = spread[: count - 1], directions[:, : count - 1]
+    real = spread > LEAST * spread[:1]
+    units = (directions[:, real] * math.sqrt(count) / spread[real]).T  # (up to hidden, size)
+    hidden.weight[: len(units)].copy_(units)
+    hidden.bias[: len(units)].copy_(-units @ mean)
 
 
 def _principal(reduce, level):
@@ -43,8 +53,8 @@ def _principal(reduce, level):
     mean = few.mean(0)
     directions = torch.linalg.svd(few - mean, full_matrices=False).Vh
     chosen = directions[: reduce.out_channels] / (few - mean).std()
-    reduce.weight.copy_(chosen[:, :, None, None])
-    reduce.bias.copy_(-chosen @ mean)
+    reduce.weight[: len(chosen)].copy_(chosen[:, :, None, None])
+    reduce.bias[: len(chosen)].copy_(-chosen @ mean)
 
 
 def ridge(features, wanted, strength):

@@ -42,7 +42,7 @@ def change(images, rng, share):
 
     `share` is the probability of each of the three; 0 leaves everything as it is, mirrors too.
     """
-    if not share:
+    if not share or not len(images):
         return images
     draw = _Draws(rng, images)
     images = torch.where(draw.chance(0.5), images.flip(3), images)
@@ -107,7 +107,7 @@ class Photographs:
             try:
                 image = load_image(path, size, align=True)
             except (ImageError, OSError) as error:
-                say(f"notice: {path} is left out: {error}")
+                say(f"notice: left out: {error}")
                 continue
             self.images.append(((image + 1) * 127.5).round().byte())
         if not self.images:

@@ -28,10 +28,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ganinv.artifacts import environment, save_png
+from ganinv.artifacts import save_png
 from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.fast import make_renderer, resolve_compile, resolve_device, resolve_precision
-from ganinv.files import read_json, sha256_file, write_json, write_text
+from ganinv.files import read_json, write_json, write_text
 from ganinv.generators import load_generator
 from ganinv.images import box_resize, to_uint8
 from ganinv.latents import image_rng
@@ -40,6 +40,7 @@ from ganinv.memory import kept_memory
 from ganinv.params import ParamsError, dump_yaml
 from ganinv.perceptual import load_lpips
 from ganinv.training import draws
+from ganinv.training.card import HELD_OUT_TRUNCATION, model_card
 from ganinv.training.closed_form import fit_head
 from ganinv.training.discriminator import (
     Discriminator,
@@ -47,10 +48,9 @@ from ganinv.training.discriminator import (
     encoder_loss,
     r1_penalty,
 )
-from ganinv.training.state import copy_tensors, load_state, read_notes, save_state
+from ganinv.training.state import clear, copy_tensors, load_state, read_notes, save_state
 from ganinv.weights.store import save_weights
 
-HELD_OUT_TRUNCATION = 0.8
 WARM_UP = 50  # steps in which Adam's rate rises from 0: its first moments are noise
 PICTURED = 6
 FIGURES = ("held_out_error", "held_out_psnr", "held_out_lpips", "mean_w_lpips")
@@ -93,6 +93,7 @@ class Training:
             self.discriminator = Discriminator(size=size).to(self.device)
         self.encoder.w_avg.copy_(generator.w_avg)
         self.encoder.to(self.device).attach_trunk()
+        self.encoder.reduce.requires_grad_(False)
         self.lpips = load_lpips("vgg", torch.device(self.device))
         self.optimizer = torch.optim.Adam(self._groups(), betas=(0.9, 0.99))
         self.adversary = torch.optim.Adam(
@@ -144,19 +145,24 @@ class Training:
     def draw(self, step):
         """A batch: images, their latents, and how many of the first are as the latents say."""
         params, rng = self.params, self.rng("step", step)
-        photos = draws.share_of(params.batch, params.photograph_share) if self.photographs else 0
+        photos = self.photos()
         ws, _ = draws.draw_ws(
             self.generator, params.batch, rng, mixing=params.mixing,
             truncation=(params.truncation_min, params.truncation_max),
         )  # fmt: skip
         images = self.render(ws)
-        known = min(round(params.clean * (params.batch - photos)), params.batch - photos)
+        known = math.ceil(params.clean * (params.batch - photos))
         changed = draws.change(images[known : params.batch - photos], rng, params.change)
         parts = [images[:known], changed]
         if photos:
             mirrored = draws.change(self.photographs.draw(photos, rng).to(images), rng, 0.2)
             parts.append(mirrored)
         return torch.cat(parts), ws, known, rng
+
+    def photos(self):
+        """How many of a batch are photographs."""
+        share = self.params.photograph_share
+        return draws.share_of(self.params.batch, share) if self.photographs else 0
 
     # the closed-form start
 
@@ -165,6 +171,8 @@ class Training:
         """w by ridge regression on the trunk's features of drawn images with one w each."""
         params, encoder, count = self.params, self.encoder, self.params.fit_samples
         if not count:
+            for parameter in encoder.base.parameters():
+                parameter.zero_()
             return
         self.say(f"fitting w to {count} drawn images in closed form")
         features, wanted, started = [], [], time.perf_counter()
@@ -196,17 +204,23 @@ class Training:
             row = self._one()
             self.step += 1
             self.seconds = before + time.perf_counter() - started
-            if not math.isfinite(row["loss"]):
-                raise ParamsError(
-                    f"the loss became {row['loss']} at step {self.step}; the checkpoint in "
-                    f"{self.out} is whole: try a smaller lr"
-                )
+            self._check(row, ("loss", "discriminator"))
             self.history.append({"step": self.step, "seconds": self.seconds} | row)
             if params.log_every and self.step % params.log_every == 0:
                 self._say_progress()
             if self.step % params.save_every == 0 or self.step == params.steps:
                 self.look()
+                self._check(self.figures, FIGURES)
                 self.save()
+
+    def _check(self, values, names):
+        """Raise ParamsError where training has diverged, before anything whole is overwritten."""
+        for name in names:
+            if not math.isfinite(values.get(name, 0.0)):
+                raise ParamsError(
+                    f"{name} became {values[name]} at step {self.step}: the training diverged. The "
+                    f"checkpoint in {self.out} is from before; try a smaller lr"
+                )
 
     def _one(self):
         params = self.params
@@ -330,11 +344,12 @@ class Training:
                     f"{self.out} holds a training under other parameters; name another folder by "
                     "--out, or start over with --fresh"
                 )
-            load_state(path, *self._parts())
+            load_state(path, *self._parts(), self._states())
             self.step, self.seconds = notes["step"], notes["seconds"]
             self.history, self.figures = notes["history"], notes["figures"]
             self.say(f"going on from step {self.step}")
             return
+        clear(self.out)
         write_text(self.out / "params.yaml", dump_yaml(self.params.model_dump()))
         started = time.perf_counter()
         self.fit()
@@ -351,15 +366,17 @@ class Training:
         modules = {"encoder": self.encoder, "discriminator": self.discriminator}
         return modules, {"adam": self.optimizer, "adversary": self.adversary}
 
+    def _states(self):
+        """What of each module is kept."""
+        return {"encoder": self.encoder.head(), "discriminator": self.discriminator.state_dict()}
+
     def save(self):
-        modules, optimizers = self._parts()
-        states = {"encoder": modules["encoder"].head()}
-        states["discriminator"] = modules["discriminator"].state_dict()
+        _, optimizers = self._parts()
         notes = {
             "params": self._decisive(), "step": self.step, "seconds": self.seconds,
             "history": self.history, "figures": self.figures,
         }  # fmt: skip
-        save_state(self.out / "checkpoint.safetensors", states, optimizers, notes)
+        save_state(self.out / "checkpoint.safetensors", self._states(), optimizers, notes)
         write_json(self.out / "history.json", self.history)
 
     def publish(self):
@@ -368,25 +385,8 @@ class Training:
         made_for = {"name": self.generator.name, "sha256": self.generator.sha256}
         description = {"architecture": "domain", "config": self.config, "generator": made_for}
         save_weights(path, copy_tensors(self.encoder.head(), torch.float16), description)
-        card = self._card(path, made_for)
-        write_json(self.out / "card.json", card)
+        write_json(self.out / "card.json", model_card(self, path, made_for))
         return path
-
-    def _card(self, path, made_for):
-        """What went into the weights and what they do: the model card."""
-        params = self.params.model_copy(update={"device": str(self.device)})
-        return {
-            "encoder": "domain-guided encoder (arXiv 2004.00049), VGG16 trunk, W+ offsets",
-            "sha256": sha256_file(path), "bytes": path.stat().st_size,
-            "generator": made_for, "steps": self.step, "seconds": self.seconds,
-            "images_drawn": params.fit_samples + self.step * params.batch,
-            "photographs": len(self.photographs.images) if self.photographs else 0,
-            "held_out": self.figures,
-            "held_out_images": {"count": params.held_out, "truncation": HELD_OUT_TRUNCATION},
-            "params": params.model_dump(exclude={"out"}),
-            "precision": self.precision, "compile": self.compiled,
-            "environment": environment(params, {self.generator.name: self.generator.sha256}),
-        }  # fmt: skip
 
 
 def read_history(folder):

@@ -16,8 +16,8 @@ class EncoderParams(BaseModel):
     """a folder of photographs to mix in; none are needed"""
     photograph_share: float = Field(0.25, ge=0, le=1)
     """of each batch, where there is a folder"""
-    truncation_min: float = Field(0.5, ge=0)
-    truncation_max: float = Field(1.0, ge=0)
+    truncation_min: float = Field(0.5, ge=0, allow_inf_nan=False)
+    truncation_max: float = Field(1.0, ge=0, allow_inf_nan=False)
     mixing: float = Field(0.4, ge=0, le=1)
     """share of drawn images whose finer rows come from a second w"""
     clean: float = Field(0.25, ge=0, le=1)

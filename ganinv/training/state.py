@@ -2,10 +2,11 @@
 
 import json
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from ganinv.files import atomic_path
+from ganinv.params import ParamsError
 
 
 def save_state(path, modules, optimizers, notes):
@@ -22,16 +23,34 @@ def save_state(path, modules, optimizers, notes):
 
 
 def read_notes(path):
-    """The notes of a state, without its tensors."""
-    with safe_open(path, "pt") as file:
-        return json.loads((file.metadata() or {})["ganinv"])
+    """The notes of a state, without its tensors. Raises ParamsError for a damaged file."""
+    try:
+        with safe_open(path, "pt") as file:
+            return json.loads((file.metadata() or {})["ganinv"])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise _damaged(path, error) from None
 
 
-def load_state(path, modules, optimizers):
-    """Put a saved state back into modules and optimizers of the same shapes."""
+def load_state(path, modules, optimizers, wanted):
+    """Put a saved state back into modules and optimizers of the same shapes.
+
+    `wanted` is what `save_state` was given: all of it is to be found, while a module may have
+    tensors beyond it. Raises ParamsError for a damaged file.
+    """
+    try:
+        _load(path, modules, optimizers, wanted)
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _load(path, modules, optimizers, wanted):
     tensors = load_file(path)
     for name, module in modules.items():
-        module.load_state_dict(_below(tensors, name), strict=False)
+        saved = _below(tensors, name)
+        missing = wanted[name].keys() - saved.keys()
+        if missing:
+            raise ValueError(f"it lacks {', '.join(sorted(missing))} of the {name}")
+        module.load_state_dict(saved, strict=False)
     for name, optimizer in optimizers.items():
         states = {}
         for key, x in _below(tensors, name).items():
@@ -39,6 +58,19 @@ def load_state(path, modules, optimizers):
             states.setdefault(int(index), {})[what] = x
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+
+def _damaged(path, error):
+    reason = " ".join(str(error).split())[:200]
+    return ParamsError(f"{path} is damaged ({reason}); start over with --fresh")
+
+
+def clear(folder):
+    """Remove what another training left in a folder: nothing of it may pass for this one's."""
+    for name in ("checkpoint.safetensors", "encoder.safetensors", "card.json", "history.json"):
+        (folder / name).unlink(missing_ok=True)
+    for picture in (folder / "samples").glob("step_*.png"):
+        picture.unlink()
 
 
 def _below(tensors, name):
