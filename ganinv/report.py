@@ -216,7 +216,7 @@ def quiet():
         logger.setLevel(before)
 
 
-def write_page(notebook, path, name, pages=PAGES, notice=""):
+def write_page(notebook, path, name, notice="", pages=PAGES):
     """Convert an executed notebook to one self-contained HTML page, code folded away."""
     exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
     style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")

@@ -245,6 +245,7 @@ def test_weights_of_the_repository_are_not_fetched(tmp_path, monkeypatch):
     folder.mkdir()
     manifest = (
         "mine:\n  kind: encoder\n  about: x\n  licence: MIT\n  file: mine.safetensors\n"
+        "  convert: none\n  sources: []\n"
         f"  sha256: {'a' * 64}\n"
     )
     (folder / "manifest.yaml").write_text(manifest)

@@ -212,8 +212,8 @@ def test_best_of_lbfgs_counts_every_evaluation(toy, toy_images, monkeypatch):
     def recording(*args, **options):
         objective = make_loss(*args, **options)
 
-        def evaluate(images):
-            total, terms = objective(images)
+        def evaluate(images, ws=None):
+            total, terms = objective(images, ws)
             values.append(total.item())
             return total, terms
 
@@ -242,8 +242,8 @@ def poison(monkeypatch, at, value=math.nan):
     def make(*args, **options):
         objective, count = make_loss(*args, **options), [0]
 
-        def evaluate(images):
-            total, terms = objective(images)
+        def evaluate(images, ws=None):
+            total, terms = objective(images, ws)
             count[0] += 1
             return (total * value if count[0] == at else total), terms
 

@@ -7,7 +7,7 @@ A source is one of
 and each carries `sha256`, or the leading digits that its publisher gives (a url may go without
 where its publisher gives none), `size` and, for archives, the `members` to take out. A file of a
 source's name that lies in checkpoints/downloads/ is used before anything is fetched. An entry
-without sources is a file of the repository itself.
+whose list of sources is empty is a file of the repository itself (convert: none).
 """
 
 import os
@@ -62,18 +62,10 @@ class Entry(BaseModel):
     about: str
     licence: str
     file: str
-    convert: str | None = None
+    convert: str
     sha256: str | None = None
     size: int | None = None
-    sources: list[Source] = []
-
-    @model_validator(mode="after")
-    def _own_files_are_pinned(self):
-        if not self.sources and not self.sha256:
-            raise ValueError(f"{self.file} has neither a source nor a sha256")
-        if self.sources and not self.convert:
-            raise ValueError(f"{self.file} has sources and no convert")
-        return self
+    sources: list[Source]
 
 
 def project_root():
