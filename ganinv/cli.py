@@ -115,7 +115,9 @@ def invert(
     if any(item.partition("=")[0].strip() == "images" for item in overrides):
         raise BadArgumentsError("name the images as arguments, not by --set images=…")
     if not inputs and "images" not in (read_yaml(params) if params else {}):
-        raise BadArgumentsError("name INPUT: images, folders or samples, or a --params file with images")
+        raise BadArgumentsError(
+            "name INPUT: images, folders or samples, or a --params file with images"
+        )
     changes = dict(images=inputs or None, out=out, device=device, align=align)
     given = {key: value for key, value in changes.items() if value is not None}
     settings = load_params(params, overrides, **given)
