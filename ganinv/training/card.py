@@ -9,12 +9,13 @@ HELD_OUT_TRUNCATION = 0.8
 def model_card(training, path, made_for):
     """The card of a training whose weights lie at `path`, as a dict that JSON can hold."""
     params = training.params.model_copy(update={"device": str(training.device)})
-    fitted = -(-params.fit_samples // params.batch) * params.batch  # whole batches
+    fitted = 0 if params.start else -(-params.fit_samples // params.batch) * params.batch
     drawn = params.batch - training.photos()
     photographs = training.photographs
     return {
         "encoder": "domain-guided encoder (arXiv 2004.00049), VGG16 trunk, W+ offsets",
         "sha256": sha256_file(path), "bytes": path.stat().st_size, "generator": made_for,
+        "start": training.earlier and {"name": params.start, "sha256": training.earlier[1]},
         "steps": training.step, "seconds": training.seconds,
         "images_drawn": fitted + training.step * drawn,
         "photographs": len(photographs.images) if photographs else 0,

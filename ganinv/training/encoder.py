@@ -29,6 +29,7 @@ import numpy as np
 import torch
 
 from ganinv.artifacts import save_png
+from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.fast import make_renderer, resolve_compile, resolve_device, resolve_precision
 from ganinv.files import read_json, write_json, write_text
@@ -91,6 +92,7 @@ class Training:
             self.encoder = DomainEncoder(**config)
             size = min(params.discriminator_resolution, self.resolution)
             self.discriminator = Discriminator(size=size).to(self.device)
+        self.earlier = load_start(params.start, self.encoder) if params.start else None
         self.encoder.w_avg.copy_(generator.w_avg)
         self.encoder.to(self.device).attach_trunk()
         self.encoder.reduce.requires_grad_(False)
@@ -164,7 +166,16 @@ class Training:
         share = self.params.photograph_share
         return draws.share_of(self.params.batch, share) if self.photographs else 0
 
-    # the closed-form start
+    # the start
+
+    @torch.no_grad()
+    def start(self):
+        """An earlier encoder's head, or the closed form."""
+        if self.earlier is None:
+            self.fit()
+        else:
+            self.say(f"beginning from the encoder {self.params.start}")
+            self.encoder.load_state_dict(self.earlier[0], strict=False)
 
     @torch.no_grad()
     def fit(self):
@@ -352,7 +363,7 @@ class Training:
         clear(self.out)
         write_text(self.out / "params.yaml", dump_yaml(self.params.model_dump()))
         started = time.perf_counter()
-        self.fit()
+        self.start()
         self.seconds = time.perf_counter() - started
         self.history = [{"step": 0, "seconds": self.seconds}]
         self.look()
@@ -360,7 +371,9 @@ class Training:
 
     def _decisive(self):
         chosen = self.params.model_dump(exclude=NOT_DECISIVE)
-        return chosen | {"generator": self.generator.sha256}
+        return chosen | {
+            "generator": self.generator.sha256, "start": self.earlier and self.earlier[1]
+        }  # fmt: skip
 
     def _parts(self):
         modules = {"encoder": self.encoder, "discriminator": self.discriminator}
@@ -387,6 +400,18 @@ class Training:
         save_weights(path, copy_tensors(self.encoder.head(), torch.float16), description)
         write_json(self.out / "card.json", model_card(self, path, made_for))
         return path
+
+
+def load_start(name, like):
+    """The head of the encoder `name`, with shapes like those of the encoder `like`, and its hash.
+
+    Raises ParamsError for an encoder that does not fit, WeightsError for one that is not here.
+    """
+    encoder = load_encoder(name)
+    head = encoder.head() if isinstance(encoder, DomainEncoder) else {}
+    if {k: x.shape for k, x in head.items()} != {k: x.shape for k, x in like.head().items()}:
+        raise ParamsError(f"start: {name} is no domain-guided encoder for this generator")
+    return head, encoder.sha256
 
 
 def read_history(folder):

@@ -24,6 +24,9 @@ class EncoderParams(BaseModel):
     """share of the drawn images that are left as drawn; the latent loss is theirs alone"""
     change: float = Field(0.4, ge=0, le=1)
     """probability that another image is composed, moved, recoloured, for each of the three"""
+    start: str | None = None
+    """an encoder trained earlier for the same generator, a name or a path, to begin from in place
+    of the closed form"""
     fit_samples: int = Field(4000, ge=0)
     """drawn images for the closed-form start of w (ridge regression); 0 starts from w_avg"""
     fit_ridge: float = Field(0.5, gt=0, allow_inf_nan=False)
