@@ -53,6 +53,7 @@ def describe_loss(params):
     """The loss in a few words: L2, LPIPS-vgg, or a weighted sum."""
     names = {"l2": "L2", "lpips": f"LPIPS-{params.lpips_net}"}
     names |= {"lpips_vgg": "LPIPS-vgg", "lpips_alex": "LPIPS-alex", "domain": "in-domain"}
+    names |= {"l2_full": "L2 at full size", "vgg": "VGG features"}
     if isinstance(params.loss, str):
         return names[params.loss]
     return " + ".join(f"{weight:g} {names[name]}" for name, weight in params.loss.items())
@@ -62,8 +63,9 @@ def describe(params):
     """A run's parameters in one line, as figures carry it."""
     optimizer = {"adam": "Adam", "lbfgs": "L-BFGS"}[params.optimizer]
     start = params.init if params.init in ("mean_w", "random", "encoder") else "a saved latent"
+    noise = "" if params.noise_maps == "stored" else f", noise maps {params.noise_maps}"
     return (
-        f"{params.space.upper()}, {describe_loss(params)}, {optimizer}, from {start}, "
+        f"{params.space.upper()}{noise}, {describe_loss(params)}, {optimizer}, from {start}, "
         f"{params.steps} steps"
     )
 
@@ -85,7 +87,8 @@ def save_inversion(folder, inversion, *, title, params, generator):
     save_png(folder / "target.png", target)
     save_png(folder / "reconstruction.png", result)
     save_png(folder / "difference.png", figures.difference_image(target, result))
-    save_latent(folder / "latent.safetensors", inversion.latent, generator)
+    latent = folder / "latent.safetensors"
+    save_latent(latent, inversion.latent, generator, inversion.noise)
     write_csv(folder / "history.csv", inversion.history)
     write_json(folder / "history.json", inversion.history)
     heading = f"{title}: {describe(params)}"

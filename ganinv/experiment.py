@@ -37,7 +37,7 @@ from ganinv.images import (
     to_uint8,
 )
 from ganinv.inversion import invert, needs_encoder
-from ganinv.latents import fit_rows, image_rng, load_latent, start_latent
+from ganinv.latents import fit_rows, image_rng, load_latent, load_noise, start_latent
 from ganinv.metrics import NAMES, compute_metrics
 from ganinv.params import ParamsError
 from ganinv.samples import find_sample, photographs
@@ -292,7 +292,7 @@ def _complaint(folder, entry, generator):
         return f"its latent was made with other weights of {generator.name}"
     if tuple(latent.shape) != (generator.num_ws, generator.w_dim):
         return f"its latent has shape {tuple(latent.shape)}"
-    image = render_result(generator, latent)
+    image = render_result(generator, latent, load_noise(folder / "latent.safetensors"))
     target = from_pil(open_image(folder / "target.png")).to(image.device)
     again = compute_metrics(image, target)
     for name in NAMES:

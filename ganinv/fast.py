@@ -84,30 +84,43 @@ def full_precision():
 
 
 @torch.no_grad()
-def render_result(generator, latent):
-    """Render one latent (num_ws, w_dim) by the plain generator in float32: (3, H, W)."""
+def render_result(generator, latent, noise=None):
+    """Render one latent (num_ws, w_dim) by the plain generator in float32: (3, H, W).
+
+    `noise` are maps to be used in place of the stored ones.
+    """
+    if noise:
+        noise = {name: x.to(generator.device) for name, x in noise.items()}
     with full_precision():
-        return generator.synthesis(latent[None].to(generator.device))[0]
+        return generator.synthesis(latent[None].to(generator.device), noise=noise or "const")[0]
 
 
-def make_renderer(generator, precision, compiled, say, batch=1):
-    """The function ws (N, num_ws, w_dim) -> images that the search calls, and "on" or "off".
+def make_renderer(generator, precision, compiled, say, batch=1, noise="const"):
+    """The function ws (N, num_ws, w_dim), noise -> images of a search, and "on" or "off".
 
-    A compiled one is made once per generator, precision and `batch` (N), and warmed up here by
-    one forward and backward pass, so that no search pays for it; `say` is told before, since it can
-    take minutes. Where compilation fails, a warning says so and the plain function is returned.
+    `noise` is "const", or maps like those that the function will be called with.
+    A compiled one is made once per generator, precision, `batch` (N) and kind of noise, and warmed
+    up here by one forward and backward pass, so that no search pays for it; `say` is told before,
+    since it can take minutes. Where compilation fails, a warning says so and the plain function is
+    returned.
     """
     generator.to(memory_format=torch.channels_last)
 
-    def render(ws):
+    def render(ws, noise="const"):
         with autocast(ws.device, precision):
-            return synthesis(ws.contiguous()).float()  # other strides would compile anew
+            # other strides would compile anew
+            return synthesis(ws.contiguous(), noise=noise).float()
 
     synthesis = generator.synthesis
     if compiled == "off":
         return render, "off"
     cache = generator.__dict__.setdefault("_renderers", {})
-    key = id(generator), precision, batch  # a copy of the generator brings the dict of the original
+    key = (
+        id(generator),
+        precision,
+        batch,
+        noise == "const",
+    )  # a copy of the generator brings the dict of the original
     if key not in cache:
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
         # torch looks for CUDA's tools on a CPU as well, and says so at length
@@ -115,7 +128,7 @@ def make_renderer(generator, precision, compiled, say, batch=1):
             logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         try:
             synthesis = torch.compile(generator.synthesis, dynamic=False)
-            _warm_up(generator, render, batch)
+            _warm_up(generator, render, batch, noise)
             cache[key] = render, "on"
         except Exception as error:  # inductor, its compiler and its cache fail in many ways
             reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
@@ -127,6 +140,8 @@ def make_renderer(generator, precision, compiled, say, batch=1):
     return cache[key]
 
 
-def _warm_up(generator, render, batch):
+def _warm_up(generator, render, batch, noise):
     ws = generator.w_avg.expand(batch, generator.num_ws, -1).clone().requires_grad_(True)
-    render(ws).square().mean().backward()
+    if noise != "const":
+        noise = {name: x.detach().clone().requires_grad_(True) for name, x in noise.items()}
+    render(ws, noise).square().mean().backward()

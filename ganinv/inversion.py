@@ -6,7 +6,7 @@ One image at a time; the generator's weights are frozen. The search may run in b
 (see `fast`), but the result is rendered and measured in float32 by the plain generator.
 """
 
-import math
+import functools
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +16,17 @@ import torch
 from ganinv.encoders import load_encoder
 from ganinv.fast import make_renderer, render_result, resolve_compile, resolve_precision
 from ganinv.generators.base import Generator
-from ganinv.images import box_resize, quantize, to_uint8
-from ganinv.latents import expand, fit_rows, image_rng, start_latent
+from ganinv.images import quantize
+from ganinv.latents import fit_rows, image_rng, start_latent, style_axes
 from ganinv.losses import loss_weights, make_loss
 from ganinv.memory import kept_memory
 from ganinv.metrics import compute_metrics
-from ganinv.optimizers import OPTIMIZERS, SCHEDULES, constant
+from ganinv.noise import draw_maps
+from ganinv.optimizers import SCHEDULES, adam, constant, lbfgs
 from ganinv.params import Params, make_params
 from ganinv.progress import make_reporter
+from ganinv.search import Search
 
-SNAPSHOT_SIZE = 256
 _DEFAULT = Params()
 
 
@@ -33,8 +34,9 @@ _DEFAULT = Params()
 class Inversion:
     """What a search found, on the CPU.
 
-    `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `image`
-    and `target` are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
+    `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `noise`
+    are the optimized maps that belong to it, {} where the generator's own do; `image` and `target`
+    are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
     step, loss, its terms, lr, seconds (an encoder's start included) and evaluations, both counted
     from the start, and best_step, the step that evaluated the best latent so far. `stopped` is the
     reason where the search ended early, else "". `settings` are the precision and whether the
@@ -42,6 +44,7 @@ class Inversion:
     """
 
     latent: torch.Tensor
+    noise: dict
     image: torch.Tensor
     target: torch.Tensor
     history: list
@@ -53,10 +56,7 @@ class Inversion:
     stopped: str
     settings: dict
     snapshots: list = field(repr=False, default_factory=list)  # (step, uint8 (h, w, 3))
-
-
-class NonFiniteLossError(ArithmeticError):
-    """The loss became NaN or infinite."""
+    trace: list = field(repr=False, default_factory=list)  # of `Found`, if asked for
 
 
 def invert(
@@ -64,6 +64,7 @@ def invert(
     target: torch.Tensor,
     *,
     space=_DEFAULT.space,
+    coordinates=_DEFAULT.coordinates,
     loss=_DEFAULT.loss,
     lpips_net=_DEFAULT.lpips_net,
     loss_resolution=_DEFAULT.loss_resolution,
@@ -72,29 +73,38 @@ def invert(
     optimizer=_DEFAULT.optimizer,
     lr=_DEFAULT.lr,
     lr_schedule=_DEFAULT.lr_schedule,
+    line_search=_DEFAULT.line_search,
     steps=_DEFAULT.steps,
+    plateau=_DEFAULT.plateau,
+    noise_injection=_DEFAULT.noise_injection,
+    noise_maps=_DEFAULT.noise_maps,
+    noise_regularizer=_DEFAULT.noise_regularizer,
     seed=_DEFAULT.seed,
     image_id="",
     precision=_DEFAULT.precision,
     compile=_DEFAULT.compile,  # noqa: A002 (the parameter's name everywhere)
     log_every=_DEFAULT.log_every,
     snapshot_every=_DEFAULT.snapshot_every,
+    trace_at=(),
 ):
     """Invert one image (3, H, W) in [-1, 1] of the generator's resolution; return an `Inversion`.
 
     Parameters are those of `ganinv.Params`, which see; `encoder` may also be a callable (through
-    which gradients flow, for the loss term domain), and `image_id` names the image in the progress
-    and seeds it together with `seed`. A loss that is not finite ends the search with the best
-    latent so far. Raises ValueError for a target of the wrong shape and for values that do not fit,
-    TypeError for parameters that do not exist, WeightsError where LPIPS's weights are not here.
+    which gradients flow, for the loss term domain), `image_id` names the image in the progress and
+    seeds it together with `seed`, and after the evaluations `trace_at` the best so far is kept. A
+    loss that is not finite ends the search with the best latent so far. Raises ValueError for a
+    target of the wrong shape and for values that do not fit, TypeError for parameters that do not
+    exist, WeightsError where LPIPS's weights are not here.
     """
     _check_target(generator, target)
     make_params(
         dict(
-            space=space, loss=loss, lpips_net=lpips_net, loss_resolution=loss_resolution, init=init,
-            optimizer=optimizer, lr=lr, lr_schedule=lr_schedule, steps=steps, seed=seed,
-            precision=precision, compile=compile, log_every=log_every,
-            snapshot_every=snapshot_every,
+            space=space, coordinates=coordinates, loss=loss, lpips_net=lpips_net,
+            loss_resolution=loss_resolution, init=init, optimizer=optimizer, lr=lr,
+            lr_schedule=lr_schedule, line_search=line_search, steps=steps, plateau=plateau,
+            noise_injection=noise_injection, noise_maps=noise_maps,
+            noise_regularizer=noise_regularizer, seed=seed, precision=precision, compile=compile,
+            log_every=log_every, snapshot_every=snapshot_every,
         )
     )  # fmt: skip
     target = quantize(target.to(generator.device))
@@ -113,27 +123,39 @@ def invert(
         loss, target, lpips_net=lpips_net, loss_resolution=loss_resolution,
         precision=settings["precision"], encode=encoder and rows_encoder(encoder, generator),
     )  # fmt: skip
+    rng = image_rng(seed, f"{image_id}/search")
+    noise = {} if noise_maps == "stored" else draw_maps(generator, rng)
     render, settings["compile"] = make_renderer(
-        generator, settings["precision"], settings["compile"], print if log_every else _silent
-    )
+        generator, settings["precision"], settings["compile"], print if log_every else _silent,
+        noise=noise or "const",
+    )  # fmt: skip
     report, close = make_reporter(image_id or "inversion", steps, log_every)
-    search = _Search(generator, start, render, objective, snapshot_every)
-    schedule = SCHEDULES[lr_schedule] if optimizer == "adam" else constant
+    search = Search(
+        generator, start, render, objective,
+        axes=style_axes(generator, len(start)) if coordinates == "style" else None,
+        noise=noise, noise_regularizer=noise_regularizer, noise_injection=noise_injection, rng=rng,
+        snapshot_every=snapshot_every, trace_at=trace_at,
+    )  # fmt: skip
+    make_optimizer, schedule = adam, SCHEDULES[lr_schedule]
+    if optimizer == "lbfgs":
+        make_optimizer, schedule = functools.partial(lbfgs, line_search=line_search), constant
     try:
         with kept_memory(generator.device):
-            search.run(OPTIMIZERS[optimizer], lr, schedule, steps, report, spent)
+            search.run(make_optimizer, lr, schedule, steps, report, spent=spent, plateau=plateau)
     finally:
         close()
-    ws = expand(search.best_latent, generator)
-    image = render_result(generator, ws)
+    found = search.found()
+    kept = {} if noise_maps == "dropped" else found.noise
+    image = render_result(generator, found.latent, kept)
     if search.snapshots:
         search.snapshots = [shot for shot in search.snapshots if shot[0] < len(search.history)]
         search.keep_snapshot(len(search.history), image)
     return Inversion(
-        latent=ws.cpu().clone(), image=image.cpu(), target=target.cpu(), history=search.history,
+        latent=found.latent.cpu(), noise={name: x.cpu() for name, x in kept.items()},
+        image=image.cpu(), target=target.cpu(), history=search.history,
         metrics=compute_metrics(image, target), best_step=search.best_step,
         best_loss=search.best_loss, evaluations=search.evaluations, seconds=search.seconds,
-        stopped=search.stopped, settings=settings, snapshots=search.snapshots,
+        stopped=search.stopped, settings=settings, snapshots=search.snapshots, trace=search.trace,
     )  # fmt: skip
 
 
@@ -155,66 +177,3 @@ def _check_target(generator, target):
     wanted = (3, generator.resolution, generator.resolution)
     if tuple(target.shape) != wanted:
         raise ValueError(f"the target is {tuple(target.shape)}; this generator needs {wanted}")
-
-
-class _Search:
-    """The state of one search: the latent that moves, the best seen, the history."""
-
-    def __init__(self, generator, start, render, objective, snapshot_every):
-        self.generator, self.render, self.objective = generator, render, objective
-        self.latent = start.clone().requires_grad_(True)
-        self.snapshot_every = snapshot_every
-        self.best_latent, self.best_loss, self.best_step = start.clone(), math.inf, 0
-        self.step, self.evaluations, self.seconds = 0, 0, 0.0
-        # (loss, terms) of the best point evaluated in the current step and in the one before
-        self.lowest, self.previous = None, None
-        self.history, self.snapshots, self.stopped = [], [], ""
-
-    def run(self, make_optimizer, lr, schedule, steps, report, spent=0.0):
-        """Search; `spent` are seconds that the start took, which count."""
-        optimizer_step = make_optimizer(self.latent)
-        self.seconds, started = spent, time.perf_counter() - spent
-        for self.step in range(1, steps + 1):
-            rate = lr * schedule(self.step - 1, steps)
-            self.lowest = None
-            try:
-                optimizer_step(self.evaluate, rate)
-            except NonFiniteLossError as error:
-                self.stopped = f"{error} at step {self.step}; the best latent so far is kept"
-                self.seconds = time.perf_counter() - started
-                return
-            self.seconds = time.perf_counter() - started
-            self.record(rate)
-            report(self.history[-1])
-
-    def evaluate(self):
-        """Render, compare, set the gradient; remember the latent if it is the best so far."""
-        self.latent.grad = None
-        ws = expand(self.latent, self.generator)[None]
-        image = self.render(ws)
-        total, terms = self.objective(image, ws)
-        value = total.item()
-        self.evaluations += 1
-        if not math.isfinite(value):
-            raise NonFiniteLossError(f"the loss became {value}")
-        total.backward()
-        first = self.lowest is None
-        if first or value < self.lowest[0]:
-            self.lowest = value, {name: term.item() for name, term in terms.items()}
-        if value < self.best_loss:
-            self.best_loss, self.best_step = value, self.step
-            self.best_latent = self.latent.detach().clone()
-        if first and self.snapshot_every and (self.step - 1) % self.snapshot_every == 0:
-            self.keep_snapshot(self.step - 1, image[0])
-        return total.detach()
-
-    def keep_snapshot(self, step, image):
-        """Keep a small picture of the state after `step` steps."""
-        small = box_resize(image.detach()[None], SNAPSHOT_SIZE)[0]
-        self.snapshots.append((step, to_uint8(small)))
-
-    def record(self, lr):
-        # L-BFGS that has converged evaluates nothing
-        loss, terms = self.previous = self.lowest or self.previous
-        row = dict(step=self.step, loss=loss, **terms, lr=lr, seconds=self.seconds)
-        self.history.append(row | dict(evaluations=self.evaluations, best_step=self.best_step))

@@ -10,6 +10,8 @@ import torch
 from ganinv.images import at_least_float32, box_resize
 from ganinv.perceptual import load_lpips
 
+PIXELS = 255 * 0.225  # of the scale 0 to 255 in one of the normalized images that VGG16 sees
+
 
 def autocast(device, precision):
     """The context in which the search computes: bf16 autocast, or nothing."""
@@ -26,31 +28,45 @@ def loss_weights(loss):
 def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", encode=None):
     """Return a function of images (N, 3, H, W) and their ws: (total (), {term: value ()}).
 
-    `loss` is "l2", "lpips", or a mapping of weights of l2, lpips (by `lpips_net`), lpips_vgg,
-    lpips_alex and domain; `target` (3, H, W) is one image. Images and target are box-averaged to
-    `loss_resolution`. L2 is the mean squared difference on [-1, 1]. Terms of weight 0 are not
-    computed. `encode` maps images (N, 3, H, W) to codes like ws (N, num_ws, w_dim); domain needs
-    it, and only domain needs ws. Raises ValueError where it is missing.
+    `loss` is "l2", "lpips", or a mapping of weights of l2, l2_full, lpips (by `lpips_net`),
+    lpips_vgg, lpips_alex, vgg and domain; `target` (3, H, W) is one image. Images and target are
+    box-averaged to `loss_resolution`, but for l2_full and domain. L2 is the mean squared difference
+    on [-1, 1]. Terms of weight 0 are not computed. `encode` maps images (N, 3, H, W) to codes like
+    ws (N, num_ws, w_dim); domain needs it, and only domain needs ws. Raises ValueError where it is
+    missing.
     """
-    weights = loss_weights(loss)
+    weights = {name: weight for name, weight in loss_weights(loss).items() if weight}
     with torch.no_grad():
-        small = box_resize(at_least_float32(target[None]), loss_resolution)
-    terms = {
-        name: _l2(small) if name == "l2" else _lpips(small, name, lpips_net, precision)
-        for name, weight in weights.items()
-        if weight and name != "domain"
-    }
-    domain = _domain(encode) if weights.get("domain") else None
+        full = at_least_float32(target[None])
+        small = box_resize(full, loss_resolution)
+    terms = {}
+    for name in weights:
+        if name == "domain":
+            terms[name] = _domain(encode)
+        elif name == "l2_full":
+            terms[name] = _l2(full, "images")
+        elif name == "l2":
+            terms[name] = _l2(small, "small")
+        elif name == "vgg":
+            terms[name] = _vgg(small, precision)
+        else:
+            terms[name] = _lpips(small, name, lpips_net, precision)
 
     def evaluate(images, ws=None):
         images = at_least_float32(images)
-        small = box_resize(images, loss_resolution)
-        values = {name: term(small) for name, term in terms.items()}
-        if domain:
-            values["domain"] = domain(images, ws)
+        seen = {"images": images, "small": box_resize(images, loss_resolution), "ws": ws}
+        values = {name: term(**seen) for name, term in terms.items()}
         return sum(weights[name] * value for name, value in values.items()), values
 
     return evaluate
+
+
+# Each term is made for one target, and is then a function of the images at full size, of their box
+# means at the loss's resolution, and of their ws.
+
+
+def _l2(target, which):
+    return lambda **seen: (seen[which] - target).square().mean()
 
 
 def _domain(encode):
@@ -62,20 +78,35 @@ def _domain(encode):
     """
     if encode is None:
         raise ValueError("loss: domain needs an encoder; name one with the parameter encoder")
-    return lambda images, ws: (ws - encode(images)).square().mean()
-
-
-def _l2(target):
-    return lambda images: (images - target).square().mean()
+    return lambda images, ws, **seen: (ws - encode(images)).square().mean()
 
 
 def _lpips(target, name, lpips_net, precision):
     model = load_lpips(name.removeprefix("lpips_") if "_" in name else lpips_net, target.device)
+    features = _seen_by(model.features, precision)
+    with torch.no_grad():
+        wanted = features(target)
+    return lambda small, **seen: model.distance(features(small), wanted).mean()
+
+
+def _vgg(target, precision):
+    """Mean squared difference of VGG16's relu4_3 features, the second term of the same eq. 4.
+
+    At the scale of pixels from 0 to 255, for which the paper's code weighs it by 5e-5; the network
+    is torchvision's, the paper's came from Caffe.
+    """
+    model = load_lpips("vgg", target.device)
+    see = _seen_by(lambda x: model.backbone(model.scaling(x)).relu4_3.float(), precision)
+    with torch.no_grad():
+        wanted = see(target)
+    return lambda small, **seen: PIXELS**2 * (see(small) - wanted).square().mean()
+
+
+def _seen_by(network, precision):
+    """The network as a function of images, in the search's precision."""
 
     def features(images):
         with autocast(images.device, precision):
-            return model.features(images.contiguous(memory_format=torch.channels_last))
+            return network(images.contiguous(memory_format=torch.channels_last))
 
-    with torch.no_grad():
-        wanted = features(target)
-    return lambda images: model.distance(features(images), wanted).mean()
+    return features

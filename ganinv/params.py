@@ -13,7 +13,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-LOSS_TERMS = ("l2", "lpips", "lpips_vgg", "lpips_alex", "domain")
+LOSS_TERMS = ("l2", "l2_full", "lpips", "lpips_vgg", "lpips_alex", "vgg", "domain")
 STARTS = ("mean_w", "random", "encoder")
 
 
@@ -34,12 +34,15 @@ class Params(BaseModel):
     """find the face and crop it as FFHQ does; off takes the image's centre square"""
     space: Literal["w", "w+"] = "w+"
     """w: one vector for all layers; w+: one vector per style input"""
+    coordinates: Literal["w", "style"] = "w"
+    """what Adam's rate is equal in: the numbers of w, or the directions that styles tell apart"""
     init: str = "mean_w"
     """mean_w, random, encoder, or the path of a saved latent"""
     encoder: str | None = None
     """what `init: encoder` starts from and `loss: {domain: …}` asks, a name or a path"""
     loss: str | dict[str, float] = "lpips"
-    """l2, lpips, or weights of l2, lpips, lpips_vgg, lpips_alex and domain to be summed"""
+    """l2, lpips, or weights of l2, l2_full (at full size), lpips, lpips_vgg, lpips_alex, vgg (plain
+    features) and domain to be summed"""
     lpips_net: Literal["vgg", "alex"] = "vgg"
     """the network behind the loss term named lpips"""
     loss_resolution: int = Field(256, ge=8)
@@ -49,7 +52,18 @@ class Params(BaseModel):
     """Adam's learning rate, or the first step length that L-BFGS tries"""
     lr_schedule: Literal["ramp", "constant"] = "ramp"
     """of Adam; L-BFGS's line search finds its own step lengths"""
+    line_search: int = Field(25, ge=1)
+    """how often L-BFGS may render within a step"""
     steps: int = Field(300, ge=0)
+    plateau: int = Field(0, ge=0)
+    """end early: where the best loss fell by less than 1 % in so many steps, the rate falls as at
+    the end of a ramp, and the search is over; 0 never does"""
+    noise_injection: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """spread of the noise added to the latent, as a share of w_std; 0 from three quarters on"""
+    noise_maps: Literal["stored", "optimized", "dropped"] = "stored"
+    """of the generator: stored as they are, optimized too, or so and dropped from the result"""
+    noise_regularizer: float = Field(1e5, ge=0, allow_inf_nan=False)
+    """weight of the penalty that keeps optimized noise maps free of pictures"""
     seed: int = Field(0, ge=0, lt=2**63)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     precision: Literal["auto", "float32", "bf16"] = "auto"
@@ -66,7 +80,7 @@ class Params(BaseModel):
     def _one_image_is_a_list(cls, value):
         return [value] if isinstance(value, str) else value
 
-    @field_validator("lr", mode="before")
+    @field_validator("lr", "noise_injection", "noise_regularizer", mode="before")
     @classmethod
     def _whole_numbers_are_floats(cls, value):
         return float(value) if type(value) is int else value
@@ -91,6 +105,13 @@ class Params(BaseModel):
             raise ValueError("loss_resolution: LPIPS needs at least 32 pixels")
         return self
 
+    @model_validator(mode="after")
+    def _line_searches_stay_in_place(self):
+        moving = self.noise_injection or self.plateau or self.noise_maps != "stored"
+        if self.optimizer == "lbfgs" and moving:
+            raise ValueError("noise_injection, noise_maps and plateau go with optimizer: adam")
+        return self
+
     def inversion(self):
         """The parameters that `ganinv.invert` takes, by name."""
         return self.model_dump(include=set(INVERSION))
@@ -101,8 +122,9 @@ class Params(BaseModel):
 
 
 INVERSION = (
-    "space", "init", "encoder", "loss", "lpips_net", "loss_resolution", "optimizer", "lr",
-    "lr_schedule", "steps", "seed", "precision", "compile", "log_every", "snapshot_every",
+    "space", "coordinates", "init", "encoder", "loss", "lpips_net", "loss_resolution", "optimizer",
+    "lr", "lr_schedule", "line_search", "steps", "plateau", "noise_injection", "noise_maps",
+    "noise_regularizer", "seed", "precision", "compile", "log_every", "snapshot_every",
 )  # fmt: skip
 
 

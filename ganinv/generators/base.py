@@ -53,6 +53,10 @@ class Generator(nn.Module):
             wanted = f"(N, {self.num_ws}, {self.w_dim})"
             raise ValueError(f"ws is {tuple(ws.shape)}; this generator takes {wanted}")
 
+    def style_matrices(self):
+        """For each row of ws, the matrices (C, w_dim) that turn it into styles; [] without any."""
+        return []
+
     def noise_maps(self):
         """The stored noise by its layer: {name: (1, 1, H, W)}, in the order of the layers."""
         stored = self.named_buffers()
@@ -69,11 +73,14 @@ class Generator(nn.Module):
             return [None] * len(stored)
         if noise == "const":
             return list(stored.values())
-        return [self.fresh_noise(x.expand(count, -1, -1, -1)) for x in stored.values()]
+        return [
+            torch.randn_like(x.expand(count, -1, -1, -1)) * self.noise_scale(x)
+            for x in stored.values()
+        ]
 
-    def fresh_noise(self, stored):
-        """Noise drawn anew in the shape of a stored map."""
-        return torch.randn_like(stored)
+    def noise_scale(self, stored):
+        """What a normal map is to be multiplied by, to be like a stored one: a number or ()."""
+        return 1.0
 
     def random_labels(self, count, rng):
         """Labels for `count` draws of z, one-hot (count, c_dim), or None for a model without."""

@@ -127,6 +127,13 @@ class MobileStyleGAN(Generator):
         inner = [1 + 2 * i + k for i in range(len(self.blocks)) for k in range(3)]
         return [0, *inner, 2 * len(self.blocks) + 3]
 
+    def style_matrices(self):
+        rows = [[self.first.style.weight]]
+        for block in self.blocks:
+            rows.append([block.up.weight, block.conv1.style.weight])
+            rows += [[block.conv2.style.weight], []]
+        return [*rows, [self.to_img_style.weight]]
+
     def mapping(self, z, c=None, truncation=1.0):
         if c is not None:
             raise ValueError("this generator has no class labels; leave c out")
@@ -135,8 +142,8 @@ class MobileStyleGAN(Generator):
             x = F.leaky_relu(layer(x), SLOPE) * math.sqrt(2)
         return self.broadcast(x, truncation)
 
-    def fresh_noise(self, stored):
-        return torch.randn_like(stored) * stored.std()
+    def noise_scale(self, stored):
+        return stored.std()  # their strength is multiplied into them
 
     def synthesis(self, ws, noise="const"):
         self.check_ws(ws)

@@ -292,6 +292,16 @@ class StyleGAN2(Generator):
             if isinstance(module, StyledConv):
                 module.prepare()
 
+    def style_matrices(self):
+        rows = [[] for _ in range(self.num_ws)]
+        for i, block in enumerate(self.blocks):
+            layers = [block.conv0, block.conv1, block.to_rgb]
+            first = 2 * i - 1  # conv0's; the block at 4x4 has none
+            for row, layer in enumerate(layers, first):
+                if layer is not None:
+                    rows[row].append(layer.style.weight)
+        return rows
+
     def mapping(self, z, c=None, truncation=1.0):
         if (c is None) != (self.c_dim == 0):
             raise ValueError(

@@ -1,0 +1,51 @@
+"""Noise maps as part of what is searched.
+
+Karras et al. 2020 (arXiv 1912.04958), appendix D: the maps begin as normal noise, are optimized
+together with the latent, brought back to mean 0 and spread 1 after every step, and held free of
+pictures by a penalty on their correlation with themselves, moved by a pixel, at several sizes.
+Departure: pooled maps are not scaled up by 2, since no published projector does it and its weight
+is meant for their penalty.
+"""
+
+import torch
+import torch.nn.functional as F
+
+SMALLEST = 8  # pixels: the last size the penalty looks at
+
+
+def draw_maps(generator, rng):
+    """Maps of the generator's layers, normal, from a CPU generator of random numbers."""
+    return {
+        name: torch.randn(stored.shape, generator=rng).to(stored)
+        for name, stored in generator.noise_maps().items()
+    }
+
+
+def autocorrelation(maps):
+    """The penalty (): over all maps (1, 1, H, W) and sizes, mean(n * moved n)^2 in x and in y."""
+    total = 0.0
+    for x in maps.values():
+        total = total + _moved(x)
+        while x.shape[2] > SMALLEST:
+            x = F.avg_pool2d(x, 2)
+            total = total + _moved(x)
+    return total
+
+
+def _moved(x):
+    across, down = (x * x.roll(1, 3)).mean(), (x * x.roll(1, 2)).mean()
+    return across.square() + down.square()
+
+
+@torch.no_grad()
+def normalize(maps):
+    """Bring every map back to mean 0 and mean square 1, in place."""
+    for x in maps.values():
+        x -= x.mean()
+        x *= x.square().mean().rsqrt()
+
+
+def strengthened(maps, generator):
+    """Normal maps as `synthesis` takes them: with the strength that stored ones have."""
+    stored = generator.noise_maps()
+    return {name: x * generator.noise_scale(stored[name]) for name, x in maps.items()}
