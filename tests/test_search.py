@@ -303,14 +303,15 @@ def test_a_search_along_axes_comes_nearer_and_stays_in_its_space(toy, toy_images
 
 def test_a_step_along_axes_is_what_it_says(toy, toy_images):
     """One step of Adam is the rate times the sign in the coordinates."""
-    run = search(toy, toy_images[0][0], space="w+", coordinates="style", steps=2, lr=1e-3,
+    run = search(toy, toy_images[0][0], space="w+", coordinates="style", steps=2, lr=1e-2,
                  lr_schedule="constant")  # fmt: skip
     moved = run.latent - toy.w_avg
     axes = style_axes(toy, toy.num_ws)
     along = torch.linalg.solve(axes.transpose(1, 2), moved[:, :, None])[:, :, 0]
-    fed = [row for row, matrices in enumerate(toy.style_matrices()) if matrices]
-    assert (along[fed].abs() < 1.01e-3).all()  # less where a gradient is next to nothing
-    assert along[fed].abs().quantile(0.1).item() == pytest.approx(1e-3, rel=0.01)
+    wide = [sum(len(matrix) for matrix in row) >= toy.w_dim for row in toy.style_matrices()]
+    fed = [row for row, full in enumerate(wide) if full]  # all of their axes reach the image
+    assert (along[fed].abs() < 1.01e-2).all()  # less where a gradient is next to nothing
+    assert along[fed].abs().quantile(0.1).item() == pytest.approx(1e-2, rel=0.01)
 
 
 def test_a_generator_without_styles_is_refused(toy, toy_images, monkeypatch):
