@@ -1,6 +1,6 @@
 """What the search minimizes: L2, LPIPS, the in-domain term, and weighted sums of them.
 
-LPIPS is that of `perceptual`; the target's features are computed once.
+LPIPS is that of `perceptual`; the targets' features are computed once.
 """
 
 import contextlib
@@ -27,14 +27,17 @@ def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", 
     """Return a function of images (N, 3, H, W) and their ws: (total (), {term: value ()}).
 
     `loss` is "l2", "lpips", or a mapping of weights of l2, lpips (by `lpips_net`), lpips_vgg,
-    lpips_alex and domain; `target` (3, H, W) is one image. Images and target are box-averaged to
-    `loss_resolution`. L2 is the mean squared difference on [-1, 1]. Terms of weight 0 are not
-    computed. `encode` maps images (N, 3, H, W) to codes like ws (N, num_ws, w_dim); domain needs
-    it, and only domain needs ws. Raises ValueError where it is missing.
+    lpips_alex and domain; `target` (3, H, W) is that of every image, or (N, 3, H, W) has one for
+    each. Images and targets are box-averaged to `loss_resolution`. L2 is the mean squared
+    difference on [-1, 1]. Values are summed over the images, not averaged, so that no image's
+    gradient depends on how many there are. Terms of weight 0 are not computed. `encode` maps images
+    (N, 3, H, W) to codes like ws (N, num_ws, w_dim); domain needs it, and only domain needs ws.
+    Raises ValueError where it is missing.
     """
     weights = loss_weights(loss)
+    targets = target if target.ndim == 4 else target[None]
     with torch.no_grad():
-        small = box_resize(at_least_float32(target[None]), loss_resolution)
+        small = box_resize(at_least_float32(targets), loss_resolution)
     terms = {
         name: _l2(small) if name == "l2" else _lpips(small, name, lpips_net, precision)
         for name, weight in weights.items()
@@ -62,20 +65,20 @@ def _domain(encode):
     """
     if encode is None:
         raise ValueError("loss: domain needs an encoder; name one with the parameter encoder")
-    return lambda images, ws: (ws - encode(images)).square().mean()
+    return lambda images, ws: (ws - encode(images)).square().mean((1, 2)).sum()
 
 
-def _l2(target):
-    return lambda images: (images - target).square().mean()
+def _l2(targets):
+    return lambda images: (images - targets).square().mean((1, 2, 3)).sum()
 
 
-def _lpips(target, name, lpips_net, precision):
-    model = load_lpips(name.removeprefix("lpips_") if "_" in name else lpips_net, target.device)
+def _lpips(targets, name, lpips_net, precision):
+    model = load_lpips(name.removeprefix("lpips_") if "_" in name else lpips_net, targets.device)
 
     def features(images):
         with autocast(images.device, precision):
             return model.features(images.contiguous(memory_format=torch.channels_last))
 
     with torch.no_grad():
-        wanted = features(target)
-    return lambda images: model.distance(features(images), wanted).mean()
+        wanted = features(targets)
+    return lambda images: model.distance(features(images), wanted).sum()
