@@ -317,8 +317,7 @@ def bench_generator(
     from ganinv.fast import resolve_device
     from ganinv.files import write_json
 
-    if resolution & (resolution - 1):
-        raise BadArgumentsError(f"--resolution is a power of two; got {resolution}")
+    _check_power_of_two(resolution)
     try:
         result = bench.bench_generator(
             generator, resolution=resolution, batch=batch, steps=steps,
@@ -333,6 +332,78 @@ def bench_generator(
         )
     if out is not None:
         write_json(out, result)
+        print(out)
+
+
+def _check_power_of_two(resolution):
+    if resolution & (resolution - 1):
+        raise BadArgumentsError(f"--resolution is a power of two; got {resolution}")
+
+
+@bench_app.command("step")
+def bench_step(
+    generator: Annotated[
+        list[str], typer.Option(help="config-f (random weights), a name, a path; repeatable")
+    ] = ("ffhq-student", "config-f"),
+    loss: Annotated[list[str], typer.Option(help="l2 or lpips; repeatable")] = ("l2", "lpips"),
+    batch: Annotated[
+        list[int], typer.Option(min=1, help="repeatable; else 1 and 2, on a GPU 1, 4 and 16")
+    ] = (),
+    steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 5,
+    resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="a JSON file, written after every pair")] = None,
+):
+    """One step of a search in W+: ours beside code as the published projectors write it."""
+    _check_power_of_two(resolution)
+    from ganinv.bench import step as bench
+    from ganinv.fast import resolve_device
+
+    for name in loss:
+        if name not in bench.LOSSES:
+            raise BadArgumentsError(f"--loss is {' or '.join(bench.LOSSES)}; got {name!r}")
+    result = bench.bench_step(
+        generator, loss, batch, steps=steps, resolution=resolution, device=resolve_device(device),
+        out=out,
+    )  # fmt: skip
+    for row in result["ratios"]:
+        print(
+            f"{row['generator']}, {row['loss']}, batch {row['batch']}: {row['speedup']:.1f} times "
+            f"as fast as plain, with {row['memory']:.0%} of its memory"
+        )
+    if out is not None:
+        print(out)
+
+
+@bench_app.command("scale")
+def bench_scale(
+    generator: Annotated[str, typer.Option(help="a name or a path")] = "ffhq-student",
+    loss: Annotated[Literal["l2", "lpips"], typer.Option()] = "lpips",
+    batch: Annotated[
+        list[int], typer.Option(min=1, help="repeatable; else 1 and 2, on a GPU 1, 4 and 16")
+    ] = (),
+    images: Annotated[
+        list[int], typer.Option(min=1, help="how many images a folder holds; repeatable")
+    ] = (1, 2, 4),
+    steps: Annotated[int, typer.Option(min=1, help="per image")] = 300,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="a JSON file, written after every row")] = None,
+):
+    """Images per hour: batches of several sizes, and folders that are really inverted."""
+    if len(set(images)) < 2:
+        raise BadArgumentsError(
+            "--images needs two different numbers or more, to fit a line through"
+        )
+    from ganinv.bench import scale as bench
+    from ganinv.fast import resolve_device
+
+    result = bench.bench_scale(
+        generator, loss=loss, batches=batch, images=images, steps=steps,
+        device=resolve_device(device), out=out,
+    )  # fmt: skip
+    fit = result["fit"]
+    print(f"{fit['a']:.1f} s + {fit['b']:.1f} s per image, r2 {fit['r2']:.3f}")
+    if out is not None:
         print(out)
 
 

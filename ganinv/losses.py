@@ -29,15 +29,16 @@ def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", 
     """Return a function of images (N, 3, H, W) and their ws: (total (), {term: value ()}).
 
     `loss` is "l2", "lpips", or a mapping of weights of l2, l2_full, lpips (by `lpips_net`),
-    lpips_vgg, lpips_alex, vgg and domain; `target` (3, H, W) is one image. Images and target are
-    box-averaged to `loss_resolution`, but for l2_full and domain. L2 is the mean squared difference
-    on [-1, 1]. Terms of weight 0 are not computed. `encode` maps images (N, 3, H, W) to codes like
-    ws (N, num_ws, w_dim); domain needs it, and only domain needs ws. Raises ValueError where it is
-    missing.
+    lpips_vgg, lpips_alex, vgg and domain; `target` (3, H, W) is that of every image, or
+    (N, 3, H, W) has one for each. Images and targets are box-averaged to `loss_resolution`, but for
+    l2_full and domain. L2 is the mean squared difference on [-1, 1]. Values are summed over the
+    images, not averaged, so that no image's gradient depends on how many there are. Terms of weight
+    0 are not computed. `encode` maps images (N, 3, H, W) to codes like ws (N, num_ws, w_dim);
+    domain needs it, and only domain needs ws. Raises ValueError where it is missing.
     """
     weights = {name: weight for name, weight in loss_weights(loss).items() if weight}
     with torch.no_grad():
-        full = at_least_float32(target[None])
+        full = at_least_float32(target if target.ndim == 4 else target[None])
         small = box_resize(full, loss_resolution)
     terms = {}
     for name in weights:
@@ -61,12 +62,12 @@ def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", 
     return evaluate
 
 
-# Each term is made for one target, and is then a function of the images at full size, of their box
+# Each term is made for its targets, and is then a function of the images at full size, of their box
 # means at the loss's resolution, and of their ws.
 
 
 def _l2(target, which):
-    return lambda **seen: (seen[which] - target).square().mean()
+    return lambda **seen: (seen[which] - target).square().mean((1, 2, 3)).sum()
 
 
 def _domain(encode):
@@ -78,7 +79,7 @@ def _domain(encode):
     """
     if encode is None:
         raise ValueError("loss: domain needs an encoder; name one with the parameter encoder")
-    return lambda images, ws, **seen: (ws - encode(images)).square().mean()
+    return lambda images, ws, **seen: (ws - encode(images)).square().mean((1, 2)).sum()
 
 
 def _lpips(target, name, lpips_net, precision):
@@ -86,7 +87,7 @@ def _lpips(target, name, lpips_net, precision):
     features = _seen_by(model.features, precision)
     with torch.no_grad():
         wanted = features(target)
-    return lambda small, **seen: model.distance(features(small), wanted).mean()
+    return lambda small, **seen: model.distance(features(small), wanted).sum()
 
 
 def _vgg(target, precision):
@@ -99,7 +100,7 @@ def _vgg(target, precision):
     see = _seen_by(lambda x: model.backbone(model.scaling(x)).relu4_3.float(), precision)
     with torch.no_grad():
         wanted = see(target)
-    return lambda small, **seen: PIXELS**2 * (see(small) - wanted).square().mean()
+    return lambda small, **seen: PIXELS**2 * (see(small) - wanted).square().mean((1, 2, 3)).sum()
 
 
 def _seen_by(network, precision):

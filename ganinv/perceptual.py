@@ -20,6 +20,18 @@ from ganinv.weights import WeightsError, ensure
 LPIPS_SIZE = 256  # both for the metric and, by default, for the loss
 
 
+def package_lpips(net):
+    """The `lpips` package's own module of "vgg" or "alex", frozen, with our backbone's weights."""
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # torchvision renamed the argument lpips passes
+        model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    state = _read(f"lpips-{net}")
+    convs = [m for m in model.net.modules() if isinstance(m, nn.Conv2d)]
+    for i, conv in enumerate(convs):
+        conv.weight.data, conv.bias.data = state[f"conv.{i}.weight"], state[f"conv.{i}.bias"]
+    return model.eval().requires_grad_(False)
+
+
 class Lpips(nn.Module):
     """LPIPS split in two, so that features of a fixed image are computed once.
 
@@ -28,16 +40,10 @@ class Lpips(nn.Module):
 
     def __init__(self, net):
         super().__init__()
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-            warnings.simplefilter("ignore")  # torchvision renamed the argument lpips passes
-            model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
-        state = _read(f"lpips-{net}")
-        convs = [m for m in model.net.modules() if isinstance(m, nn.Conv2d)]
-        for i, conv in enumerate(convs):
-            conv.weight.data, conv.bias.data = state[f"conv.{i}.weight"], state[f"conv.{i}.bias"]
+        model = package_lpips(net)
         self.scaling, self.backbone = model.scaling_layer, model.net
         self.weights = nn.ParameterList(lin.model[-1].weight for lin in model.lins)  # (1, C, 1, 1)
-        self.eval().requires_grad_(False)
+        self.eval()
 
     def features(self, images):
         """Unit-length features of each level: a list of (N, C, h, w), float32."""

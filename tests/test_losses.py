@@ -236,6 +236,15 @@ def test_loss_gives_gradients_to_the_image_alone():
     assert target.grad is None
 
 
+@pytest.mark.parametrize("loss", ["l2", "lpips_alex", {"l2": 0.5, "lpips_alex": 2.0}])
+def test_each_image_may_have_its_own_target(loss):
+    images, targets = noise(0, 3), noise(1, 3)
+    each = [evaluate(loss, images[i : i + 1], targets[i])[0] for i in range(3)]
+    assert evaluate(loss, images, targets)[0] == pytest.approx(sum(each), rel=1e-5)
+    one = [evaluate(loss, images[i : i + 1], targets[0])[0] for i in range(3)]
+    assert evaluate(loss, images, targets[0])[0] == pytest.approx(sum(one), rel=1e-5)
+
+
 def test_bf16_loss_is_near_the_float32_one():
     a, b = sample("astronaut.png"), sample("hopper.jpg")[0]
     for loss in ("l2", "lpips_alex", "lpips_vgg"):

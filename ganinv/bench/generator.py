@@ -1,32 +1,32 @@
 """`ganinv bench generator`: one forward and backward pass to ws, ours beside plain code.
 
-Every variant runs in a process of its own, one after the other, on the same weights and ws: warm-up
-(compilation included) is timed apart, then each step, from ws to the gradient of the mean of the
-squared image. Seconds are medians. Memory is the peak of the whole process during the steps, or
-torch's own on a GPU.
+Every variant runs in a process of its own, one after the other, on the same weights and ws. A step
+goes from ws to the gradient of the mean of the squared image.
 """
 
 import contextlib
-import multiprocessing
-import os
-import platform
-import statistics
+import functools
 import time
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 
 import torch
 
+from ganinv.bench.measure import (
+    compare,
+    describe,
+    describe_machine,
+    draw_ws,
+    fast_renderer,
+    in_a_process,
+    time_steps,
+)
 from ganinv.bench.plain import plain_synthesis
-from ganinv.fast import make_renderer, resolve_compile, resolve_precision
+from ganinv.fast import WORTH_COMPILING
 from ganinv.generators import load_generator
 from ganinv.generators.base import freeze
 from ganinv.generators.stylegan2 import StyleGAN2
-from ganinv.memory import kept_memory, peak_mb, reset_peak
+from ganinv.memory import kept_memory, reset_peak
 
 CONFIG_F = "config-f"  # StyleGAN2's, with random weights: nothing has to be fetched
-WARM_UP = 2
 # variant -> (precision, compile); None is the plain code
 VARIANTS = {
     "plain": None,
@@ -36,6 +36,7 @@ VARIANTS = {
     "ours, bf16": ("bf16", "off"),
 }
 SHORT = ("plain", "ours")
+PLAIN = dict(precision="float32", compile="off")
 
 
 def config_f(resolution):
@@ -48,7 +49,13 @@ def config_f(resolution):
         for name, parameter in generator.named_parameters():
             if name.endswith("noise_strength"):
                 parameter.data.fill_(0.1)
+    generator.name = CONFIG_F
     return freeze(generator)
+
+
+def find_generator(name, resolution, device):
+    """config-f of a resolution, or a generator by name or path at its own."""
+    return config_f(resolution).to(device) if name == CONFIG_F else load_generator(name, device)
 
 
 def bench_generator(name=CONFIG_F, *, resolution=1024, batch=1, steps=5, device="cpu",
@@ -57,121 +64,44 @@ def bench_generator(name=CONFIG_F, *, resolution=1024, batch=1, steps=5, device=
     rows = []
     for variant in variants:
         say(f"{variant}: measuring …")
-        rows.append(_in_a_process(name, resolution, batch, steps, device, variant))
-        say(f"{variant}: " + describe(rows[-1]))
+        row = in_a_process(variant, _measure, name, resolution, batch, steps, device, variant)
+        rows.append(row)
+        say(f"{variant}: " + describe(row))
     return dict(machine=describe_machine(device), rows=rows, ratios=_ratios(rows))
 
 
-def describe(row):
-    return (
-        f"{row['seconds']:.3f} s per step, {row['peak_mb']:.0f} MB; warm-up "
-        f"{row['warm_up_seconds']:.0f} s, {row['warm_up_peak_mb']:.0f} MB"
-    )
-
-
 def _ratios(rows):
-    """How many times faster than plain, and what share of its memory."""
     plain = next((row for row in rows if row["variant"] == "plain"), None)
     if plain is None:
         return []
-    return [
-        dict(
-            variant=row["variant"], speedup=plain["seconds"] / row["seconds"],
-            memory=row["peak_mb"] / plain["peak_mb"],
-        )
-        for row in rows
-        if row is not plain
-    ]  # fmt: skip
+    return [dict(variant=row["variant"], **compare(row, plain)) for row in rows if row is not plain]
 
 
-def describe_machine(device):
-    """What the figures were measured on."""
-    on_gpu = torch.device(device).type == "cuda"
-    return dict(
-        device=torch.cuda.get_device_name(device) if on_gpu else _processor(),
-        threads=torch.get_num_threads(), cores=os.cpu_count(), python=platform.python_version(),
-        torch=torch.__version__, system=platform.platform(), seed=0,
-        date=time.strftime("%Y-%m-%d"),
-    )  # fmt: skip
-
-
-def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(s.partition(":")[2].strip() for s in lines if s.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def _in_a_process(*arguments):
-    """Call `_measure` in a fresh process, so that no variant inherits another's memory."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        try:
-            return pool.submit(_measure, *arguments, torch.get_num_threads()).result()
-        except BrokenProcessPool:
-            raise MemoryError(f"the process that measured {arguments[-1]} was killed") from None
-
-
-def _measure(name, resolution, batch, steps, device, variant, threads):
-    torch.set_num_threads(threads)
-    generator = (
-        config_f(resolution).to(device) if name == CONFIG_F else load_generator(name, device)
-    )
-    rng = torch.Generator().manual_seed(0)
-    z = torch.randn(batch, generator.z_dim, generator=rng).to(device)
-    ws = generator.mapping(z).detach().contiguous()  # (N, num_ws, w_dim)
+def _measure(name, resolution, batch, steps, device, variant):
+    generator = find_generator(name, resolution, device)
+    ws = draw_ws(generator, batch)
     started = time.perf_counter()
     reset_peak(device)
-    render, how = _renderer(generator, variant, steps)
+    render, how = _renderer(generator, variant, batch)
+
+    def step():
+        render(ws.clone().requires_grad_(True)).square().mean().backward()
+
     # plain code runs as its users run it, with the allocator's own habits
     with contextlib.nullcontext() if variant == "plain" else kept_memory(device):
-        timed = _time(render, ws, steps, device, started)
-    return timed | _about(generator, variant, batch, how)
-
-
-def _about(generator, variant, batch, how):
-    return dict(
-        generator=generator.name or CONFIG_F, resolution=generator.resolution, batch=batch,
+        timed = time_steps(step, steps, device, started)
+    return timed | dict(
+        generator=generator.name, resolution=generator.resolution, batch=batch,
         device=str(generator.device), variant=variant, **how,
     )  # fmt: skip
 
 
-def _renderer(generator, variant, steps):
+def _renderer(generator, variant, batch):
     if VARIANTS[variant] is None:
         if not isinstance(generator, StyleGAN2):
             raise ValueError("plain code exists for StyleGAN2 only")
-        how = dict(precision="float32", compile="off")
-        return lambda ws: plain_synthesis(generator, ws), how
+        return functools.partial(plain_synthesis, generator), PLAIN
     precision, compiled = VARIANTS[variant]
-    precision = resolve_precision(precision, generator.device)
-    if compiled == "auto":
-        compiled = resolve_compile(compiled, generator, max(steps, 100))
-    render, compiled = make_renderer(generator, precision, compiled, lambda text: None)
-    return render, dict(precision=precision, compile=compiled)
-
-
-def _time(render, ws, steps, device, started):
-    for _ in range(WARM_UP):
-        _step(render, ws)
-    warm_up = dict(warm_up_seconds=time.perf_counter() - started, warm_up_peak_mb=peak_mb(device))
-    reset_peak(device)
-    times = [_step(render, ws) for _ in range(steps)]
-    return dict(
-        seconds=statistics.median(times), all_seconds=times, peak_mb=peak_mb(device), **warm_up
+    return fast_renderer(
+        generator, precision=precision, compiled=compiled, steps=WORTH_COMPILING, batch=batch
     )
-
-
-def _step(render, ws):
-    """Seconds from ws to the gradient."""
-    ws = ws.clone().requires_grad_(True)
-    _wait(ws)
-    started = time.perf_counter()
-    render(ws).square().mean().backward()
-    _wait(ws)
-    return time.perf_counter() - started
-
-
-def _wait(tensor):
-    if tensor.is_cuda:
-        torch.cuda.synchronize(tensor.device)

@@ -1,0 +1,132 @@
+"""`ganinv bench scale`: images per hour against batch size and against the number of images.
+
+Two parts. `batches` times a step of a search, as `bench step` does for ours, and says how many
+images an hour a batch of that size would finish at `steps` each; start-up is not in it. `folders`
+really runs `run_experiment` on folders of 1, 2, 4, … different images, each in a process of its
+own: loading, searching, measuring, writing. Its seconds lie on a line, a + b * images, where cost
+is linear, and its memory stays where it is, for images are inverted one after another.
+"""
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ganinv.artifacts import save_png
+from ganinv.bench.measure import describe_machine, fast_renderer, in_a_process
+from ganinv.bench.step import default_batches, draw_targets, measure
+from ganinv.experiment import run_experiment
+from ganinv.files import write_json
+from ganinv.generators import load_generator
+from ganinv.images import to_uint8
+from ganinv.memory import peak_mb, reset_peak
+from ganinv.params import ParamsError, make_params
+from ganinv.weights import locate
+
+TIMED = 5  # steps per batch size
+
+
+def bench_scale(name="ffhq-student", *, loss="lpips", batches=(), images=(1, 2, 4), steps=300,
+                device="cpu", out=None, say=print):  # fmt: skip
+    """Time batches (() are the device's own) and folders of each number of `images`.
+
+    Returns a dict with `machine`, `params`, `batches`, `folders` and `fit` (a, b, r2, or None
+    before there are two folders), which is written to `out` (a JSON file) after every row.
+    """
+    images = sorted(set(images))
+    locate(name, "generator")  # raises where it is not here, before anything is timed
+    params = make_params(dict(
+        generator=name, loss=loss, steps=steps, device=device, align=False, log_every=0,
+    ))  # fmt: skip
+    described = params.model_dump(exclude={"images", "out"})
+    result = dict(
+        machine=describe_machine(device), params=described, batches=[], folders=[], fit=None
+    )
+
+    def add(part, row):
+        result[part].append(row)
+        if len(result["folders"]) > 1:
+            result["fit"] = fit_line(result["folders"])
+        if out is not None:
+            write_json(out, result)
+
+    for batch in batches or default_batches(device):
+        add("batches", _batch(params, batch, say))
+    with tempfile.TemporaryDirectory() as work:
+        work = Path(work)
+        in_a_process("the images' drawing", draw_images, params, images[-1], work / "drawn")
+        for count in images:
+            add("folders", _folder(params, count, work, result["folders"], say))
+    return result
+
+
+def _batch(params, batch, say):
+    row = in_a_process(
+        f"batch {batch}", measure, params.generator, None, params.loss, batch, params.device,
+        "ours", TIMED, params.steps,
+    )  # fmt: skip
+    per_hour = images_per_hour(row["seconds"], params.steps, batch)
+    say(f"batch {batch}: {per_hour:.1f} images per hour, {row['peak_mb']:.0f} MB")
+    kept = ("generator", "loss", "batch", "device", "precision", "compile", "warm_up_seconds")
+    return {key: row[key] for key in kept} | dict(
+        seconds_per_step=row["seconds"], steps=params.steps, images_per_hour=per_hour,
+        peak_mb=row["peak_mb"],
+    )  # fmt: skip
+
+
+def images_per_hour(seconds_per_step, steps, batch):
+    """How many images of `steps` each are finished in an hour of steps."""
+    return 3600 * batch / (seconds_per_step * steps)
+
+
+def draw_images(params, count, folder):
+    """Write `count` different images of the generator to a folder.
+
+    The search's renderer is compiled here as well where it will be, so that each folder's process
+    finds it in the cache on disk and none pays for the first compilation.
+    """
+    generator = load_generator(params.generator, params.device)
+    for number, image in enumerate(draw_targets(generator, count)):
+        save_png(Path(folder) / f"{number:04}.png", to_uint8(image))
+    fast_renderer(
+        generator, precision=params.precision, compiled=params.compile, steps=params.steps, batch=1
+    )
+
+
+def _folder(params, count, work, earlier, say):
+    folder = work / f"{count} images"
+    folder.mkdir()
+    for path in sorted((work / "drawn").iterdir())[:count]:
+        shutil.copy(path, folder)
+    plan = params.replace(images=[str(folder)], out=str(work / f"{count} results"))
+    seconds, peak = in_a_process(f"the folder of {count}", time_folder, plan)
+    say(f"{count} images: {seconds:.1f} s, {peak:.0f} MB")
+    return dict(
+        images=count, seconds=seconds, seconds_per_image=seconds / count, peak_mb=peak,
+        peak_growth_mb=peak - (earlier[0]["peak_mb"] if earlier else peak),
+    )  # fmt: skip
+
+
+def time_folder(params):
+    """Run the experiment in this process: (seconds, peak in MB).
+
+    Raises ParamsError where an image failed, whose time would stand for none.
+    """
+    reset_peak(params.device)
+    started = time.perf_counter()
+    run = run_experiment(params, say=lambda text: None)
+    if run.failed:
+        raise ParamsError(f"cannot be timed: {next(iter(run.failed.values()))}")
+    return time.perf_counter() - started, peak_mb(params.device)
+
+
+def fit_line(rows):
+    """Least squares of seconds = a + b * images: a, b and r2, the share of variance explained."""
+    images, seconds = (np.array([row[key] for row in rows], float) for key in ("images", "seconds"))
+    b, a = np.polyfit(images, seconds, 1)
+    left = ((seconds - a - b * images) ** 2).sum()
+    return dict(
+        a=float(a), b=float(b), r2=float(1 - left / ((seconds - seconds.mean()) ** 2).sum())
+    )
