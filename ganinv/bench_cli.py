@@ -1,0 +1,171 @@
+"""The command line's benchmarks: ganinv bench generator | step | scale | quality | encoder."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ganinv.params import ParamsError, load_params
+
+app = typer.Typer(no_args_is_help=True, help="Speed, memory and quality, measured.")
+
+ParamsFile = Annotated[Path | None, typer.Option("--params", help="a YAML file, as in params/")]
+Overrides = Annotated[list[str], typer.Option("--set", help="key=value, any parameter; repeatable")]
+Out = Annotated[Path | None, typer.Option(help="a JSON file for the figures")]
+
+
+@app.command("generator")
+def bench_generator(
+    generator: Annotated[str, typer.Option(help="config-f (random weights), a name, a path")] = (
+        "config-f"
+    ),
+    resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
+    batch: Annotated[int, typer.Option(min=1)] = 1,
+    steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 5,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    every: Annotated[bool, typer.Option("--all", help="every variant, not two")] = False,
+    out: Out = None,
+):
+    """One forward and backward pass of StyleGAN2: ours beside plain code, in one run."""
+    from ganinv.bench import generator as bench
+    from ganinv.fast import resolve_device
+    from ganinv.files import write_json
+
+    _check_power_of_two(resolution)
+    try:
+        result = bench.bench_generator(
+            generator, resolution=resolution, batch=batch, steps=steps,
+            device=resolve_device(device), variants=tuple(bench.VARIANTS) if every else bench.SHORT,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ParamsError(error) from None
+    for row in result["ratios"]:
+        print(
+            f"{row['variant']}: {row['speedup']:.1f} times as fast as plain, with "
+            f"{row['memory']:.0%} of its memory"
+        )
+    if out is not None:
+        write_json(out, result)
+        print(out)
+
+
+def _check_power_of_two(resolution):
+    if resolution & (resolution - 1):
+        raise ParamsError(f"--resolution is a power of two; got {resolution}")
+
+
+@app.command("step")
+def bench_step(
+    generator: Annotated[
+        list[str], typer.Option(help="config-f (random weights), a name, a path; repeatable")
+    ] = ("ffhq-student", "config-f"),
+    loss: Annotated[list[str], typer.Option(help="l2 or lpips; repeatable")] = ("l2", "lpips"),
+    batch: Annotated[
+        list[int], typer.Option(min=1, help="repeatable; else 1 and 2, on a GPU 1, 4 and 16")
+    ] = (),
+    steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 5,
+    resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="a JSON file, written after every pair")] = None,
+):
+    """One step of a search in W+: ours beside code as the published projectors write it."""
+    _check_power_of_two(resolution)
+    from ganinv.bench import step as bench
+    from ganinv.fast import resolve_device
+
+    for name in loss:
+        if name not in bench.LOSSES:
+            raise ParamsError(f"--loss is {' or '.join(bench.LOSSES)}; got {name!r}")
+    result = bench.bench_step(
+        generator, loss, batch, steps=steps, resolution=resolution, device=resolve_device(device),
+        out=out,
+    )  # fmt: skip
+    for row in result["ratios"]:
+        print(
+            f"{row['generator']}, {row['loss']}, batch {row['batch']}: {row['speedup']:.1f} times "
+            f"as fast as plain, with {row['memory']:.0%} of its memory"
+        )
+    if out is not None:
+        print(out)
+
+
+@app.command("scale")
+def bench_scale(
+    generator: Annotated[str, typer.Option(help="a name or a path")] = "ffhq-student",
+    loss: Annotated[Literal["l2", "lpips"], typer.Option()] = "lpips",
+    batch: Annotated[
+        list[int], typer.Option(min=1, help="repeatable; else 1 and 2, on a GPU 1, 4 and 16")
+    ] = (),
+    images: Annotated[
+        list[int], typer.Option(min=1, help="how many images a folder holds; repeatable")
+    ] = (1, 2, 4),
+    steps: Annotated[int, typer.Option(min=1, help="per image")] = 300,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="a JSON file, written after every row")] = None,
+):
+    """Images per hour: batches of several sizes, and folders that are really inverted."""
+    if len(set(images)) < 2:
+        raise ParamsError("--images needs two different numbers or more, to fit a line through")
+    from ganinv.bench import scale as bench
+    from ganinv.fast import resolve_device
+
+    result = bench.bench_scale(
+        generator, loss=loss, batches=batch, images=images, steps=steps,
+        device=resolve_device(device), out=out,
+    )  # fmt: skip
+    fit = result["fit"]
+    print(f"{fit['a']:.1f} s + {fit['b']:.1f} s per image, r2 {fit['r2']:.3f}")
+    if out is not None:
+        print(out)
+
+
+@app.command("encoder")
+def bench_encoder(
+    params: ParamsFile = None,
+    overrides: Overrides = (),
+    against: Annotated[int, typer.Option(min=1, help="steps of the search from mean_w")] = 250,
+    out: Out = None,
+):
+    """A search from an encoder's codes beside a longer one from mean_w."""
+    settings = load_params(params, overrides, log_every=0, snapshot_every=0)
+    from ganinv.bench import encoder as bench
+    from ganinv.files import write_json
+
+    result = bench.bench_encoder(settings, against=against)
+    print(f"LPIPS-vgg before the first step: {result['starts']['mean']:.0%} below mean_w's")
+    for row in result["verdicts"]:
+        print(
+            f"{row['metric']}: {row['encoder']:.3f} after {settings.steps} steps from the encoder, "
+            f"{row['mean_w']:.3f} after {against} from mean_w; at least as good on "
+            f"{row['at_least_as_good']} of {row['images']}"
+        )
+    if out is not None:
+        write_json(out, result)
+        print(out)
+
+
+@app.command("quality")
+def bench_quality(
+    recipe: Annotated[
+        list[str],
+        typer.Option(help="a file of params/ or params/presets/, NAME+key=value; repeatable"),
+    ] = ("fast", "rosinality-wplus", "nvidia-w"),
+    image: Annotated[list[str], typer.Option(help="as for invert; repeatable")] = (
+        "sample:astronaut",
+    ),
+    overrides: Overrides = (),
+    points: Annotated[int, typer.Option(min=2, help="of each search that are measured")] = 12,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    out: Out = None,
+):
+    """Quality against evaluations and seconds: the first recipe beside published ones."""
+    from ganinv.bench import quality as bench
+
+    result = bench.bench_quality(
+        recipe, overrides, points=points, device=device, out=out, images=list(image)
+    )
+    for row in result["reach"]:
+        for found in row["images"]:
+            print(bench.describe_reach(row, found))
+    if out is not None:
+        print(out)

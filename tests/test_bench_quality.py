@@ -1,0 +1,184 @@
+"""The benchmark of recipes, and the published ones as presets."""
+
+import json
+
+import pytest
+import torch
+import yaml
+
+import ganinv
+from ganinv.bench import quality
+from ganinv.bench.quality import bench_quality, describe_reach, find_recipe, reach
+from ganinv.cli import main
+from ganinv.metrics import NAMES
+from ganinv.params import ParamsError
+from ganinv.weights import project_root
+
+PRESETS = sorted((project_root() / "params" / "presets").glob("*.yaml"))
+SMALL = ("steps=4", "loss_resolution=32", "precision=float32", "compile=off", "align=false")
+
+
+@pytest.fixture
+def quick(toy_path, make_photo, tmp_path, monkeypatch):
+    """A function that runs the benchmark on the toy and two photographs."""
+    monkeypatch.setattr(quality, "in_a_process", lambda what, function, *args: {"seconds": 2.0})
+    photos = [str(make_photo(tmp_path / f"{seed}.png", seed)) for seed in (0, 1)]
+
+    def run(*names, **changes):
+        overrides = (f"generator={toy_path}", *SMALL)
+        defaults = dict(points=2, device="cpu", say=lambda text: None, images=photos)
+        return bench_quality(names, overrides, **defaults | changes)
+
+    return run
+
+
+# --- presets ------------------------------------------------------------------------------------
+
+
+def test_the_presets_are_the_ones_promised():
+    assert [path.stem for path in PRESETS] == [
+        "anycost-lbfgs", "ganinverter-wplus", "idinvert", "nvidia-w", "pti-pivot",
+        "rosinality-wplus",
+    ]  # fmt: skip
+
+
+# space, steps, lr, schedule, noise injected, noise maps: as their code has them
+PUBLISHED = {
+    "nvidia-w": ("w", 1000, 0.1, "ramp", 0.05, "dropped"),
+    "rosinality-wplus": ("w+", 1000, 0.1, "ramp", 0.05, "optimized"),
+    "ganinverter-wplus": ("w+", 1000, 0.1, "ramp", 0.05, "optimized"),
+    "pti-pivot": ("w", 450, 0.01, "ramp", 0.05, "dropped"),
+    "idinvert": ("w+", 100, 0.01, "constant", 0.0, "stored"),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_presets_have_the_published_schedules(name):
+    params = find_recipe(name).params
+    assert PUBLISHED[name] == (
+        params.space, params.steps, params.lr, params.lr_schedule, params.noise_injection,
+        params.noise_maps,
+    )  # fmt: skip
+    assert params.optimizer == "adam" and params.loss_resolution == 256
+    assert params.noise_regularizer == 1e5 and params.coordinates == "w"
+
+
+def test_the_other_presets_losses():
+    assert find_recipe("idinvert").params.loss == {"l2": 1.0, "vgg": 5e-5, "domain": 2.0}
+    anycost = find_recipe("anycost-lbfgs").params
+    assert anycost.loss == {"lpips_vgg": 1.0, "l2_full": 1.0}
+    assert (anycost.optimizer, anycost.lr, anycost.line_search) == ("lbfgs", 1.0, 10)
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_every_preset_names_only_what_it_is_about(path):
+    given = yaml.safe_load(path.read_text())
+    assert not given.keys() & {"generator", "images", "out", "device", "seed"}
+
+
+# --- recipes ------------------------------------------------------------------------------------
+
+
+def test_a_recipe_may_change_some_parameters():
+    plain, changed = find_recipe("fast"), find_recipe("fast+steps=7+precision=float32", ("seed=3",))
+    assert changed.name == "fast+steps=7+precision=float32"
+    assert changed.params == plain.params.replace(steps=7, precision="float32", seed=3)
+
+
+def test_an_unknown_recipe_is_refused_with_the_known_ones():
+    with pytest.raises(ParamsError, match="no recipe 'fats'; there are fast, .*nvidia-w"):
+        find_recipe("fats")
+
+
+def test_rows_hold_every_point_and_end_with_the_result(quick, toy):
+    result = quick("fast", "nvidia-w")
+    assert result["images"].keys() == {"0", "1"}
+    for name in ("fast", "nvidia-w"):
+        for image in ("0", "1"):
+            rows = [r for r in result["rows"] if (r["recipe"], r["image"]) == (name, image)]
+            counts = [row["evaluations"] for row in rows]
+            assert counts == sorted(set(counts)) and counts[-1] == 4 and len(counts) >= 3
+            assert all(row.keys() >= {"seconds", *NAMES} for row in rows)
+    assert result["plain"] == {"lpips": 2.0}
+    assert result["recipes"]["fast"]["steps"] == 4
+
+
+def test_results_are_those_of_the_same_search(quick, toy_path, toy, make_photo, tmp_path):
+    result = quick("fast")
+    params = find_recipe("fast", (f"generator={toy_path}", *SMALL)).params
+    target = ganinv.load_image(tmp_path / "1.png", 32)
+    settings = params.inversion() | {"log_every": 0}
+    again = ganinv.invert(toy, target, image_id="1", **settings)
+    assert result["rows"][-1].items() >= again.metrics.items()
+
+
+def test_dropped_noise_is_dropped_at_every_point(quick, toy, tmp_path):
+    """After one evaluation the best is the start, which the generator's own noise renders."""
+    result = quick("nvidia-w+noise_injection=0")
+    target = ganinv.load_image(tmp_path / "0.png", 32)
+    with torch.no_grad():
+        start = toy.synthesis(toy.w_avg.expand(1, toy.num_ws, -1))[0]
+    wanted = ganinv.compute_metrics(start, target)
+    first = next(row for row in result["rows"] if row["evaluations"] == 1)
+    assert first["psnr"] == pytest.approx(wanted["psnr"], abs=1e-3)
+
+
+def test_several_generators_are_refused(toy_path):
+    with pytest.raises(ParamsError, match="several generators"):
+        bench_quality(("fast", f"fast+generator={toy_path}"), SMALL, device="cpu")
+
+
+# --- reaching -----------------------------------------------------------------------------------
+
+
+def table():
+    """Ours comes to 0.3 after 20 evaluations and 4 s; other ends at 0.35 (a) and 0.1 (b)."""
+    points = {
+        ("ours", "a"): [(10, 2.0, 0.5), (20, 4.0, 0.3), (40, 8.0, 0.2)],
+        ("ours", "b"): [(10, 2.0, 0.5), (40, 8.0, 0.2)],
+        ("other", "a"): [(50, 10.0, 0.4), (100, 20.0, 0.35)],
+        ("other", "b"): [(100, 20.0, 0.1)],
+    }
+    rows = [
+        {"recipe": recipe, "image": image, "evaluations": n, "seconds": s, "lpips_vgg": value}
+        for (recipe, image), values in points.items()
+        for n, s, value in values
+    ]
+    recipes = {name: {"loss": "lpips"} for name in ("ours", "other")}
+    return {"rows": rows, "recipes": recipes, "plain": {"lpips": 0.8}}
+
+
+def test_reaching_is_read_from_the_first_point_no_worse():
+    row = reach(table(), "ours", "other")
+    a, b = row["images"]
+    assert (a["ours_evaluations"], a["ours_seconds"]) == (20, 4.0)
+    assert a["seconds_published"] == pytest.approx(80.0)
+    assert a["share_of_fast"] == pytest.approx(0.2)
+    assert a["share_of_published"] == pytest.approx(0.05)
+    assert b["ours_seconds"] is None and b["share_of_fast"] is None
+    assert "20 evaluations, not 100, in 4 s: 20% of its time on the same path, 5.0% of plain" in (
+        describe_reach(row, a)
+    )
+    assert "is not reached by ours" in describe_reach(row, b)
+
+
+def test_the_command_writes_json_and_says_what_was_reached(
+    toy_path, make_photo, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(quality, "in_a_process", lambda what, function, *args: {"seconds": 2.0})
+    photo, out = make_photo(tmp_path / "a.png"), tmp_path / "quality.json"
+    words = ["bench", "quality", "--recipe", "fast", "--recipe", "pti-pivot", "--image", str(photo)]
+    for item in (f"generator={toy_path}", *SMALL):
+        words += ["--set", item]
+    with pytest.raises(SystemExit) as stopped:
+        main([*words, "--points", "2", "--device", "cpu", "--out", str(out)])
+    assert stopped.value.code == 0
+    assert "a: pti-pivot's final LPIPS-vgg of" in capsys.readouterr().out
+    assert {"machine", "recipes", "rows", "plain", "reach"} <= json.loads(out.read_text()).keys()
+
+
+def test_a_recipe_that_does_not_exist_is_2(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "quality", "--recipe", "nobody"])
+    assert stopped.value.code == 2
+    assert "no recipe 'nobody'" in capsys.readouterr().err
