@@ -1,6 +1,6 @@
 """The report: notebooks run by papermill from params/, assembled by nbconvert into HTML.
 
-    OUT/index.html exp01.html … exp04.html indomain.html overview.jpg
+    OUT/index.html exp01.html … exp04.html indomain.html benchmarks.html overview.jpg
     OUT/runs/<experiment>/   what each run left, and its summary.json
     OUT/notebooks/           the executed notebooks
 
@@ -35,8 +35,9 @@ EXPERIMENTS = {
     "exp04": ("exp04_wplus_lpips_encoder.ipynb", "Exp-04"),
 }
 COMPARISON, IN_DOMAIN = "comparison.ipynb", "indomain.ipynb"
+BENCHMARKS = "benchmarks.ipynb"
 PAGES = {"index": "Comparison"} | {name: title for name, (_, title) in EXPERIMENTS.items()}
-PAGES |= {"indomain": "In-domain"}
+PAGES |= {"indomain": "In-domain", "benchmarks": "Benchmarks"}
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
 QUICK_NOTICE = (
     f"A quick run at a {QUICK}th of the steps, on the first of the images: a check of the "
@@ -62,7 +63,8 @@ def make_report(out, *, quick=False, overrides=(), fresh=False):
     encoded = plans["exp04"]
     if not _encoder_fits(encoded):
         del plans["exp04"]
-    pages = {name: PAGES[name] for name in ("index", *plans, *["indomain"] * ("exp04" in plans))}
+    shown = ("index", *plans, *["indomain"] * ("exp04" in plans), "benchmarks")
+    pages = {name: PAGES[name] for name in shown}
     write = functools.partial(write_page, pages=pages, notice=QUICK_NOTICE if quick else "")
     for name, params in plans.items():
         print(f"== {PAGES[name]}: {params.steps} steps", flush=True)
@@ -74,6 +76,9 @@ def make_report(out, *, quick=False, overrides=(), fresh=False):
         values = _in_domain(_plan("exp04", out, False, overrides), out, quick) | {"fresh": fresh}
         executed = run_notebook(IN_DOMAIN, out / "notebooks", values)
         write(executed, out / "indomain.html", "indomain")
+    print("== Benchmarks", flush=True)
+    executed = run_notebook(BENCHMARKS, out / "notebooks", {})
+    write_page(executed, out / "benchmarks.html", "benchmarks", pages=pages)  # as measured before
     print("== Comparison", flush=True)
     runs = {PAGES[name]: params.out for name, params in plans.items()}
     values = {"runs": runs, "overview": _from_notebooks(out / "overview.jpg")}

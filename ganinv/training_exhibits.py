@@ -56,8 +56,7 @@ def card_table(card):
         ("data", f"{card['images_drawn']} images drawn from the generator, truncation "
                  f"{params['truncation_min']:g} to {params['truncation_max']:g}; "
                  f"{card['photographs']} photographs"),
-        ("steps", f"{card['steps']} of {params['batch']} images, after a closed-form start from "
-                  f"{params['fit_samples']}"),
+        ("steps", f"{card['steps']} of {params['batch']} images, {_beginning(card)}"),
         ("seed", params["seed"]),
         ("device", f"{about['device_name']} ({about['device']}), {about['threads']} threads, "
                    f"{card['precision']}, torch {about['packages']['torch']}"),
@@ -70,6 +69,12 @@ def card_table(card):
         ("weights", f"{card['bytes'] / 1e6:.1f} MB, sha256 {card['sha256']}"),
     ]  # fmt: skip
     return table(["", "model card"], rows)
+
+
+def _beginning(card):
+    if card.get("start"):
+        return f"on from an earlier encoder, sha256 {card['start']['sha256'][:16]}…"
+    return f"after a closed-form start from {card['params']['fit_samples']}"
 
 
 def starts(rows):

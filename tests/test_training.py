@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load, load_file, save_file
 from torch import nn
 
+import ganinv.encoders.domain
 import ganinv.training.draws
 from ganinv.alignment import load_image
 from ganinv.cli import main
@@ -36,6 +37,7 @@ from ganinv.training.encoder import Training, train_encoder
 from ganinv.training.settings import EncoderParams
 from ganinv.training.state import copy_tensors, load_state, read_notes, save_state
 from ganinv.weights import WeightsError, project_root
+from ganinv.weights.store import save_weights
 
 
 def seeded(seed=0):
@@ -580,8 +582,9 @@ def test_whole_numbers_pass_as_floats_and_parameters_are_frozen():
         params.lr = 2.0
 
 
-def test_published_parameters_are_usable_and_differ_only_where_they_say():
-    path = project_root() / "params" / "encoder.yaml"
+@pytest.mark.parametrize("name", ["encoder", "encoder_long"])
+def test_published_parameters_are_usable_and_differ_only_where_they_say(name):
+    path = project_root() / "params" / f"{name}.yaml"
     params, given = load_params(path, model=EncoderParams), read_yaml(path)
     default = EncoderParams().model_dump()
     assert {"steps", "lr", "out"} <= given.keys()
@@ -1010,6 +1013,53 @@ def test_steps_0_publishes_the_start(quick, tmp_path):
     codes = load_encoder(path)(noise(0))
     assert torch.equal(codes, codes[:, :1].expand_as(codes))
     assert strict_json(tmp_path / "run" / "card.json")["steps"] == 0
+
+
+# --- on from an earlier encoder -----------------------------------------------------------------
+
+
+def test_a_training_goes_on_from_an_earlier_encoder(quick, trained, toy, tmp_path):
+    earlier = trained / "encoder.safetensors"
+    path = train_encoder(quick(start=str(earlier), steps=0, fit_samples=300), say=quiet)
+    old, new = load_encoder(earlier), load_encoder(path)
+    assert torch.equal(new(noise(0)), old(noise(0)))
+    card = strict_json(tmp_path / "run" / "card.json")
+    assert card["start"] == {"name": str(earlier), "sha256": old.sha256}
+    assert card["images_drawn"] == 0  # no closed form was fitted
+
+
+def test_steps_from_an_earlier_encoder_change_it(quick, trained):
+    earlier = trained / "encoder.safetensors"
+    path = train_encoder(quick(start=str(earlier), steps=2), say=quiet)
+    assert not torch.equal(load_encoder(path)(noise(0)), load_encoder(earlier)(noise(0)))
+
+
+def test_another_start_is_another_training(quick, trained, tmp_path):
+    earlier = tmp_path / "earlier.safetensors"
+    earlier.write_bytes((trained / "encoder.safetensors").read_bytes())
+    train_encoder(quick(start=str(earlier), steps=1), say=quiet)
+    train_encoder(quick(start=str(earlier), steps=1), say=quiet)  # the same is kept
+    tensors = load_file(earlier)
+    tensors["base.bias"] += 1
+    with open(earlier, "rb") as file:
+        described = json.loads(file.read(int.from_bytes(file.read(8), "little")))["__metadata__"]
+    save_file(tensors, earlier, metadata=described)
+    with pytest.raises(ParamsError, match="other parameters"):
+        train_encoder(quick(start=str(earlier), steps=1), say=quiet)
+
+
+def test_a_start_of_other_sizes_is_refused(quick, toy, tmp_path):
+    other = DomainEncoder(**ganinv.encoders.domain.domain_config(toy, hidden=5))
+    config = ganinv.encoders.domain.domain_config(toy, hidden=5)
+    path = tmp_path / "other.safetensors"
+    save_weights(path, other.head(), {"architecture": "domain", "config": config})
+    with pytest.raises(ParamsError, match="no domain-guided encoder for this generator"):
+        train_encoder(quick(start=str(path)), say=quiet)
+
+
+def test_a_start_that_is_not_here_is_said(quick):
+    with pytest.raises(WeightsError, match="nowhere"):
+        train_encoder(quick(start="nowhere.safetensors"), say=quiet)
 
 
 # --- choices ------------------------------------------------------------------------------------

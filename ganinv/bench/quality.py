@@ -25,7 +25,7 @@ from ganinv.inversion import invert
 from ganinv.losses import loss_weights
 from ganinv.metrics import compute_metrics
 from ganinv.params import Params, ParamsError, load_params
-from ganinv.weights import locate, project_root
+from ganinv.weights import project_root
 
 OURS = "fast"
 PRESETS = ("rosinality-wplus", "nvidia-w")
@@ -38,6 +38,7 @@ JUDGE = "lpips_vgg"
 class Recipe:
     name: str
     params: Params
+    published: bool
 
 
 def find_recipe(text, overrides=(), **changes):
@@ -52,7 +53,8 @@ def find_recipe(text, overrides=(), **changes):
     if file is None:
         known = ", ".join(sorted(path.stem for path in folders[0].glob("*.yaml")))
         raise ParamsError(f"no recipe {name!r}; there are {OURS}, {known}")
-    return Recipe(text, load_params(file, [*overrides, *own], **changes))
+    params = load_params(file, [*overrides, *own], **changes)
+    return Recipe(text, params, published=file.parent.name == "presets")
 
 
 def bench_quality(names=(OURS, *PRESETS), overrides=(), *, points=POINTS, device="auto", out=None,
@@ -60,8 +62,8 @@ def bench_quality(names=(OURS, *PRESETS), overrides=(), *, points=POINTS, device
     """Search by every recipe; a dict that is written to `out` (a JSON file) after every search.
 
     `rows`: per recipe, image and point, its evaluations, seconds and metrics; the last of a search
-    is its result. `plain`: seconds of a step of plain code. `reach`: for every recipe but the
-    first, when the first came to its final LPIPS-vgg (see `reach`).
+    is its result. `plain`: seconds of a step of plain code, where there are published recipes.
+    `reach`: for each of those, when the first recipe came to its final LPIPS-vgg (see `reach`).
     """
     device = resolve_device(device)
     recipes = [find_recipe(name, overrides, device=device, **changes) for name in names]
@@ -79,8 +81,10 @@ def bench_quality(names=(OURS, *PRESETS), overrides=(), *, points=POINTS, device
         "machine": describe_machine(device), "recipes": described,
         "images": {photo.id: photo.title for photo in photos},
         "environment": environment(settled[0], weights_used(generator)),
-        "plain": _plain(settled, device, say), "rows": [], "reach": [],
+        "plain": {}, "rows": [], "reach": [],
     }  # fmt: skip
+    published = [recipe for recipe in recipes if recipe.published]
+    result["plain"] = _plain([recipe.params for recipe in published], device, say)
     for photo in photos:
         target = load_image(photo.path, generator.resolution, align=photo.align)
         for recipe, params, encoder in zip(recipes, settled, encoders, strict=True):
@@ -88,7 +92,7 @@ def bench_quality(names=(OURS, *PRESETS), overrides=(), *, points=POINTS, device
             result["rows"] += [{"recipe": recipe.name, "image": photo.id} | row for row in rows]
             result["reach"] = [
                 reach(result, recipes[0].name, other.name)
-                for other in recipes[1:]
+                for other in published
                 if _finals(result, other.name)
             ]
             say(f"{photo.id}, {recipe.name}: {_line(rows[-1])}")
@@ -104,7 +108,6 @@ def _plain(settled, device, say):
         terms = loss_weights(params.loss).keys()
         loss = "l2" if terms == {"l2"} else "lpips"
         if loss not in timed:
-            locate(params.generator, "generator")
             row = in_a_process(
                 f"plain code, {loss}", measure, params.generator, None, loss, 1, device, "plain",
                 PLAIN_STEPS, params.steps,

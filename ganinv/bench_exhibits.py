@@ -1,0 +1,127 @@
+"""What the report's page on benchmarks shows: tables and curves of reports/benchmarks/*.json."""
+
+import html
+
+import numpy as np
+
+from ganinv import figures
+from ganinv.bench.quality import JUDGE
+from ganinv.comparison import DIGITS, LABELS
+from ganinv.exhibits import ARROWS, metrics_head, table
+from ganinv.metrics import HIGHER_IS_BETTER, NAMES
+
+
+def machine(result):
+    """Where and when figures were measured, in a line."""
+    about = result["machine"]
+    text = (
+        f"Measured on {about['device']}, {about['threads']} threads, torch {about['torch']}, "
+        f"{about['system']}, {about['date']}, seed {about['seed']}."
+    )
+    return f"<p>{html.escape(text)}</p>"
+
+
+def step_table(result):
+    """A step of ours beside plain code: medians, and the ratios of each pair."""
+    found = {(r["generator"], r["loss"], r["batch"], r["variant"]): r for r in result["rows"]}
+    rows = []
+    for ratio in result["ratios"]:
+        key = ratio["generator"], ratio["loss"], ratio["batch"]
+        plain, ours = found[*key, "plain"], found[*key, "ours"]
+        rows.append([
+            ours["generator"], ours["loss"], ours["batch"], f"{plain['seconds']:.2f}",
+            f"{ours['seconds']:.2f}", f"{ratio['speedup']:.1f}", f"{plain['peak_mb'] / 1000:.1f}",
+            f"{ours['peak_mb'] / 1000:.1f}", f"{ratio['memory']:.0%}",
+            f"{ours['warm_up_seconds']:.0f}",
+        ])  # fmt: skip
+    head = ["generator", "loss", "batch", "plain, s", "ours, s", "times as fast", "plain, GB",
+            "ours, GB", "of its memory", "warm-up, s"]  # fmt: skip
+    return table(head, rows)
+
+
+def recipe_table(result):
+    """Every recipe's final metrics, mean over the images, with what it cost; the best in bold."""
+    rows, means = [], []
+    for name in result["recipes"]:
+        last = list({r["image"]: r for r in result["rows"] if r["recipe"] == name}.values())
+        if not last:
+            continue
+        keys = (*NAMES, "evaluations", "seconds")
+        means.append({key: float(np.mean([row[key] for row in last])) for key in keys})
+        mean = means[-1]
+        rows.append([
+            name, *(f"{mean[n]:.{DIGITS[n]}f}" for n in NAMES), f"{mean['evaluations']:.0f}",
+            f"{mean['seconds']:.0f}",
+        ])  # fmt: skip
+    best = set()
+    for column, name in enumerate(NAMES, 1):
+        pick = max if HIGHER_IS_BETTER[name] else min
+        best.add((pick(range(len(means)), key=lambda r, name=name: means[r][name]), column))
+    return table(["recipe", *metrics_head(), "evaluations", "s per image"], rows, best)
+
+
+def recipe_curves(result, image):
+    """LPIPS of one image under every recipe: against evaluations and against seconds."""
+    figure = figures.new_figure(11, 4.2)
+    pairs = (("lpips_vgg", "evaluations"), ("lpips_alex", "evaluations"), ("lpips_vgg", "seconds"))
+    for axis, (metric, x) in zip(figure.subplots(1, 3), pairs, strict=True):
+        for k, name in enumerate(result["recipes"]):
+            points = [r for r in result["rows"] if (r["recipe"], r["image"]) == (name, image)]
+            axis.plot(
+                [r[x] for r in points], [r[metric] for r in points], marker="o", ms=3,
+                label=name, color=figures.COLOURS[k % len(figures.COLOURS)],
+                ls="-" if k < len(figures.COLOURS) else "--",
+            )  # fmt: skip
+        axis.set(xscale="log", xlabel=x if x == "seconds" else "generator evaluations")
+        axis.set_title(f"{LABELS[metric]} {ARROWS[False]}", fontsize=10)
+        axis.grid(alpha=0.3)
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+    title = result["images"][image]
+    figure.suptitle(figures.plain(title), fontsize=12, fontweight="bold")
+    return figures.figure_html(figure, alt=f"{title}: LPIPS under every recipe")
+
+
+def reach_table(result):
+    """When the first recipe came to every other's final LPIPS-vgg, image by image."""
+    rows = []
+    for row in result["reach"]:
+        for found in row["images"]:
+            reached = found["ours_seconds"] is not None
+            rows.append([
+                row["recipe"], result["images"][found["image"]], f"{found[JUDGE]:.3f}",
+                found["evaluations"], f"{found['seconds_fast']:.0f}",
+                f"{found['seconds_published']:.0f}", found["ours_evaluations"] or "not reached",
+                f"{found['ours_seconds']:.0f}" if reached else "—",
+                f"{found['share_of_fast']:.0%}" if reached else "—",
+                f"{found['share_of_published']:.1%}" if reached else "—",
+            ])  # fmt: skip
+    ours = next((row["ours"] for row in result["reach"]), "ours")
+    head = [
+        "recipe", "image", "final LPIPS-vgg", "after evaluations", "s, our path", "s, plain code",
+        f"{ours}: evaluations", f"{ours}: s", "of our path's s", "of plain code's s",
+    ]  # fmt: skip
+    return table(head, rows)
+
+
+def scale_tables(result):
+    """Images per hour by batch size, and folders by their number of images, with the line."""
+    batches = [
+        [row["batch"], row["steps"], f"{row['seconds_per_step']:.2f}",
+         f"{row['images_per_hour']:.1f}", f"{row['peak_mb'] / 1000:.2f}"]
+        for row in result["batches"]
+    ]  # fmt: skip
+    folders = [
+        [row["images"], f"{row['seconds']:.0f}", f"{row['seconds_per_image']:.1f}",
+         f"{row['peak_mb'] / 1000:.2f}", f"{row['peak_growth_mb']:+.0f}"]
+        for row in result["folders"]
+    ]  # fmt: skip
+    fit = result["fit"]
+    line = (
+        f"<p>seconds = {fit['a']:.0f} + {fit['b']:.1f} × images, r² = {fit['r2']:.4f}</p>"
+        if fit
+        else ""
+    )
+    head = ["batch", "steps per image", "s per step", "images per hour", "peak, GB"]
+    more = ["images", "seconds", "s per image", "peak, GB", "growth, MB"]
+    return table(head, batches) + table(more, folders) + line

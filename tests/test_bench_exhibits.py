@@ -1,0 +1,83 @@
+"""The report's page on benchmarks: its tables say what the JSON says, with every text escaped."""
+
+import pytest
+
+from ganinv import bench_exhibits as exhibits
+from ganinv.files import read_json
+from ganinv.weights import project_root
+
+HOSTILE = '"><script>alert(1)</script>'
+MACHINE = dict(device=HOSTILE, threads=2, torch="2", system="s", date="2026-01-01", seed=0)
+
+
+def measured(recipe, evaluations, lpips):
+    metrics = dict(psnr=20.0 + evaluations, ssim=0.5, lpips_alex=lpips / 2, lpips_vgg=lpips)
+    about = dict(recipe=recipe, image="a", evaluations=evaluations, seconds=evaluations / 2)
+    return about | metrics
+
+
+@pytest.fixture
+def quality():
+    rows = [measured("ours", 1, 0.5), measured("ours", 10, 0.2), measured(HOSTILE, 40, 0.25)]
+    found = dict(image="a", lpips_vgg=0.25, seconds_fast=20.0, seconds_published=80.0,
+                 evaluations=40, ours_seconds=5.0, ours_evaluations=10, share_of_fast=0.25,
+                 share_of_published=0.0625)  # fmt: skip
+    missed = found | dict(ours_seconds=None, ours_evaluations=None, share_of_fast=None,
+                          share_of_published=None)  # fmt: skip
+    reach = [dict(recipe=HOSTILE, ours="ours", images=[found, missed])]
+    recipes = {"ours": {}, HOSTILE: {}, "not yet run": {}}
+    return dict(machine=MACHINE, rows=rows, reach=reach, recipes=recipes, images={"a": HOSTILE})
+
+
+def test_the_machine_is_said_and_escaped():
+    text = exhibits.machine({"machine": MACHINE})
+    assert "2 threads" in text and "2026-01-01" in text and "<script" not in text
+
+
+def test_recipes_show_their_last_point_and_the_best_is_bold(quality):
+    text = exhibits.recipe_table(quality)
+    assert "<script" not in text and "not yet run" not in text
+    assert '<td class=" best">0.200</td>' in text.replace('class="best"', 'class=" best"')
+    assert '<td class=" best">60.00</td>' in text.replace('class="best"', 'class=" best"')
+    assert ">0.500<" in text and text.count("<tr>") == 3  # ssim; the head and two recipes
+
+
+def test_reaching_says_so_where_it_does_not(quality):
+    text = exhibits.reach_table(quality)
+    assert "<script" not in text
+    assert ">25%<" in text and ">6.2%<" in text and ">not reached<" in text
+
+
+def test_curves_are_a_picture_with_an_escaped_name(quality):
+    text = exhibits.recipe_curves(quality, "a")
+    assert "<svg" in text and "<script" not in text
+
+
+def test_steps_show_pairs():
+    row = dict(generator="g", loss="l2", batch=2, warm_up_seconds=61.0)
+    rows = [row | dict(variant="plain", seconds=4.0, peak_mb=3000.0),
+            row | dict(variant="ours", seconds=0.5, peak_mb=1500.0)]  # fmt: skip
+    ratios = [dict(generator="g", loss="l2", batch=2, speedup=8.0, memory=0.5)]
+    text = exhibits.step_table(dict(rows=rows, ratios=ratios))
+    for cell in ("4.00", "0.50", "8.0", "3.0", "1.5", "50%", "61"):
+        assert f">{cell}<" in text
+
+
+def test_scale_shows_the_line_once_there_is_one():
+    batches = [dict(batch=1, steps=300, seconds_per_step=0.5, images_per_hour=24.0, peak_mb=1e3)]
+    folders = [dict(images=1, seconds=9.0, seconds_per_image=9.0, peak_mb=900.0, peak_growth_mb=0)]
+    result = dict(batches=batches, folders=folders, fit=None)
+    assert "r²" not in exhibits.scale_tables(result)
+    text = exhibits.scale_tables(result | dict(fit=dict(a=1.0, b=8.0, r2=0.999)))
+    assert "seconds = 1 + 8.0 × images, r² = 0.9990" in text and ">24.0<" in text
+
+
+SHOWN = {"step": "step_table", "quality": "reach_table", "scale": "scale_tables"}
+
+
+@pytest.mark.parametrize(
+    "path", (project_root() / "reports" / "benchmarks").glob("*.json"), ids=str
+)
+def test_published_figures_can_be_shown(path):
+    if path.stem in SHOWN:
+        assert "<table>" in getattr(exhibits, SHOWN[path.stem])(read_json(path))
