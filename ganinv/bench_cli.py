@@ -148,8 +148,11 @@ def bench_encoder(
 def bench_quality(
     recipe: Annotated[
         list[str],
-        typer.Option(help="a file of params/ or params/presets/, NAME+key=value; repeatable"),
-    ] = ("fast", "rosinality-wplus", "nvidia-w"),
+        typer.Option(
+            help="a file of params/ or params/presets/, NAME+key=value; repeatable; else ours and "
+            "two published ones"
+        ),
+    ] = (),
     image: Annotated[list[str], typer.Option(help="as for invert; repeatable")] = (
         "sample:astronaut",
     ),
@@ -158,11 +161,16 @@ def bench_quality(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Out = None,
 ):
-    """Quality against evaluations and seconds: the first recipe beside published ones."""
+    """Quality against evaluations and seconds: our recipes beside published ones."""
     from ganinv.bench import quality as bench
 
     result = bench.bench_quality(
-        recipe, overrides, points=points, device=device, out=out, images=list(image)
+        recipe or bench.DEFAULT,
+        overrides,
+        points=points,
+        device=device,
+        out=out,
+        images=list(image),
     )
     for row in result["reach"]:
         for found in row["images"]:

@@ -20,6 +20,7 @@ import torch
 
 from ganinv.losses import autocast
 from ganinv.params import ParamsError
+from ganinv.weights import WeightsError, project_root
 
 WORTH_COMPILING = 100  # steps; below, the first compilation costs more than it saves
 
@@ -122,6 +123,7 @@ def make_renderer(generator, precision, compiled, say, batch=1, noise="const"):
         noise == "const",
     )  # a copy of the generator brings the dict of the original
     if key not in cache:
+        keep_compiled()
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
         # torch looks for CUDA's tools on a CPU as well, and says so at length
         if generator.device.type == "cpu":
@@ -138,6 +140,17 @@ def make_renderer(generator, precision, compiled, say, batch=1, noise="const"):
             )
             cache[key] = make_renderer(generator, precision, "off", say)
     return cache[key]
+
+
+def keep_compiled():
+    """Let inductor keep what it compiles in checkpoints/compiled/, where the next process looks.
+
+    Its own place is a temporary folder, which many systems empty. Leaves TORCHINDUCTOR_CACHE_DIR as
+    it is where it is set, and does nothing outside a checkout.
+    """
+    with contextlib.suppress(WeightsError):
+        folder = project_root() / "checkpoints" / "compiled"
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def _warm_up(generator, render, batch, noise):

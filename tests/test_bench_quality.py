@@ -128,6 +128,18 @@ def test_several_generators_are_refused(toy_path):
         bench_quality(("fast", f"fast+generator={toy_path}"), SMALL, device="cpu")
 
 
+def test_published_recipes_are_compared_within_their_space(quick):
+    result = quick("fast", "fast+space=w", "rosinality-wplus", "nvidia-w")
+    pairs = {row["recipe"]: row["ours"] for row in result["reach"]}
+    assert pairs == {"rosinality-wplus": "fast", "nvidia-w": "fast+space=w"}
+    assert all(len(row["images"]) == 2 for row in result["reach"])
+
+
+def test_without_published_recipes_no_plain_code_is_timed(quick):
+    result = quick("fast", "fast+lr=0.01")
+    assert result["plain"] == {} and result["reach"] == []
+
+
 # --- reaching -----------------------------------------------------------------------------------
 
 

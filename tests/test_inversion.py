@@ -2,10 +2,12 @@
 
 import copy
 import math
+import os
 import shutil
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from ganinv.experiment import run_experiment
 from ganinv.images import quantize, to_uint8
 from ganinv.losses import make_loss
 from ganinv.perceptual import load_lpips
+from ganinv.weights import project_root
 
 QUICK = dict(
     space="w", loss="l2", steps=6, lr=0.1, precision="float32", compile="off", log_every=0,
@@ -517,3 +520,13 @@ def test_latent_of_a_result_can_be_saved_and_continued(toy, toy_images, tmp_path
     second = search(toy, toy_images[0][0], space="w+", init=str(path), steps=30)
     assert second.history[0]["loss"] == pytest.approx(first.best_loss, rel=1e-4)
     assert second.best_loss < first.best_loss
+
+
+def test_what_is_compiled_is_kept_beside_the_weights(monkeypatch):
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    fast.keep_compiled()
+    kept = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    assert kept == project_root() / "checkpoints" / "compiled"
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
+    fast.keep_compiled()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"

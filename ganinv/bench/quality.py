@@ -28,7 +28,8 @@ from ganinv.params import Params, ParamsError, load_params
 from ganinv.weights import project_root
 
 OURS = "fast"
-PRESETS = ("rosinality-wplus", "nvidia-w")
+IN_W = f"{OURS}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result
+DEFAULT = (OURS, IN_W, "rosinality-wplus", "nvidia-w")
 POINTS = 12  # of a search at which its best is measured
 PLAIN_STEPS = 5
 JUDGE = "lpips_vgg"
@@ -57,13 +58,14 @@ def find_recipe(text, overrides=(), **changes):
     return Recipe(text, params, published=file.parent.name == "presets")
 
 
-def bench_quality(names=(OURS, *PRESETS), overrides=(), *, points=POINTS, device="auto", out=None,
+def bench_quality(names=DEFAULT, overrides=(), *, points=POINTS, device="auto", out=None,
                   say=print, **changes):  # fmt: skip
     """Search by every recipe; a dict that is written to `out` (a JSON file) after every search.
 
     `rows`: per recipe, image and point, its evaluations, seconds and metrics; the last of a search
     is its result. `plain`: seconds of a step of plain code, where there are published recipes.
-    `reach`: for each of those, when the first recipe came to its final LPIPS-vgg (see `reach`).
+    `reach`: for each of those, when ours, the first other recipe of the same space (or the first),
+    came to its final LPIPS-vgg (see `reach`).
     """
     device = resolve_device(device)
     recipes = [find_recipe(name, overrides, device=device, **changes) for name in names]
@@ -84,6 +86,7 @@ def bench_quality(names=(OURS, *PRESETS), overrides=(), *, points=POINTS, device
         "plain": {}, "rows": [], "reach": [],
     }  # fmt: skip
     published = [recipe for recipe in recipes if recipe.published]
+    rivals = {other.name: _rival(other, recipes) for other in published}
     result["plain"] = _plain([recipe.params for recipe in published], device, say)
     for photo in photos:
         target = load_image(photo.path, generator.resolution, align=photo.align)
@@ -91,14 +94,21 @@ def bench_quality(names=(OURS, *PRESETS), overrides=(), *, points=POINTS, device
             rows = _search(generator, target, photo, params, encoder, points)
             result["rows"] += [{"recipe": recipe.name, "image": photo.id} | row for row in rows]
             result["reach"] = [
-                reach(result, recipes[0].name, other.name)
-                for other in published
-                if _finals(result, other.name)
+                reach(result, ours, other)
+                for other, ours in rivals.items()
+                if _finals(result, other)
             ]
             say(f"{photo.id}, {recipe.name}: {_line(rows[-1])}")
             if out is not None:
                 write_json(out, result)
     return result
+
+
+def _rival(other, recipes):
+    """The name of the recipe that a published one is compared with."""
+    own = [recipe for recipe in recipes if not recipe.published] or recipes
+    same = (recipe for recipe in own if recipe.params.space == other.params.space)
+    return next(same, own[0]).name
 
 
 def _plain(settled, device, say):
