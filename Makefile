@@ -60,7 +60,8 @@ publish:  ## copy the last full report to reports/published/
 
 encoder: setup  ## train the domain-guided encoder and publish it in checkpoints/ (its sha256 goes into the manifest)
 	$(BIN)/ganinv train-encoder --params params/encoder.yaml
-	$(BIN)/python -m ganinv.training.publish runs/encoder
+	$(BIN)/ganinv train-encoder --params params/encoder_long.yaml
+	$(BIN)/python -m ganinv.training.publish runs/encoder_long
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -73,7 +73,9 @@ def card_table(card):
 
 def _beginning(card):
     if card.get("start"):
-        return f"on from an earlier encoder, sha256 {card['start']['sha256'][:16]}…"
+        before = card["start"].get("card")
+        steps = f" of {before['steps']} steps" if before else ""
+        return f"on from an earlier training{steps}, sha256 {card['start']['sha256'][:16]}…"
     return f"after a closed-form start from {card['params']['fit_samples']}"
 
 

@@ -15,13 +15,15 @@ from ganinv.training.starts import compare_starts
 from ganinv.weights.manifest import weight_path
 
 CURVE = 20  # steps that one point of the card's curves is the mean of
+BRIEF = ("sha256", "steps", "seconds", "images_drawn", "photographs", "held_out", "params")
 
 
 def publish(folder, name="domain-ffhq"):
     """Copy `folder`'s encoder to the file of `name` and its card beside it; return the SHA-256.
 
-    The card gains the curves and the starts on the sample photographs. The SHA-256 belongs into
-    the manifest.
+    The card gains the curves, the starts on the sample photographs and, where the training went on
+    from an earlier one whose card lies beside its weights, what that was. The SHA-256 belongs
+    into the manifest.
     """
     folder, path = Path(folder), weight_path(name)
     card = read_json(folder / "card.json")
@@ -29,6 +31,10 @@ def publish(folder, name="domain-ffhq"):
     rows = compare_starts(load_generator(card["generator"]["name"]), encoder)
     card["starts"] = [{k: v for k, v in row.items() if k != "pictures"} for row in rows]
     card["history"] = thin(read_history(folder))
+    if card["start"]:
+        earlier = Path(card["start"]["name"]).with_name("card.json")
+        if earlier.is_file():
+            card["start"]["card"] = {key: read_json(earlier)[key] for key in BRIEF}
     with atomic_path(path) as temporary:
         shutil.copyfile(folder / "encoder.safetensors", temporary)
     write_json(path.with_suffix(".json"), card)
