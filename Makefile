@@ -60,8 +60,7 @@ publish:  ## copy the last full report to reports/published/
 
 encoder: setup  ## train the domain-guided encoder and publish it in checkpoints/ (its sha256 goes into the manifest)
 	$(BIN)/ganinv train-encoder --params params/encoder.yaml
-	$(BIN)/ganinv train-encoder --params params/encoder_long.yaml
-	$(BIN)/python -m ganinv.training.publish runs/encoder_long
+	$(BIN)/python -m ganinv.training.publish runs/encoder
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
