@@ -64,8 +64,9 @@ def describe(params):
     optimizer = {"adam": "Adam", "lbfgs": "L-BFGS"}[params.optimizer]
     start = params.init if params.init in ("mean_w", "random", "encoder") else "a saved latent"
     noise = "" if params.noise_maps == "stored" else f", noise maps {params.noise_maps}"
+    axes = " along the styles' axes" if params.coordinates == "style" else ""
     return (
-        f"{params.space.upper()}{noise}, {describe_loss(params)}, {optimizer}, from {start}, "
+        f"{params.space.upper()}{axes}{noise}, {describe_loss(params)}, {optimizer}, from {start}, "
         f"{params.steps} steps"
     )
 

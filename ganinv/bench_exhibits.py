@@ -83,7 +83,7 @@ def recipe_curves(result, image):
 
 
 def reach_table(result):
-    """When the first recipe came to every other's final LPIPS-vgg, image by image."""
+    """When ours came to every published recipe's final LPIPS-vgg, image by image."""
     rows = []
     for row in result["reach"]:
         for found in row["images"]:
@@ -91,17 +91,21 @@ def reach_table(result):
             rows.append([
                 row["recipe"], result["images"][found["image"]], f"{found[JUDGE]:.3f}",
                 found["evaluations"], f"{found['seconds_fast']:.0f}",
-                f"{found['seconds_published']:.0f}", found["ours_evaluations"] or "not reached",
+                _or_dash(found["seconds_published"], ".0f"), row["ours"],
+                found["ours_evaluations"] or "not reached",
                 f"{found['ours_seconds']:.0f}" if reached else "—",
-                f"{found['share_of_fast']:.0%}" if reached else "—",
-                f"{found['share_of_published']:.1%}" if reached else "—",
+                _or_dash(found["share_of_fast"], ".0%"),
+                _or_dash(found["share_of_published"], ".1%"),
             ])  # fmt: skip
-    ours = next((row["ours"] for row in result["reach"]), "ours")
     head = [
         "recipe", "image", "final LPIPS-vgg", "after evaluations", "s, our path", "s, plain code",
-        f"{ours}: evaluations", f"{ours}: s", "of our path's s", "of plain code's s",
+        "reached by", "after evaluations", "s", "of our path's s", "of plain code's s",
     ]  # fmt: skip
     return table(head, rows)
+
+
+def _or_dash(value, form):
+    return "—" if value is None else format(value, form)
 
 
 def scale_tables(result):

@@ -43,6 +43,12 @@ from ganinv.params import ParamsError
 from ganinv.samples import find_sample, photographs
 from ganinv.weights import ensure
 
+# parameters that joined later, with what they were before there were any: as long as they are that,
+# results of earlier versions still count
+JOINED = {
+    "coordinates": "w", "line_search": 25, "plateau": 0, "noise_injection": 0.0,
+    "noise_maps": "stored", "noise_regularizer": 1e5,
+}  # fmt: skip
 VERIFY_TOLERANCE = {"psnr": 1e-2, "ssim": 1e-4, "lpips_alex": 1e-4, "lpips_vgg": 1e-4}
 
 
@@ -152,6 +158,7 @@ def weights_used(generator, encoder=None):
 def settings_key(params, weights):
     """A hash of all that decides an image's result, the image aside."""
     values = {name: getattr(params, name) for name in sorted(SETTINGS)}
+    values = {k: v for k, v in values.items() if k not in JOINED or v != JOINED[k]}
     if Path(params.init).is_file():
         values["init"] = hashlib.sha256(Path(params.init).read_bytes()).hexdigest()
     text = json.dumps([values, weights], sort_keys=True)

@@ -146,11 +146,13 @@ def keep_compiled():
     """Let inductor keep what it compiles in checkpoints/compiled/, where the next process looks.
 
     Its own place is a temporary folder, which many systems empty. Leaves TORCHINDUCTOR_CACHE_DIR as
-    it is where it is set, and does nothing outside a checkout.
+    it is where it is set, and does nothing outside a checkout or where it may not be written.
     """
-    with contextlib.suppress(WeightsError):
+    with contextlib.suppress(WeightsError, OSError):
         folder = project_root() / "checkpoints" / "compiled"
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+        folder.mkdir(exist_ok=True)
+        if os.access(folder, os.W_OK):
+            os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 def _warm_up(generator, render, batch, noise):

@@ -11,6 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
+from ganinv.params import LOSS_TERMS
+
 DIFFERENCE_TOP = 0.5  # mean absolute difference on [0, 1] at which the colour scale ends
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 INK = "#1d1d1f"
@@ -66,7 +68,7 @@ def loss_curve(history, *, title, best_step):
     axis = figure.subplots()
     steps = [row["step"] for row in history]
     names = history[0] if history else ()
-    terms = [name for name in names if name.startswith(("l2", "lpips", "domain"))]
+    terms = [name for name in names if name in LOSS_TERMS]
     for key in ["loss", *terms] if len(terms) > 1 else ["loss"]:
         axis.plot(steps, [row.get(key) for row in history], label=key, lw=1.6)
     best = next((row for row in history if row["step"] == best_step), None)

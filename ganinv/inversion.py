@@ -8,6 +8,7 @@ One image at a time; the generator's weights are frozen. The search may run in b
 
 import functools
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from ganinv.encoders import load_encoder
 from ganinv.fast import make_renderer, render_result, resolve_compile, resolve_precision
 from ganinv.generators.base import Generator
 from ganinv.images import quantize
-from ganinv.latents import fit_rows, image_rng, start_latent, style_axes
+from ganinv.latents import fit_rows, image_rng, load_noise, start_latent, style_axes
 from ganinv.losses import loss_weights, make_loss
 from ganinv.memory import kept_memory
 from ganinv.metrics import compute_metrics
-from ganinv.noise import draw_maps
+from ganinv.noise import draw_maps, unstrengthened
 from ganinv.optimizers import SCHEDULES, adam, constant, lbfgs
 from ganinv.params import Params, make_params
 from ganinv.progress import make_reporter
@@ -37,7 +38,7 @@ class Inversion:
     `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `noise`
     are the optimized maps that belong to it, {} where the generator's own do; `image` and `target`
     are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
-    step, loss, its terms, lr, seconds (an encoder's start included) and evaluations, both counted
+    step, loss, its terms, lr, seconds (those of the start included) and evaluations, both counted
     from the start, and best_step, the step that evaluated the best latent so far. `stopped` is the
     reason where the search ended early, else "". `settings` are the precision and whether the
     search was compiled, as it really ran.
@@ -118,22 +119,22 @@ def invert(
     start = start_latent(
         generator, space, init, target=target, rng=image_rng(seed, image_id), encoder=encoder
     )
-    spent = time.perf_counter() - started if init == "encoder" else 0.0
+    axes = style_axes(generator, len(start)) if coordinates == "style" else None
+    spent = time.perf_counter() - started
     objective = make_loss(
         loss, target, lpips_net=lpips_net, loss_resolution=loss_resolution,
         precision=settings["precision"], encode=encoder and rows_encoder(encoder, generator),
     )  # fmt: skip
     rng = image_rng(seed, f"{image_id}/search")
-    noise = {} if noise_maps == "stored" else draw_maps(generator, rng)
+    noise = start_maps(generator, init, rng, stored=noise_maps == "stored")
     render, settings["compile"] = make_renderer(
         generator, settings["precision"], settings["compile"], print if log_every else _silent,
         noise=noise or "const",
     )  # fmt: skip
     report, close = make_reporter(image_id or "inversion", steps, log_every)
     search = Search(
-        generator, start, render, objective,
-        axes=style_axes(generator, len(start)) if coordinates == "style" else None,
-        noise=noise, noise_regularizer=noise_regularizer, noise_injection=noise_injection, rng=rng,
+        generator, start, render, objective, axes=axes, noise=noise,
+        noise_regularizer=noise_regularizer, noise_injection=noise_injection, rng=rng,
         snapshot_every=snapshot_every, trace_at=trace_at,
     )  # fmt: skip
     make_optimizer, schedule = adam, SCHEDULES[lr_schedule]
@@ -157,6 +158,23 @@ def invert(
         best_loss=search.best_loss, evaluations=search.evaluations, seconds=search.seconds,
         stopped=search.stopped, settings=settings, snapshots=search.snapshots, trace=search.trace,
     )  # fmt: skip
+
+
+def start_maps(generator, init, rng, *, stored):
+    """The normal noise maps that a search begins with: a saved latent's, or drawn; {} if `stored`.
+
+    Warns where a saved latent has maps and the search leaves them out.
+    """
+    saved = load_noise(init) if Path(init).is_file() else {}
+    if stored:
+        if saved:
+            warnings.warn(
+                f"{init} holds noise maps that noise_maps: stored leaves out; set noise_maps to "
+                "optimized to go on from them",
+                stacklevel=3,
+            )
+        return {}
+    return unstrengthened(saved, generator) if saved else draw_maps(generator, rng)
 
 
 def needs_encoder(init, loss):

@@ -43,6 +43,7 @@ def kept_memory(device):
 def reset_peak(device):
     """Start measuring the peak anew, where the system can; see `peak_mb`."""
     if torch.device(device).type == "cuda":
+        torch.cuda.init()  # a fresh process has no device by number before
         torch.cuda.reset_peak_memory_stats(device)
     elif _CLEAR.exists():
         with contextlib.suppress(OSError):

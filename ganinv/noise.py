@@ -49,3 +49,12 @@ def strengthened(maps, generator):
     """Normal maps as `synthesis` takes them: with the strength that stored ones have."""
     stored = generator.noise_maps()
     return {name: x * generator.noise_scale(stored[name]) for name, x in maps.items()}
+
+
+def unstrengthened(maps, generator):
+    """What `strengthened` was given. Raises ValueError for maps of another generator."""
+    stored = generator.noise_maps()
+    if {k: x.shape for k, x in maps.items()} != {k: x.shape for k, x in stored.items()}:
+        raise ValueError(f"the noise maps do not fit the generator {generator.name}")
+    maps = {name: x.to(stored[name]) for name, x in maps.items()}
+    return {name: x / generator.noise_scale(stored[name]) for name, x in maps.items()}

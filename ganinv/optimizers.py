@@ -12,10 +12,10 @@ LINE_SEARCH_LIMIT = 25  # evaluations after which torch's strong-Wolfe search gi
 FAR = 10.0  # times the first loss of a step: what points beyond the limit pass for
 
 
-RAMP_DOWN = 0.25  # the share of the steps in which a ramp falls
+RAMP_UP, RAMP_DOWN = 0.05, 0.25  # the shares of the steps in which a ramp rises and falls
 
 
-def ramp(step, steps, *, rampdown=RAMP_DOWN, rampup=0.05):
+def ramp(step, steps, *, rampdown=RAMP_DOWN, rampup=RAMP_UP):
     """Factor on the learning rate: linear up over the first 5 %, cosine down over the last 25 %.
 
     Karras et al. 2020 (arXiv 1912.04958), appendix D; `step` counts from 0.

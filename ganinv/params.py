@@ -52,7 +52,7 @@ class Params(BaseModel):
     """Adam's learning rate, or the first step length that L-BFGS tries"""
     lr_schedule: Literal["ramp", "constant"] = "ramp"
     """of Adam; L-BFGS's line search finds its own step lengths"""
-    line_search: int = Field(25, ge=1)
+    line_search: int = Field(25, ge=1, le=25)
     """how often L-BFGS may render within a step"""
     steps: int = Field(300, ge=0)
     plateau: int = Field(0, ge=0)
@@ -101,8 +101,8 @@ class Params(BaseModel):
 
     @model_validator(mode="after")
     def _lpips_needs_pixels(self):
-        if self.loss_resolution < 32 and "lpips" in str(self.loss):
-            raise ValueError("loss_resolution: LPIPS needs at least 32 pixels")
+        if self.loss_resolution < 32 and re.search("lpips|vgg", str(self.loss)):
+            raise ValueError("loss_resolution: LPIPS and VGG need at least 32 pixels")
         return self
 
     @model_validator(mode="after")
@@ -110,6 +110,8 @@ class Params(BaseModel):
         moving = self.noise_injection or self.plateau or self.noise_maps != "stored"
         if self.optimizer == "lbfgs" and moving:
             raise ValueError("noise_injection, noise_maps and plateau go with optimizer: adam")
+        if self.plateau and self.noise_injection:
+            raise ValueError("plateau: with noise_injection, no loss is that of the latent kept")
         return self
 
     def inversion(self):

@@ -9,7 +9,7 @@ import torch
 from ganinv.images import box_resize, to_uint8
 from ganinv.latents import expand
 from ganinv.noise import autocorrelation, normalize, strengthened
-from ganinv.optimizers import RAMP_DOWN, constant
+from ganinv.optimizers import RAMP_DOWN, RAMP_UP, constant
 
 SNAPSHOT_SIZE = 256
 INJECTED = 0.75  # the share of the steps in which noise is added to the latent
@@ -78,7 +78,8 @@ class Search:
             self.seconds = time.perf_counter() - started
             self.record(rate)
             report(self.history[-1])
-            bests.append(self.best_loss)
+            if share >= RAMP_UP:  # before, a rate of next to nothing would pass for a plateau
+                bests.append(self.best_loss)
             if plateau and len(bests) > plateau and bests[-1] > (1 - PLATEAU) * bests[-1 - plateau]:
                 # what is left is what a ramp falls in; a constant rate has nothing to wait for
                 share = 1.0 if schedule is constant else 1 - RAMP_DOWN
@@ -96,8 +97,8 @@ class Search:
         if not math.isfinite(value):
             raise NonFiniteLossError(f"the loss became {value}")
         if self.noise:
-            terms = terms | {"noise": self.noise_regularizer * autocorrelation(self.noise)}
-            (total + terms["noise"]).backward()
+            terms = terms | {"noise": autocorrelation(self.noise)}
+            (total + self.noise_regularizer * terms["noise"]).backward()
         else:
             total.backward()
         first = self.lowest is None

@@ -45,6 +45,7 @@ def test_recipes_show_their_last_point_and_the_best_is_bold(quality):
 def test_reaching_says_so_where_it_does_not(quality):
     text = exhibits.reach_table(quality)
     assert "<script" not in text
+    assert text.count(">ours<") == 2  # by which recipe, in every row
     assert ">25%<" in text and ">6.2%<" in text and ">not reached<" in text
 
 

@@ -9,6 +9,7 @@ import yaml
 import ganinv
 from ganinv.bench import quality
 from ganinv.bench.quality import bench_quality, describe_reach, find_recipe, reach
+from ganinv.bench.step import KEPT
 from ganinv.cli import main
 from ganinv.metrics import NAMES
 from ganinv.params import ParamsError
@@ -99,7 +100,7 @@ def test_rows_hold_every_point_and_end_with_the_result(quick, toy):
             counts = [row["evaluations"] for row in rows]
             assert counts == sorted(set(counts)) and counts[-1] == 4 and len(counts) >= 3
             assert all(row.keys() >= {"seconds", *NAMES} for row in rows)
-    assert result["plain"] == {"lpips": 2.0}
+    assert result["plain"] == {"nvidia-w": 2.0} and result["failed"] == []
     assert result["recipes"]["fast"]["steps"] == 4
 
 
@@ -121,6 +122,38 @@ def test_dropped_noise_is_dropped_at_every_point(quick, toy, tmp_path):
     wanted = ganinv.compute_metrics(start, target)
     first = next(row for row in result["rows"] if row["evaluations"] == 1)
     assert first["psnr"] == pytest.approx(wanted["psnr"], abs=1e-3)
+
+
+def test_a_published_recipe_is_never_its_own_rival(quick):
+    assert quick("nvidia-w", "rosinality-wplus")["reach"] == []
+
+
+def test_plain_code_keeps_the_targets_features_where_the_recipe_does(quick, monkeypatch):
+    seconds = {"plain": 3.0, KEPT: 2.0}
+    monkeypatch.setattr(
+        quality, "in_a_process", lambda what, function, *args: {"seconds": seconds[args[5]]}
+    )
+    result = quick("fast", "nvidia-w", "rosinality-wplus", "anycost-lbfgs")
+    assert result["plain"] == {"nvidia-w": 2.0, "rosinality-wplus": 3.0}
+    (last,) = [row for row in result["reach"] if row["recipe"] == "anycost-lbfgs"]
+    assert all(found["share_of_published"] is None for found in last["images"])
+    assert "plain" not in describe_reach(last, last["images"][0])
+
+
+def test_a_search_that_diverges_is_noted_and_the_others_go_on(quick):
+    result = quick("fast+lr=1e30+lr_schedule=constant", "fast")
+    assert {row["recipe"] for row in result["rows"]} == {"fast"}
+    assert [row["image"] for row in result["failed"]] == ["0", "1"]
+    assert all("the loss became" in row["reason"] for row in result["failed"])
+
+
+def test_a_photograph_without_a_face_is_said_before_anything_is_searched(quick):
+    with pytest.raises(ParamsError, match="no face"):
+        quick("fast+align=true", "fast")
+
+
+def test_w_plus_can_be_named():
+    assert find_recipe("exp01+space=w++noise_regularizer=1e+4").params.space == "w+"
 
 
 def test_several_generators_are_refused(toy_path):
@@ -157,7 +190,7 @@ def table():
         for n, s, value in values
     ]
     recipes = {name: {"loss": "lpips"} for name in ("ours", "other")}
-    return {"rows": rows, "recipes": recipes, "plain": {"lpips": 0.8}}
+    return {"rows": rows, "recipes": recipes, "plain": {"other": 0.8}}
 
 
 def test_reaching_is_read_from_the_first_point_no_worse():

@@ -10,7 +10,7 @@ from test_stylegan2 import random_stylegan2
 
 import ganinv
 from ganinv.experiment import run_experiment, verify
-from ganinv.latents import AXES_POWER, image_rng, load_latent, load_noise, style_axes
+from ganinv.latents import AXES_POWER, image_rng, load_latent, load_noise, save_latent, style_axes
 from ganinv.losses import PIXELS, make_loss
 from ganinv.noise import autocorrelation, draw_maps, normalize, strengthened
 from ganinv.optimizers import adam, constant, ramp
@@ -126,6 +126,26 @@ def test_random_choices_repeat_and_depend_on_the_image(toy, toy_images):
     assert not torch.equal(runs[0].image, runs[2].image)
 
 
+def test_a_search_goes_on_from_saved_maps(toy, toy_images, tmp_path):
+    first = search(toy, toy_images[0][0], noise_maps="optimized")
+    path = tmp_path / "latent.safetensors"
+    save_latent(path, first.latent, toy, first.noise)
+    same = search(toy, toy_images[0][0], init=str(path), noise_maps="optimized", steps=1)
+    assert same.history[0]["loss"] == pytest.approx(first.best_loss, rel=1e-4)
+    with pytest.warns(UserWarning, match="noise_maps: stored leaves out"):
+        other = search(toy, toy_images[0][0], init=str(path), steps=1)
+    assert abs(other.history[0]["loss"] / first.best_loss - 1) > 0.01
+
+
+def test_maps_of_another_generator_are_refused(toy, toy_images, tmp_path):
+    maps = draw_maps(toy, image_rng(0, "x"))
+    maps.popitem()
+    path = tmp_path / "latent.safetensors"
+    save_latent(path, toy.w_avg.expand(8, -1), toy, maps)
+    with pytest.raises(ValueError, match="do not fit the generator"):
+        search(toy, toy_images[0][0], init=str(path), noise_maps="optimized")
+
+
 # --- noise on the latent ------------------------------------------------------------------------
 
 
@@ -175,15 +195,20 @@ def test_the_best_is_one_whose_loss_is_its_own(toy, toy_images):
 def test_a_plateau_ends_a_constant_rate_at_once(toy, toy_images):
     flat = dict(lr=1e-9, steps=50, plateau=5)
     run = search(toy, toy_images[0][0], lr_schedule="constant", **flat)
-    assert len(run.history) == 6 and run.stopped == ""
+    assert len(run.history) == 9 and run.stopped == ""  # its first 5 % do not count
 
 
 def test_a_plateau_begins_the_ramps_fall(toy, toy_images):
     run = search(toy, toy_images[0][0], lr=1e-9, steps=100, plateau=12, lr_schedule="ramp")
-    assert len(run.history) == math.ceil(13 / 0.75)
+    assert len(run.history) == math.ceil(18 / 0.75)  # the first 5 steps do not count
     rates = [row["lr"] for row in run.history]
-    assert rates[13:] == [1e-9 * ramp(step, 18) for step in range(13, 18)]
+    assert rates[18:] == [1e-9 * ramp(step, 24) for step in range(18, 24)]
     assert rates[-1] < 0.2e-9
+
+
+def test_a_rate_that_is_still_rising_is_no_plateau(toy, toy_images):
+    run = search(toy, toy_images[0][0], lr=1e-9, steps=100, plateau=2, lr_schedule="ramp")
+    assert len(run.history) == math.ceil(8 / 0.75)  # from step 6 on, three losses
 
 
 def test_a_search_that_gets_on_is_not_ended(toy, toy_images):

@@ -6,9 +6,12 @@ on the same generator by our fast path; what the best so far is worth is measure
 of each search (see `metrics`), outside the time that counts.
 
 How long a published recipe takes as published is its steps times a step of plain code (see `step`),
-which is timed in the same run. Noise maps that it also optimizes are not in that step.
+which is timed in the same run: with the target's features kept where its own code keeps them.
+Noise maps that it also optimizes are not in that step. Recipes whose loss has more than one term
+have no plain step.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +19,12 @@ import numpy as np
 from ganinv.alignment import load_image
 from ganinv.artifacts import environment
 from ganinv.bench.measure import describe_machine, in_a_process
-from ganinv.bench.step import measure
+from ganinv.bench.step import KEPT, LOSSES, measure
 from ganinv.experiment import find_encoder, find_photos, resolve, weights_used
 from ganinv.fast import render_result, resolve_device
 from ganinv.files import write_json
 from ganinv.generators import load_generator
+from ganinv.images import ImageError
 from ganinv.inversion import invert
 from ganinv.losses import loss_weights
 from ganinv.metrics import compute_metrics
@@ -30,6 +34,7 @@ from ganinv.weights import project_root
 OURS = "fast"
 IN_W = f"{OURS}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result
 DEFAULT = (OURS, IN_W, "rosinality-wplus", "nvidia-w")
+KEEP_TARGET = ("nvidia-w", "pti-pivot")  # compute its LPIPS features once
 POINTS = 12  # of a search at which its best is measured
 PLAIN_STEPS = 5
 JUDGE = "lpips_vgg"
@@ -47,7 +52,7 @@ def find_recipe(text, overrides=(), **changes):
 
     Raises ParamsError for a name that is no file of params/presets/ or params/.
     """
-    name, *own = text.split("+")
+    name, *own = re.split(r"\+(?=[a-z_]+=)", text)
     folders = project_root() / "params" / "presets", project_root() / "params"
     files = [folder / f"{name}.yaml" for folder in folders]
     file = next((path for path in files if path.is_file()), None)
@@ -63,9 +68,9 @@ def bench_quality(names=DEFAULT, overrides=(), *, points=POINTS, device="auto", 
     """Search by every recipe; a dict that is written to `out` (a JSON file) after every search.
 
     `rows`: per recipe, image and point, its evaluations, seconds and metrics; the last of a search
-    is its result. `plain`: seconds of a step of plain code, where there are published recipes.
-    `reach`: for each of those, when ours, the first other recipe of the same space (or the first),
-    came to its final LPIPS-vgg (see `reach`).
+    is its result. `failed`: searches that diverged. `plain`: seconds of a step of plain code, by
+    published recipe. `reach`: for each of those, when ours, the first recipe not published of the
+    same space (or the first), came to its final LPIPS-vgg (see `reach`).
     """
     device = resolve_device(device)
     recipes = [find_recipe(name, overrides, device=device, **changes) for name in names]
@@ -74,29 +79,32 @@ def bench_quality(names=DEFAULT, overrides=(), *, points=POINTS, device="auto", 
         raise ParamsError(f"the recipes have several generators: {', '.join(sorted(used))}")
     generator = load_generator(used.pop(), device)
     photos = find_photos(recipes[0].params.images, recipes[0].params.align)
+    targets = [_load(photo, generator) for photo in photos]
     settled = [resolve(recipe.params, generator) for recipe in recipes]
     encoders = [find_encoder(params, generator) for params in settled]
     described = {
         r.name: p.model_dump(exclude={"out"}) for r, p in zip(recipes, settled, strict=True)
     }
     result = {
-        "machine": describe_machine(device), "recipes": described,
+        "machine": describe_machine(device) | {"seed": settled[0].seed}, "recipes": described,
         "images": {photo.id: photo.title for photo in photos},
         "environment": environment(settled[0], weights_used(generator)),
-        "plain": {}, "rows": [], "reach": [],
+        "plain": _plain(recipes, device, say), "rows": [], "failed": [], "reach": [],
     }  # fmt: skip
-    published = [recipe for recipe in recipes if recipe.published]
-    rivals = {other.name: _rival(other, recipes) for other in published}
-    result["plain"] = _plain([recipe.params for recipe in published], device, say)
-    for photo in photos:
-        target = load_image(photo.path, generator.resolution, align=photo.align)
+    rivals = {r.name: _rival(r, recipes) for r in recipes if r.published}
+    for photo, target in zip(photos, targets, strict=True):
         for recipe, params, encoder in zip(recipes, settled, encoders, strict=True):
-            rows = _search(generator, target, photo, params, encoder, points)
+            rows, stopped = _search(generator, target, photo, params, encoder, points)
+            if stopped:
+                say(f"{photo.id}, {recipe.name}: {stopped}")
+                failed = {"recipe": recipe.name, "image": photo.id, "reason": stopped}
+                result["failed"].append(failed)
+                continue
             result["rows"] += [{"recipe": recipe.name, "image": photo.id} | row for row in rows]
             result["reach"] = [
                 reach(result, ours, other)
                 for other, ours in rivals.items()
-                if _finals(result, other)
+                if ours and _finals(result, other)
             ]
             say(f"{photo.id}, {recipe.name}: {_line(rows[-1])}")
             if out is not None:
@@ -104,46 +112,60 @@ def bench_quality(names=DEFAULT, overrides=(), *, points=POINTS, device="auto", 
     return result
 
 
+def _load(photo, generator):
+    try:
+        return load_image(photo.path, generator.resolution, align=photo.align)
+    except ImageError as error:
+        raise ParamsError(str(error)) from None
+
+
 def _rival(other, recipes):
-    """The name of the recipe that a published one is compared with."""
-    own = [recipe for recipe in recipes if not recipe.published] or recipes
-    same = (recipe for recipe in own if recipe.params.space == other.params.space)
-    return next(same, own[0]).name
+    """The name of our recipe that a published one is compared with, or None."""
+    own = [recipe for recipe in recipes if not recipe.published]
+    same = [recipe for recipe in own if recipe.params.space == other.params.space]
+    return next((recipe.name for recipe in (*same, *own)), None)
 
 
-def _plain(settled, device, say):
-    """Seconds of one step of plain code for each loss the recipes have, where there is such."""
-    timed = {}
-    for params in settled:
-        terms = loss_weights(params.loss).keys()
-        loss = "l2" if terms == {"l2"} else "lpips"
-        if loss not in timed:
+def _plain(recipes, device, say):
+    """Seconds of one step of plain code, by published recipe, where its loss is one term."""
+    timed, seconds = {}, {}
+    for recipe in recipes:
+        terms = loss_weights(recipe.params.loss).keys()
+        loss = "+".join(terms).removesuffix("_vgg")
+        if not recipe.published or loss not in LOSSES:
+            continue
+        kept = loss == "lpips" and recipe.name.partition("+")[0] in KEEP_TARGET
+        variant = KEPT if kept else "plain"
+        if (loss, variant) not in timed:
+            what = f"{variant}, {loss}"
             row = in_a_process(
-                f"plain code, {loss}", measure, params.generator, None, loss, 1, device, "plain",
-                PLAIN_STEPS, params.steps,
+                what, measure, recipe.params.generator, None, loss, 1, device, variant,
+                PLAIN_STEPS, recipe.params.steps,
             )  # fmt: skip
-            timed[loss] = row["seconds"]
-            say(f"plain code, {loss}: {row['seconds']:.2f} s per step")
-    return timed
+            timed[loss, variant] = row["seconds"]
+            say(f"{what}: {row['seconds']:.2f} s per step")
+        seconds[recipe.name] = timed[loss, variant]
+    return seconds
 
 
 def _search(generator, target, photo, params, encoder, points):
-    """One search: a row of evaluations, seconds and metrics for each point, the result last."""
-    trace_at = np.unique(np.geomspace(1, max(params.steps, 1), points + 1).round().astype(int))
+    """One search: (a row of evaluations, seconds and metrics per point, the result last; why it
+    stopped, or "")."""
+    most = max(params.steps, 1) * (params.line_search if params.optimizer == "lbfgs" else 1)
+    trace_at = np.unique(np.geomspace(1, most, points + 1).round().astype(int))
     quiet = {"encoder": encoder, "log_every": 0, "snapshot_every": 0}
     run = invert(
         generator, target, image_id=photo.name, trace_at=trace_at[:-1].tolist(),
         **params.inversion() | quiet,
     )  # fmt: skip
-    if run.stopped:
-        raise ParamsError(f"{photo.id}: {run.stopped}")
     rows = []
     for found in run.trace:
         noise = {} if params.noise_maps == "dropped" else found.noise
         image = render_result(generator, found.latent, noise)
         metrics = compute_metrics(image, run.target.to(image.device))
         rows.append({"evaluations": found.evaluations, "seconds": found.seconds} | metrics)
-    return [*rows, {"evaluations": run.evaluations, "seconds": run.seconds} | run.metrics]
+    rows.append({"evaluations": run.evaluations, "seconds": run.seconds} | run.metrics)
+    return rows, run.stopped
 
 
 def _line(row):
@@ -163,21 +185,21 @@ def reach(result, ours, other):
 
     Seconds and evaluations are those of the first measured point that is no worse, None where there
     is none. `share_of_fast` is ours over `other`'s seconds on the same path, `share_of_published`
-    over its evaluations times a step of plain code.
+    over its evaluations times a step of plain code, None without one.
     """
-    loss = "l2" if loss_weights(result["recipes"][other]["loss"]).keys() == {"l2"} else "lpips"
+    step = result["plain"].get(other)
     images = []
     for image, final in _finals(result, other).items():
         points = [r for r in result["rows"] if (r["recipe"], r["image"]) == (ours, image)]
         first = next((row for row in points if row[JUDGE] <= final[JUDGE]), None)
-        published = final["evaluations"] * result["plain"][loss]
+        published = step and final["evaluations"] * step
         found = first or {"seconds": None, "evaluations": None}
         images.append({
             "image": image, JUDGE: final[JUDGE], "seconds_fast": final["seconds"],
             "seconds_published": published, "evaluations": final["evaluations"],
             "ours_seconds": found["seconds"], "ours_evaluations": found["evaluations"],
             "share_of_fast": first and first["seconds"] / final["seconds"],
-            "share_of_published": first and first["seconds"] / published,
+            "share_of_published": first and published and first["seconds"] / published,
         })  # fmt: skip
     return {"recipe": other, "ours": ours, "images": images}
 
@@ -187,8 +209,9 @@ def describe_reach(row, found):
     goal = f"{found['image']}: {row['recipe']}'s final LPIPS-vgg of {found[JUDGE]:.3f}"
     if found["ours_seconds"] is None:
         return f"{goal} is not reached by {row['ours']}"
+    plain = found["share_of_published"]
     return (
         f"{goal} is reached by {row['ours']} after {found['ours_evaluations']} evaluations, not "
         f"{found['evaluations']}, in {found['ours_seconds']:.0f} s: {found['share_of_fast']:.0%} "
-        f"of its time on the same path, {found['share_of_published']:.1%} of plain code's"
+        "of its time on the same path" + ("" if plain is None else f", {plain:.1%} of plain code's")
     )

@@ -272,7 +272,8 @@ class Training:
         rate *= min(1.0, (self.step + 1) / min(WARM_UP, max(params.steps, 1)))
         for group in self.optimizer.param_groups:
             group["lr"] = params.lr * group["share"] * rate
-        rows, span = self.encoder.num_ws, params.progressive * params.steps
+        # an earlier encoder has its offsets already
+        rows, span = self.encoder.num_ws, 0 if self.earlier else params.progressive * params.steps
         self.encoder.unlocked = rows if self.step >= span else int(rows * self.step / span)
 
     def _feature_distance(self, rendered, images, rng):
@@ -350,7 +351,7 @@ class Training:
         path, decisive = self.out / "checkpoint.safetensors", self._decisive()
         if path.is_file() and not fresh:
             notes = read_notes(path)
-            if notes["params"] != decisive:
+            if {"start": None} | notes["params"] != decisive:  # start joined later
                 raise ParamsError(
                     f"{self.out} holds a training under other parameters; name another folder by "
                     "--out, or start over with --fresh"

@@ -12,7 +12,7 @@ from ganinv.files import atomic_path, read_json, write_json
 from ganinv.generators import load_generator
 from ganinv.training.encoder import FIGURES, read_history
 from ganinv.training.starts import compare_starts
-from ganinv.weights.manifest import weight_path
+from ganinv.weights.manifest import load_manifest, weight_path
 
 CURVE = 20  # steps that one point of the card's curves is the mean of
 BRIEF = ("sha256", "steps", "seconds", "images_drawn", "photographs", "held_out", "params")
@@ -31,14 +31,21 @@ def publish(folder, name="domain-ffhq"):
     rows = compare_starts(load_generator(card["generator"]["name"]), encoder)
     card["starts"] = [{k: v for k, v in row.items() if k != "pictures"} for row in rows]
     card["history"] = thin(read_history(folder))
-    if card["start"]:
-        earlier = Path(card["start"]["name"]).with_name("card.json")
+    if card.get("start"):
+        earlier = _card_of(card["start"]["name"])
         if earlier.is_file():
             card["start"]["card"] = {key: read_json(earlier)[key] for key in BRIEF}
     with atomic_path(path) as temporary:
         shutil.copyfile(folder / "encoder.safetensors", temporary)
     write_json(path.with_suffix(".json"), card)
     return card["sha256"]
+
+
+def _card_of(name):
+    """Where the card of an encoder lies that a training began from: a name, or a path."""
+    if name in load_manifest():
+        return weight_path(name).with_suffix(".json")
+    return Path(name).with_name("card.json")
 
 
 def thin(history, every=CURVE):
