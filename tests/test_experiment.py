@@ -15,10 +15,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from ganinv import artifacts, compute_metrics, experiment, figures, files
-from ganinv.experiment import find_photos, run_experiment, verify
+from ganinv.artifacts import SETTINGS
+from ganinv.experiment import JOINED, find_photos, run_experiment, settings_key, verify
 from ganinv.images import from_pil, quantize, to_pil
 from ganinv.latents import load_latent
-from ganinv.params import ParamsError, load_params
+from ganinv.params import Params, ParamsError, load_params
 from ganinv.weights import WeightsError
 
 FILES = {
@@ -777,3 +778,20 @@ def test_entries_say_what_was_inverted_and_how(toy_params, photos, tmp_path, sil
     entry = run.results["images"]["a"]
     assert entry["image_sha256"] == hashlib.sha256(photos[0].read_bytes()).hexdigest()
     assert (entry["align"], entry["precision"], entry["compile"]) == (False, "float32", "off")
+
+
+def test_parameters_that_joined_later_leave_earlier_results_finished(toy_params):
+    """The key of a run is that of a version without them, as long as they change nothing."""
+    params, weights = toy_params(["a.png"]), {"toy": "00"}
+    before = {name: getattr(params, name) for name in sorted(SETTINGS - JOINED.keys())}
+    text = json.dumps([before, weights], sort_keys=True)
+    assert settings_key(params, weights) == hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert {name: getattr(Params(), name) for name in JOINED} == JOINED
+
+
+@pytest.mark.parametrize(
+    "change", [{"coordinates": "style"}, {"plateau": 9}, {"noise_maps": "optimized"}]
+)
+def test_parameters_that_joined_later_make_other_results(toy_params, change):
+    keys = {settings_key(toy_params(["a.png"], **x), {"toy": "00"}) for x in ({}, change)}
+    assert len(keys) == 2

@@ -34,9 +34,11 @@ from ganinv.training.discriminator import (
     r1_penalty,
 )
 from ganinv.training.encoder import Training, train_encoder
+from ganinv.training.publish import _card_of
 from ganinv.training.settings import EncoderParams
 from ganinv.training.state import copy_tensors, load_state, read_notes, save_state
 from ganinv.weights import WeightsError, project_root
+from ganinv.weights.manifest import weight_path
 from ganinv.weights.store import save_weights
 
 
@@ -1045,6 +1047,32 @@ def test_another_start_is_another_training(quick, trained, tmp_path):
     save_file(tensors, earlier, metadata=described)
     with pytest.raises(ParamsError, match="other parameters"):
         train_encoder(quick(start=str(earlier), steps=1), say=quiet)
+
+
+def test_the_card_of_a_start_is_found_by_name_and_by_path(trained):
+    assert _card_of(str(trained / "encoder.safetensors")) == trained / "card.json"
+    assert _card_of("domain-ffhq") == weight_path("domain-ffhq").with_suffix(".json")
+    assert _card_of("domain-ffhq").is_file()
+
+
+def test_an_earlier_encoders_offsets_stay_unlocked(quick, trained):
+    earlier = str(trained / "encoder.safetensors")
+    training = begin(
+        quick(start=earlier, steps=100, progressive=0.9), load_generator(quick().generator)
+    )
+    training._set_rates()
+    assert training.encoder.unlocked == training.encoder.num_ws
+
+
+def test_a_training_from_before_starts_existed_is_gone_on_with(quick, tmp_path):
+    train_encoder(quick(steps=1), say=quiet)
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    notes = read_notes(path)
+    del notes["params"]["start"]
+    save_file(load_file(path), path, metadata={"ganinv": json.dumps(notes)})
+    said = []
+    train_encoder(quick(steps=1), say=said.append)
+    assert any("going on from step 1" in text for text in said)
 
 
 def test_a_start_of_other_sizes_is_refused(quick, toy, tmp_path):
