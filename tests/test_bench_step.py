@@ -145,7 +145,9 @@ def test_the_file_holds_rows_in_pairs_and_their_ratios(here, toy_path, tmp_path)
     assert len(told) == 2 * len(rows)
 
 
-def test_what_was_measured_before_a_failure_is_in_the_file(here, monkeypatch, toy_path, tmp_path):
+def test_what_does_not_fit_is_noted_and_the_others_are_measured(
+    here, monkeypatch, toy_path, tmp_path
+):
     measure, out = step.measure, tmp_path / "step.json"
 
     def small_ones_only(name, resolution, loss, batch, *rest):
@@ -154,9 +156,11 @@ def test_what_was_measured_before_a_failure_is_in_the_file(here, monkeypatch, to
         return measure(name, resolution, loss, batch, *rest)
 
     monkeypatch.setattr(step, "measure", small_ones_only)
-    with pytest.raises(MemoryError):
-        bench_step([str(toy_path)], ["l2"], [1, 2], steps=1, out=out, say=lambda text: None)
-    assert [row["variant"] for row in json.loads(out.read_text())["rows"]] == ["plain", "ours"]
+    bench_step([str(toy_path)], ["l2"], [2, 1], steps=1, out=out, say=lambda text: None)
+    result = json.loads(out.read_text())
+    assert [(row["batch"], row["variant"]) for row in result["rows"]] == [(1, "plain"), (1, "ours")]
+    (failed,) = result["failed"]
+    assert failed["batch"] == 2 and failed["reason"] == "too large"
 
 
 def test_only_our_path_keeps_memory(here, monkeypatch, toy_path):
