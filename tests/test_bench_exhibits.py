@@ -76,9 +76,7 @@ def test_scale_shows_the_line_once_there_is_one():
 SHOWN = {"step": "step_table", "quality": "reach_table", "scale": "scale_tables"}
 
 
-@pytest.mark.parametrize(
-    "path", (project_root() / "reports" / "benchmarks").glob("*.json"), ids=str
-)
-def test_published_figures_can_be_shown(path):
-    if path.stem in SHOWN:
-        assert "<table>" in getattr(exhibits, SHOWN[path.stem])(read_json(path))
+@pytest.mark.parametrize("name", SHOWN)
+def test_published_figures_can_be_shown(name):
+    result = read_json(project_root() / "reports" / "benchmarks" / f"{name}.json")
+    assert "<table>" in getattr(exhibits, SHOWN[name])(result)

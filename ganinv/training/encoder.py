@@ -29,10 +29,9 @@ import numpy as np
 import torch
 
 from ganinv.artifacts import save_png
-from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.fast import make_renderer, resolve_compile, resolve_device, resolve_precision
-from ganinv.files import read_json, write_json, write_text
+from ganinv.files import write_json, write_text
 from ganinv.generators import load_generator
 from ganinv.images import box_resize, to_uint8
 from ganinv.latents import image_rng
@@ -40,7 +39,7 @@ from ganinv.losses import autocast
 from ganinv.memory import kept_memory
 from ganinv.params import ParamsError, dump_yaml
 from ganinv.perceptual import load_lpips
-from ganinv.training import draws
+from ganinv.training import draws, state
 from ganinv.training.card import HELD_OUT_TRUNCATION, model_card
 from ganinv.training.closed_form import fit_head
 from ganinv.training.discriminator import (
@@ -49,7 +48,6 @@ from ganinv.training.discriminator import (
     encoder_loss,
     r1_penalty,
 )
-from ganinv.training.state import clear, copy_tensors, load_state, read_notes, save_state
 from ganinv.weights.store import save_weights
 
 WARM_UP = 50  # steps in which Adam's rate rises from 0: its first moments are noise
@@ -90,9 +88,9 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(params.seed)
             self.encoder = DomainEncoder(**config)
-            size = min(params.discriminator_resolution, self.resolution)
-            self.discriminator = Discriminator(size=size).to(self.device)
-        self.earlier = load_start(params.start, self.encoder) if params.start else None
+            self.discriminator_size = min(params.discriminator_resolution, self.resolution)
+            self.discriminator = Discriminator(size=self.discriminator_size).to(self.device)
+        self.earlier = state.load_start(params.start, self.encoder) if params.start else None
         self.encoder.w_avg.copy_(generator.w_avg)
         self.encoder.to(self.device).attach_trunk()
         self.encoder.reduce.requires_grad_(False)
@@ -168,7 +166,6 @@ class Training:
 
     # the start
 
-    @torch.no_grad()
     def start(self):
         """An earlier encoder's head, or the closed form."""
         if self.earlier is None:
@@ -194,7 +191,10 @@ class Training:
             )  # fmt: skip
             wanted.append(ws[:, 0] - encoder.w_avg)
             features.append([x.half() for x in self.see(self.render(ws))])
-            self._say_pace("fit", index + params.batch, count, started, 10 * params.log_every)
+            drawn, every = len(wanted), max(10 * params.log_every // params.batch, 1)
+            if params.log_every and drawn % every == 0:
+                seconds = time.perf_counter() - started
+                self.say(f"fit {drawn * params.batch}/{count}  {seconds:.0f} s")
         levels = [torch.cat(level) for level in zip(*features, strict=True)]
         fit_head(encoder, levels, torch.cat(wanted), params.fit_ridge)
 
@@ -262,10 +262,6 @@ class Training:
             row |= self._step_adversary(real, small.detach())
         return row
 
-    @property
-    def discriminator_size(self):
-        return min(self.params.discriminator_resolution, self.resolution)
-
     def _set_rates(self):
         params = self.params
         rate = 0.5 + 0.5 * math.cos(math.pi * self.step / max(params.steps, 1))
@@ -290,10 +286,11 @@ class Training:
         return (near.mean() * 2 + self._lpips(*small).mean()) / 3
 
     def _lpips(self, images, wanted):
+        last = dict(memory_format=torch.channels_last)
         with autocast(self.device, self.precision):
             with torch.no_grad():
-                target = self.lpips.features(_last(wanted))
-            return self.lpips.distance(self.lpips.features(_last(images)), target)
+                target = self.lpips.features(wanted.contiguous(**last))
+            return self.lpips.distance(self.lpips.features(images.contiguous(**last)), target)
 
     @torch.no_grad()
     def _lpips_in_parts(self, images, wanted):
@@ -339,29 +336,24 @@ class Training:
         text = " ".join(f"{name} {value:.4f}" for name, value in means)
         self.say(f"step {self.step}/{self.params.steps}  {self.seconds:.0f} s  {text}")
 
-    def _say_pace(self, what, done, total, started, every):
-        batch = self.params.batch
-        if every and (done // batch) % max(every // batch, 1) == 0:
-            self.say(f"{what} {done}/{total}  {time.perf_counter() - started:.0f} s")
-
     # the folder
 
     def resume(self, fresh):
         """Take up the checkpoint, or begin: the closed-form start, and a first look."""
         path, decisive = self.out / "checkpoint.safetensors", self._decisive()
         if path.is_file() and not fresh:
-            notes = read_notes(path)
+            notes = state.read_notes(path)
             if {"start": None} | notes["params"] != decisive:  # start joined later
                 raise ParamsError(
                     f"{self.out} holds a training under other parameters; name another folder by "
                     "--out, or start over with --fresh"
                 )
-            load_state(path, *self._parts(), self._states())
+            state.load_state(path, *self._parts(), self._states())
             self.step, self.seconds = notes["step"], notes["seconds"]
             self.history, self.figures = notes["history"], notes["figures"]
             self.say(f"going on from step {self.step}")
             return
-        clear(self.out)
+        state.clear(self.out)
         write_text(self.out / "params.yaml", dump_yaml(self.params.model_dump()))
         started = time.perf_counter()
         self.start()
@@ -390,7 +382,7 @@ class Training:
             "params": self._decisive(), "step": self.step, "seconds": self.seconds,
             "history": self.history, "figures": self.figures,
         }  # fmt: skip
-        save_state(self.out / "checkpoint.safetensors", self._states(), optimizers, notes)
+        state.save_state(self.out / "checkpoint.safetensors", self._states(), optimizers, notes)
         write_json(self.out / "history.json", self.history)
 
     def publish(self):
@@ -398,27 +390,6 @@ class Training:
         path = self.out / "encoder.safetensors"
         made_for = {"name": self.generator.name, "sha256": self.generator.sha256}
         description = {"architecture": "domain", "config": self.config, "generator": made_for}
-        save_weights(path, copy_tensors(self.encoder.head(), torch.float16), description)
+        save_weights(path, state.copy_tensors(self.encoder.head(), torch.float16), description)
         write_json(self.out / "card.json", model_card(self, path, made_for))
         return path
-
-
-def load_start(name, like):
-    """The head of the encoder `name`, with shapes like those of the encoder `like`, and its hash.
-
-    Raises ParamsError for an encoder that does not fit, WeightsError for one that is not here.
-    """
-    encoder = load_encoder(name)
-    head = encoder.head() if isinstance(encoder, DomainEncoder) else {}
-    if {k: x.shape for k, x in head.items()} != {k: x.shape for k, x in like.head().items()}:
-        raise ParamsError(f"start: {name} is no domain-guided encoder for this generator")
-    return head, encoder.sha256
-
-
-def read_history(folder):
-    """The rows of a training: a dict per step, and the figures of each look at held-out images."""
-    return read_json(Path(folder) / "history.json")
-
-
-def _last(images):
-    return images.contiguous(memory_format=torch.channels_last)
