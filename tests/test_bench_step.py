@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from conftest import build_toy
 
 from ganinv.bench import scale, step
 from ganinv.bench.generator import config_f
@@ -14,6 +15,12 @@ from ganinv.bench.scale import bench_scale, fit_line, images_per_hour, time_fold
 from ganinv.bench.step import bench_step, draw_targets, fast_loss, plain_loss
 from ganinv.cli import main
 from ganinv.params import ParamsError
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """Of this module's own: our path changes the memory format, hence a generator's last bits."""
+    return build_toy()
 
 
 @pytest.fixture(scope="module")
