@@ -82,8 +82,8 @@ class Search:
                 bests.append(self.best_loss)
             if plateau and len(bests) > plateau and bests[-1] > (1 - PLATEAU) * bests[-1 - plateau]:
                 # what is left is what a ramp falls in; a constant rate has nothing to wait for
-                share = 1.0 if schedule is constant else 1 - RAMP_DOWN
-                steps, plateau = min(steps, math.ceil(self.step / share)), 0
+                done = 1.0 if schedule is constant else 1 - RAMP_DOWN
+                steps, plateau = min(steps, math.ceil(self.step / done)), 0
 
     def evaluate(self):
         """Render, compare, set the gradients; remember the latent if it is the best so far."""

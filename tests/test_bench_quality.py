@@ -141,8 +141,10 @@ def test_plain_code_keeps_the_targets_features_where_the_recipe_does(quick, monk
     assert "plain" not in describe_reach(last, last["images"][0])
 
 
-def test_a_search_that_diverges_is_noted_and_the_others_go_on(quick):
-    result = quick("fast+lr=1e30+lr_schedule=constant", "fast")
+def test_a_search_that_diverges_is_noted_and_the_others_go_on(quick, tmp_path):
+    out = tmp_path / "quality.json"
+    result = quick("fast", "fast+lr=1e30+lr_schedule=constant", out=out)
+    assert json.loads(out.read_text())["failed"] == result["failed"]  # the last search, too
     assert {row["recipe"] for row in result["rows"]} == {"fast"}
     assert [row["image"] for row in result["failed"]] == ["0", "1"]
     assert all("the loss became" in row["reason"] for row in result["failed"])

@@ -57,7 +57,7 @@ def modulated_conv2d(x, weight, styles, *, up, demodulate):
     """x (N, c_in, H, W), weight (c_out, c_in, k, k), styles (N, c_in): one kernel per sample."""
     n, c_in, h, w = x.shape
     c_out, _, k, _ = weight.shape
-    # from channels-last weights torch 2.15 computes wrong gradients of grouped 1x1 kernels on CPUs
+    # channels-last weights gave wrong gradients here (torch 2.15, CPU); why was not found out
     weight = weight.contiguous()[None] * styles[:, None, :, None, None]  # (N, c_out, c_in, k, k)
     if demodulate:
         weight = weight * (weight.square().sum((2, 3, 4)) + 1e-8).rsqrt()[:, :, None, None, None]

@@ -99,14 +99,15 @@ def bench_quality(names=DEFAULT, overrides=(), *, points=POINTS, device="auto", 
                 say(f"{photo.id}, {recipe.name}: {stopped}")
                 failed = {"recipe": recipe.name, "image": photo.id, "reason": stopped}
                 result["failed"].append(failed)
-                continue
-            result["rows"] += [{"recipe": recipe.name, "image": photo.id} | row for row in rows]
+            else:
+                say(f"{photo.id}, {recipe.name}: {_line(rows[-1])}")
+                about = {"recipe": recipe.name, "image": photo.id}
+                result["rows"] += [about | row for row in rows]
             result["reach"] = [
                 reach(result, ours, other)
                 for other, ours in rivals.items()
                 if ours and _finals(result, other)
             ]
-            say(f"{photo.id}, {recipe.name}: {_line(rows[-1])}")
             if out is not None:
                 write_json(out, result)
     return result
