@@ -18,7 +18,6 @@ import warnings
 
 import torch
 
-from ganinv.losses import autocast
 from ganinv.params import ParamsError
 from ganinv.weights import WeightsError, project_root
 
@@ -77,6 +76,13 @@ def has_compiler(device):
     return shutil.which(os.environ.get("CXX") or usual) is not None
 
 
+def autocast(device, precision):
+    """The context in which the search computes: bf16 autocast, or nothing."""
+    if precision == "bf16":
+        return torch.autocast(torch.device(device).type, torch.bfloat16)
+    return contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def full_precision():
     """No TF32 in CUDA's convolutions while results are rendered and measured."""
@@ -107,39 +113,49 @@ def make_renderer(generator, precision, compiled, say, batch=1, noise="const"):
     """
     generator.to(memory_format=torch.channels_last)
 
-    def render(ws, noise="const"):
-        with autocast(ws.device, precision):
-            # other strides would compile anew
-            return synthesis(ws.contiguous(), noise=noise).float()
+    def render_by(synthesis):
+        def render(ws, noise="const"):
+            with autocast(ws.device, precision):
+                # other strides would compile anew
+                return synthesis(ws.contiguous(), noise=noise).float()
 
-    synthesis = generator.synthesis
+        return render
+
     if compiled == "off":
-        return render, "off"
+        return render_by(generator.synthesis), "off"
     cache = generator.__dict__.setdefault("_renderers", {})
-    key = (
-        id(generator),
-        precision,
-        batch,
-        noise == "const",
-    )  # a copy of the generator brings the dict of the original
+    # a copy of the generator brings the dict of the original
+    key = id(generator), precision, batch, noise == "const"
     if key not in cache:
-        keep_compiled()
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
-        # torch looks for CUDA's tools on a CPU as well, and says so at length
-        if generator.device.type == "cpu":
-            logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-        try:
-            synthesis = torch.compile(generator.synthesis, dynamic=False)
-            _warm_up(generator, render, batch, noise)
-            cache[key] = render, "on"
-        except Exception as error:  # inductor, its compiler and its cache fail in many ways
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
-            warnings.warn(
-                f"torch.compile failed ({type(error).__name__}: {reason}); running without it",
-                stacklevel=3,
-            )
-            cache[key] = make_renderer(generator, precision, "off", say)
+        synthesis, how = compile_or_warn(
+            generator.synthesis, lambda x: _warm_up(generator, render_by(x), batch, noise),
+            generator.device,
+        )  # fmt: skip
+        cache[key] = render_by(synthesis), how
     return cache[key]
+
+
+def compile_or_warn(function, warm_up, device):
+    """`function` compiled and "on", once `warm_up`, given the compiled one, went through.
+
+    Where that fails, a warning says so, and it comes back as it is with "off".
+    """
+    keep_compiled()
+    # torch looks for CUDA's tools on a CPU as well, and says so at length
+    if torch.device(device).type == "cpu":
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    try:
+        compiled = torch.compile(function, dynamic=False)
+        warm_up(compiled)
+    except Exception as error:  # inductor, its compiler and its cache fail in many ways
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+        warnings.warn(
+            f"torch.compile failed ({type(error).__name__}: {reason}); running without it",
+            stacklevel=4,
+        )
+        return function, "off"
+    return compiled, "on"
 
 
 def keep_compiled():

@@ -3,21 +3,13 @@
 LPIPS is that of `perceptual`; the target's features are computed once.
 """
 
-import contextlib
-
 import torch
 
+from ganinv.fast import autocast
 from ganinv.images import at_least_float32, box_resize
 from ganinv.perceptual import load_lpips
 
 PIXELS = 255 * 0.225  # of the scale 0 to 255 in one of the normalized images that VGG16 sees
-
-
-def autocast(device, precision):
-    """The context in which the search computes: bf16 autocast, or nothing."""
-    if precision == "bf16":
-        return torch.autocast(torch.device(device).type, torch.bfloat16)
-    return contextlib.nullcontext()
 
 
 def loss_weights(loss):
