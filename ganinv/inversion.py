@@ -121,15 +121,16 @@ def invert(
     )
     axes = style_axes(generator, len(start)) if coordinates == "style" else None
     spent = time.perf_counter() - started
-    objective = make_loss(
-        loss, target, lpips_net=lpips_net, loss_resolution=loss_resolution,
-        precision=settings["precision"], encode=encoder and rows_encoder(encoder, generator),
-    )  # fmt: skip
     rng = image_rng(seed, f"{image_id}/search")
     noise = start_maps(generator, init, rng, stored=noise_maps == "stored")
     render, settings["compile"] = make_renderer(
         generator, settings["precision"], settings["compile"], print if log_every else _silent,
         noise=noise or "const",
+    )  # fmt: skip
+    objective = make_loss(
+        loss, target, lpips_net=lpips_net, loss_resolution=loss_resolution,
+        precision=settings["precision"], compiled=settings["compile"],
+        encode=encoder and rows_encoder(encoder, generator),
     )  # fmt: skip
     report, close = make_reporter(image_id or "inversion", steps, log_every)
     search = Search(

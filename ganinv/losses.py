@@ -5,9 +5,9 @@ LPIPS is that of `perceptual`; the target's features are computed once.
 
 import torch
 
-from ganinv.fast import autocast
+from ganinv.fast import autocast, compile_or_warn
 from ganinv.images import at_least_float32, box_resize
-from ganinv.perceptual import load_lpips
+from ganinv.perceptual import compare_levels, load_lpips
 
 PIXELS = 255 * 0.225  # of the scale 0 to 255 in one of the normalized images that VGG16 sees
 
@@ -17,7 +17,8 @@ def loss_weights(loss):
     return {loss: 1.0} if isinstance(loss, str) else loss
 
 
-def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", encode=None):
+def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", compiled="off",
+              encode=None):  # fmt: skip
     """Return a function of images (N, 3, H, W) and their ws: (total (), {term: value ()}).
 
     `loss` is "l2", "lpips", or a mapping of weights of l2, l2_full, lpips (by `lpips_net`),
@@ -25,8 +26,9 @@ def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", 
     (N, 3, H, W) has one for each. Images and targets are box-averaged to `loss_resolution`, but for
     l2_full and domain. L2 is the mean squared difference on [-1, 1]. Values are summed over the
     images, not averaged, so that no image's gradient depends on how many there are. Terms of weight
-    0 are not computed. `encode` maps images (N, 3, H, W) to codes like ws (N, num_ws, w_dim);
-    domain needs it, and only domain needs ws. Raises ValueError where it is missing.
+    0 are not computed. `compiled` "on" compiles what LPIPS does after its network. `encode` maps
+    images (N, 3, H, W) to codes like ws (N, num_ws, w_dim); domain needs it, and only domain needs
+    ws. Raises ValueError where it is missing.
     """
     weights = {name: weight for name, weight in loss_weights(loss).items() if weight}
     with torch.no_grad():
@@ -43,7 +45,7 @@ def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", 
         elif name == "vgg":
             terms[name] = _vgg(small, precision)
         else:
-            terms[name] = _lpips(small, name, lpips_net, precision)
+            terms[name] = _lpips(small, name, lpips_net, precision, compiled)
 
     def evaluate(images, ws=None):
         images = at_least_float32(images)
@@ -74,12 +76,19 @@ def _domain(encode):
     return lambda images, ws, **seen: (ws - encode(images)).square().mean((1, 2)).sum()
 
 
-def _lpips(target, name, lpips_net, precision):
+def _lpips(target, name, lpips_net, precision, compiled):
     model = load_lpips(name.removeprefix("lpips_") if "_" in name else lpips_net, target.device)
     features = _seen_by(model.features, precision)
-    with torch.no_grad():
-        wanted = features(target)
-    return lambda small, **seen: model.distance(features(small), wanted).sum()
+    wanted = _seen_by(model.targets, precision)(target)
+    compare = compare_levels
+    if compiled == "on":
+        with torch.no_grad():
+            tried = features(target)
+        weights = list(model.weights)
+        compare, _ = compile_or_warn(
+            compare, lambda function: function(tried, wanted, weights), target.device
+        )
+    return lambda small, **seen: model.distance(features(small), wanted, compare).sum()
 
 
 def _vgg(target, precision):

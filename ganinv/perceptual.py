@@ -1,9 +1,10 @@
 """LPIPS, split so that a fixed image's features are computed once.
 
 Zhang et al. 2018 (arXiv 1801.03924) with the calibrated linear layers of the `lpips` package,
-version 0.1; its backbones come from our manifest. Two departures from the package, both for speed
-and neither for the value: features and distance are two calls, and a tiny number under the square
-root keeps the gradient finite where all features of a pixel are zero.
+version 0.1; its backbones come from our manifest. Departures from the package, for speed and not
+for the value: a fixed image's features are computed once; the distance brings its gradient along
+in closed form, which leaves nothing in float32 to be kept or gone back through; and a tiny number
+under the square root keeps the gradient finite where all features of a pixel are zero.
 """
 
 import functools
@@ -14,7 +15,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
+from torch.autograd.function import once_differentiable
 
+from ganinv.images import at_least_float32
 from ganinv.weights import WeightsError, ensure
 
 LPIPS_SIZE = 256  # both for the metric and, by default, for the loss
@@ -46,20 +49,60 @@ class Lpips(nn.Module):
         self.eval()
 
     def features(self, images):
-        """Unit-length features of each level: a list of (N, C, h, w), float32."""
-        return [unit_length(f.float()) for f in self.backbone(self.scaling(images))]
+        """Features of each level as the backbone gives them: a list of (N, C, h, w)."""
+        return list(self.backbone(self.scaling(images)))
 
-    def distance(self, a, b):
-        """Distance (N,) of two lists of features; one of a single image is broadcast."""
-        levels = (
-            (weight * (x - y).square()).sum(1).mean((1, 2))  # (N,)
-            for weight, x, y in zip(self.weights, a, b, strict=True)
-        )
-        return sum(levels)
+    def targets(self, images):
+        """Unit-length features of each level: a list of (N, C, h, w), float32, constants."""
+        with torch.no_grad():
+            return [unit_length(f.float()) for f in self.features(images)]
+
+    def distance(self, features, targets, compare=None):
+        """Distance (N,) of `features` to `targets`; targets of a single image are broadcast.
+
+        No gradient flows to the targets. `compare` is a compiled `compare_levels`.
+        """
+        weights = list(self.weights)
+        return _Distance.apply(compare or compare_levels, targets, weights, *features)
 
     def forward(self, a, b):
-        """Distance (N,) of images a and b."""
-        return self.distance(self.features(a), self.features(b))
+        """Distance (N,) of images a to images b, with gradients to a."""
+        return self.distance(self.features(a), self.targets(b))
+
+
+def compare_levels(features, targets, weights):
+    """The distance (N,) and, for each level, its gradient, in the type of the level's features.
+
+    A level is the mean over pixels of sum_c w_c (u_c - t_c)^2, u = f / |f| (eq. 1 of the paper). By
+    the chain rule its gradient is 2 / (H W) (d - u (d . u)) / |f|, with d = w (u - t).
+    """
+    distances, gradients = [], []
+    for given, target, weight in zip(features, targets, weights, strict=True):
+        f = at_least_float32(given)
+        inverse = inverse_length(f)
+        u = f * inverse
+        d = weight * (u - target)
+        distances.append((weight * (u - target).square()).sum(1).mean((1, 2)))  # (N,)
+        pull = (d - u * (d * u).sum(1, keepdim=True)) * inverse
+        gradients.append((pull * (2 / f[0, 0].numel())).to(given.dtype))
+    return sum(distances), gradients
+
+
+class _Distance(torch.autograd.Function):
+    """`compare_levels` for autograd. The gradients have the features' memory format, since sums of
+    mixed formats take several times as long."""
+
+    @staticmethod
+    def forward(ctx, compare, targets, weights, *features):
+        distance, gradients = compare(list(features), targets, weights)
+        ctx.save_for_backward(*gradients)
+        return distance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, outer):
+        outer = outer[:, None, None, None]
+        return None, None, None, *(outer.to(x.dtype) * x for x in ctx.saved_tensors)
 
 
 def _read(name):
@@ -72,7 +115,12 @@ def _read(name):
 
 def unit_length(features):
     """Scale features (N, C, H, W) to length 1 over the channels."""
-    return features * (features.square().sum(1, keepdim=True) + 1e-20).rsqrt()
+    return features * inverse_length(features)
+
+
+def inverse_length(features):
+    """1 / |f| of features (N, C, H, W) over the channels: (N, 1, H, W)."""
+    return (features.square().sum(1, keepdim=True) + 1e-20).rsqrt()
 
 
 @functools.cache

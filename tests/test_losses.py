@@ -1,6 +1,7 @@
 """Losses against the lpips package and closed forms."""
 
 import warnings
+from types import SimpleNamespace
 
 import lpips
 import numpy as np
@@ -138,6 +139,43 @@ def test_lpips_gradient_is_finite_where_all_features_are_zero():
     zero = torch.zeros(1, 4, 2, 2, requires_grad=True)
     ganinv.perceptual.unit_length(zero).sum().backward()
     assert torch.isfinite(zero.grad).all()
+
+
+@pytest.mark.parametrize("targets_of", [1, 2])
+def test_lpips_distance_and_its_gradient_are_those_of_the_definition(targets_of):
+    """In float64: the paper's eq. 1 with autograd, and autograd's check by finite differences."""
+    rng = torch.Generator().manual_seed(0)
+
+    def drawn(n, channels):
+        return torch.randn(n, channels, 3, 2, generator=rng, dtype=torch.float64)
+
+    widths = 4, 6
+    features = [drawn(2, c).requires_grad_(True) for c in widths]
+    targets = [ganinv.perceptual.unit_length(drawn(targets_of, c)) for c in widths]
+    weights = [drawn(1, c)[:, :, :1, :1].abs() for c in widths]
+    model = SimpleNamespace(weights=weights)
+
+    def distance(*given):
+        return Lpips.distance(model, given, targets)
+
+    wanted = sum(
+        (w * (f / f.norm(dim=1, keepdim=True) - t).square()).sum(1).mean((1, 2))
+        for w, f, t in zip(weights, features, targets, strict=True)
+    )
+    assert torch.allclose(distance(*features), wanted, rtol=1e-12)
+    assert torch.autograd.gradcheck(distance, features)
+    outer = torch.tensor([1.0, -3.0], dtype=torch.float64)
+    ours = torch.autograd.grad(distance(*features), features, outer)
+    theirs = torch.autograd.grad(wanted, features, outer)
+    assert all(torch.allclose(a, b, rtol=1e-9) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_lpips_gradients_keep_the_memory_format_of_the_features():
+    model = load_lpips("alex", torch.device("cpu"))
+    image = noise(0, 1).contiguous(memory_format=torch.channels_last)
+    features = [x.requires_grad_(True) for x in model.features(image)]
+    model.distance(features, model.targets(noise(1, 1))).sum().backward()
+    assert all(x.grad.is_contiguous(memory_format=torch.channels_last) for x in features)
 
 
 def test_unit_length_features():

@@ -136,8 +136,9 @@ def fast_loss(generator, targets, loss, search_steps, precision="auto"):
         generator, precision=precision, compiled="auto", steps=search_steps, batch=len(targets)
     )
     objective = make_loss(
-        loss, targets, lpips_net="vgg", loss_resolution=LPIPS_SIZE, precision=how["precision"]
-    )
+        loss, targets, lpips_net="vgg", loss_resolution=LPIPS_SIZE, precision=how["precision"],
+        compiled=how["compile"],
+    )  # fmt: skip
     return lambda ws: objective(render(ws))[0], how
 
 
@@ -152,8 +153,7 @@ def plain_loss(generator, targets, loss, keep=False):
     targets = _shrink(targets)
     if loss == "lpips" and keep:
         model = Lpips("vgg").to(targets.device)
-        with torch.no_grad():
-            wanted = model.features(targets)
+        wanted = model.targets(targets)
         return lambda ws: model.distance(model.features(_shrink(render(ws))), wanted).sum()
     distance = package_lpips("vgg").to(targets.device) if loss == "lpips" else _mse
     return lambda ws: distance(_shrink(render(ws)), targets).sum()

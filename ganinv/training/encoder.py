@@ -287,8 +287,7 @@ class Training:
     def _lpips(self, images, wanted):
         last = dict(memory_format=torch.channels_last)
         with autocast(self.device, self.precision):
-            with torch.no_grad():
-                target = self.lpips.features(wanted.contiguous(**last))
+            target = self.lpips.targets(wanted.contiguous(**last))
             return self.lpips.distance(self.lpips.features(images.contiguous(**last)), target)
 
     @torch.no_grad()
