@@ -49,7 +49,10 @@ def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", 
 
     def evaluate(images, ws=None):
         images = at_least_float32(images)
-        seen = {"images": images, "small": box_resize(images, loss_resolution), "ws": ws}
+        small = box_resize(images, loss_resolution)
+        if small.requires_grad:  # channels-last, as networks return it, would slow the way back
+            small.register_hook(torch.Tensor.contiguous)
+        seen = {"images": images, "small": small, "ws": ws}
         values = {name: term(**seen) for name, term in terms.items()}
         return sum(weights[name] * value for name, value in values.items()), values
 
@@ -77,7 +80,8 @@ def _domain(encode):
 
 
 def _lpips(target, name, lpips_net, precision, compiled):
-    model = load_lpips(name.removeprefix("lpips_") if "_" in name else lpips_net, target.device)
+    net = name.removeprefix("lpips_") if "_" in name else lpips_net
+    model = load_lpips(net, target.device, precision)
     features = _seen_by(model.features, precision)
     wanted = _seen_by(model.targets, precision)(target)
     compare = compare_levels
@@ -97,7 +101,7 @@ def _vgg(target, precision):
     At the scale of pixels from 0 to 255, for which the paper's code weighs it by 5e-5; the network
     is torchvision's, the paper's came from Caffe.
     """
-    model = load_lpips("vgg", target.device)
+    model = load_lpips("vgg", target.device, precision)
     see = _seen_by(lambda x: model.backbone(model.scaling(x)).relu4_3.float(), precision)
     with torch.no_grad():
         wanted = see(target)

@@ -123,7 +123,17 @@ def inverse_length(features):
     return (features.square().sum(1, keepdim=True) + 1e-20).rsqrt()
 
 
+def load_lpips(net, device, precision="float32"):
+    """The metric of `net` on `device`, kept for the process.
+
+    With "bf16", for use under autocast, the backbone's weights are kept in it, rounded once.
+    """
+    return _load(net, torch.device(device), precision)
+
+
 @functools.cache
-def load_lpips(net, device):
-    """The metric of `net` on `device`, kept for the process."""
-    return Lpips(net).to(device, memory_format=torch.channels_last)
+def _load(net, device, precision):
+    model = Lpips(net).to(device, memory_format=torch.channels_last)
+    if precision == "bf16":
+        model.backbone.bfloat16()
+    return model

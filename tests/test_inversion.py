@@ -16,11 +16,10 @@ from conftest import build_toy, psnr
 from safetensors.torch import save_file
 
 import ganinv
-from ganinv import fast, inversion
+from ganinv import fast, inversion, perceptual
 from ganinv.experiment import run_experiment
 from ganinv.images import quantize, to_uint8
 from ganinv.losses import make_loss
-from ganinv.perceptual import load_lpips
 from ganinv.weights import project_root
 
 QUICK = dict(
@@ -481,7 +480,7 @@ def test_copy_of_a_compiled_generator_renders_its_own_weights(toy_images, preten
 
 
 def test_inverting_leaves_global_state_alone(toy, toy_images):
-    load_lpips.cache_clear()  # building the metric is part of what is looked at
+    perceptual._load.cache_clear()  # building the metric is part of what is looked at
     random, device = torch.get_rng_state(), torch.get_default_device()
     search(toy, toy_images[0][0], init="random", loss="lpips", lpips_net="alex")
     assert torch.equal(torch.get_rng_state(), random)

@@ -255,7 +255,7 @@ def test_targets_features_are_computed_once(monkeypatch):
 
 
 def test_terms_of_weight_zero_are_not_computed(monkeypatch):
-    def refuse(net, device):
+    def refuse(net, device, precision):
         raise AssertionError(f"{net} was loaded")
 
     monkeypatch.setattr(ganinv.losses, "load_lpips", refuse)

@@ -53,7 +53,7 @@ class DomainEncoder(nn.Module):
 
     def attach_trunk(self):
         """Give it VGG16, frozen, from the weights lpips-vgg. Raises WeightsError without them."""
-        self.trunk = copy.deepcopy(load_lpips("vgg", torch.device("cpu"))).to(self.w_avg.device)
+        self.trunk = copy.deepcopy(load_lpips("vgg", "cpu")).to(self.w_avg.device)
         return self
 
     def head(self):

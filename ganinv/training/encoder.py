@@ -93,7 +93,7 @@ class Training:
         self.encoder.w_avg.copy_(generator.w_avg)
         self.encoder.to(self.device).attach_trunk()
         self.encoder.reduce.requires_grad_(False)
-        self.lpips = load_lpips("vgg", torch.device(self.device))
+        self.lpips = load_lpips("vgg", self.device)
         self.optimizer = torch.optim.Adam(self._groups(), betas=(0.9, 0.99))
         self.adversary = torch.optim.Adam(
             self.discriminator.parameters(), lr=params.discriminator_lr, betas=(0.0, 0.99)
