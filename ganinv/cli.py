@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 import ganinv
-from ganinv import bench_cli
+from ganinv import bench_cli, data_cli
 from ganinv.bench_cli import Overrides, ParamsFile
 from ganinv.params import ParamsError, load_params, read_yaml
 
@@ -24,9 +24,8 @@ app = typer.Typer(
     help="Put a photograph into StyleGAN2's latent space, and show what each choice does.",
 )  # fmt: skip
 weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
-data_app = typer.Typer(no_args_is_help=True, help="The sample photographs.")
 app.add_typer(weights_app, name="weights")
-app.add_typer(data_app, name="data")
+app.add_typer(data_cli.app, name="data")
 app.add_typer(bench_cli.app, name="bench")
 
 Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
@@ -279,21 +278,3 @@ def weights_info(
         print("\n" * bool(number), end="")
         for name, value in description.items():
             print(f"{name}: {value}")
-
-
-@data_app.command("list")
-def data_list():
-    """The sample photographs, where they come from and their licences."""
-    from ganinv.samples import load_samples
-
-    for name, sample in load_samples().items():
-        here = "here" if sample.path.is_file() else "not here"
-        print(f"sample:{name}  ({here})\n    {sample.about}\n    licence: {sample.licence}")
-
-
-@data_app.command("fetch")
-def data_fetch():
-    """Bring the sample photographs to data/samples/."""
-    from ganinv.samples import fetch_samples
-
-    fetch_samples()

@@ -5,6 +5,7 @@ Nothing is ever put together of two files, and a failure is one sentence that sa
 
 import errno
 import gzip
+import hashlib
 import http.server
 import io
 import json
@@ -570,7 +571,44 @@ def test_a_quota_page_in_place_of_weights_is_refused_and_not_kept(project, site,
     declare(project, site, sha256=sha256(GOOD) if checked else None)
     site.reply = serving(page, Content_Type="text/html")
     message = not_fetched()
-    assert "tiny.ckpt is a web page, not weights" in message and ".part" not in message
+    assert "tiny.ckpt is a web page, not the file" in message and ".part" not in message
+    assert project.files() == NOTHING
+    site.reply = serving(GOOD)
+    fetch("tiny", say=lambda _: None)
+    assert project.files() == DONE
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "another host"])
+def test_a_key_goes_to_the_server_that_asks_and_to_no_other(site, part, elsewhere):
+    """Base64 of user:secret, per RFC 7617; a server may send on to where the file lies."""
+    other = Site()
+    if elsewhere:
+        site.reply = moving(other.url)
+    assert download.download(site.url, part, lambda _: None, ("user", "secret")) == part
+    assert part.read_bytes() == BODY
+    ((_, headers),) = site.asked
+    assert headers["Authorization"] == "Basic dXNlcjpzZWNyZXQ="
+    assert all("Authorization" not in headers for _, headers in other.asked)
+    assert len(other.asked) == elsewhere
+    other.close()
+
+
+def test_going_on_asks_with_the_key_again_and_a_refusal_does_not_tell_it(site, part, monkeypatch):
+    monkeypatch.setattr(download.time, "sleep", lambda _: None)
+    site.replies = [serving(BODY, cut=400_000), serving(BODY)]
+    download.download(site.url, part, lambda _: None, ("user", "secret"))
+    assert [headers["Authorization"] for _, headers in site.asked] == ["Basic dXNlcjpzZWNyZXQ="] * 2
+    part.unlink()
+    site.reply = refusing(401)
+    with pytest.raises(WeightsError, match="401") as caught:
+        download.download(site.url, part, lambda _: None, ("user", "secret"))
+    assert "secret" not in str(caught.value) and "dXNlcjpzZWNyZXQ" not in str(caught.value)
+
+
+def test_an_md5_is_compared_where_it_is_what_is_known(project, site):
+    declare(project, site, sha256=None, md5=hashlib.md5(GOOD).hexdigest())
+    site.reply = serving(GOOD[:-1] + b"!")
+    assert "another MD5" in not_fetched()
     assert project.files() == NOTHING
     site.reply = serving(GOOD)
     fetch("tiny", say=lambda _: None)

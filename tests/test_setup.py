@@ -32,7 +32,7 @@ LAYERS = (
     {"exhibits", "editing"},
     {"training_exhibits", "bench_exhibits"},
     {"report"},
-    {"bench_cli"},
+    {"bench_cli", "data_cli"},
     {"cli"},
     {"__main__"},
 )

@@ -233,7 +233,7 @@ def test_the_weights_that_are_here_are_whole(name):
         {"file": "b", "sha256": "00" * 32},
         {"url": "https://a/b", "package": "b==1", "file": "b", "sha256": "00" * 32},
         {"url": "https://a/b", "sha256": "00" * 32},
-        {"url": "https://a/b", "file": "b", "sha256": "00" * 32, "md5": "0"},
+        {"url": "https://a/b", "file": "b", "sha256": "00" * 32, "crc": "0"},
     ],
     ids=["package without", "no place", "two places", "no file", "unknown field"],
 )

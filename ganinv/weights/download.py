@@ -23,8 +23,11 @@ BROKEN = (
 )  # fmt: skip
 
 
-def download(url, part, say):
+def download(url, part, say, auth=None):
     """Fetch `url` into the file `part`, which holds the beginning after a failure.
+
+    `auth` is (user, key) for a server that asks for them; other hosts to which it sends on do not
+    get them, and no message holds them.
 
     The server's ETag is kept beside it, so that a file changed meanwhile starts over; of a server
     that gives none, nothing is kept. Raises WeightsError when the server refuses, `TRIES` attempts
@@ -34,7 +37,7 @@ def download(url, part, say):
     for attempt in range(1, TRIES + 1):
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            return _attempt(url, part, say)
+            return _attempt(url, part, say, auth)
         except BROKEN as error:
             reason = _reason(error)
             if not part.is_file() or attempt == TRIES:
@@ -65,16 +68,17 @@ def _tag(part):
     return part.with_name(part.name + ".etag")
 
 
-def _attempt(url, part, say):
+def _attempt(url, part, say, auth):
     tag = _tag(part)
     begun = part.stat().st_size if part.is_file() and tag.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
     if begun:
         headers |= {"Range": f"bytes={begun}-", "If-Range": tag.read_text()}
-    with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
+    asked = dict(stream=True, timeout=TIMEOUT, headers=headers, auth=auth)
+    with requests.get(url, **asked) as answer:
         if begun and _is_elsewhere(answer, begun):
             tag.unlink()  # without it, all is asked for
-            return _attempt(url, part, say)
+            return _attempt(url, part, say, auth)
         answer.raise_for_status()
         if begun and answer.status_code == 206:
             say(f"  going on from {begun / 1e6:.0f} MB")

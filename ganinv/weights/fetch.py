@@ -1,5 +1,6 @@
 """Bring a weight file: each source in order, its checksum, and the conversion to safetensors."""
 
+import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -84,7 +85,7 @@ def bring(name, sources, work, say):
     reasons = []
     for source in sources:
         try:
-            return source, _read(_obtain(source, work, say), source)
+            return source, _read(obtain(source, work, say), source)
         except WeightsError as error:
             reasons.append(f"- {source.place}: {error}")
     by_hand = "\n".join(
@@ -100,8 +101,11 @@ def downloads_folder():
     return project_root() / "checkpoints" / "downloads"
 
 
-def _obtain(source, work, say):
-    """The path of a source's file, checked; fetched into checkpoints/downloads/ if need be."""
+def obtain(source, work, say, auth=None):
+    """The path of a source's file, checked; fetched into checkpoints/downloads/ if need be.
+
+    `work` is a folder for packages, `auth` (user, key) for a url. Raises WeightsError.
+    """
     if source.installed:
         found = _installed(source.installed)
         check_file(found, source)
@@ -109,7 +113,10 @@ def _obtain(source, work, say):
     kept = downloads_folder() / source.file
     if not kept.is_file():
         say(f"fetching {source.place}")
-        got = _download_url(source, kept, say) if source.url else _download_package(source, work)
+        if source.url:
+            got = download(source.url, kept.with_name(kept.name + ".part"), say, auth)
+        else:
+            got = _download_package(source, work)
         _check_download(got, source)
         with atomic_path(kept) as temporary:
             shutil.move(got, temporary)
@@ -138,10 +145,6 @@ def _check_download(path, source):
         raise
 
 
-def _download_url(source, kept, say):
-    return download(source.url, kept.with_name(kept.name + ".part"), say)
-
-
 def _download_package(source, work):
     wanted = work / "wanted.txt"
     wanted.write_text(f"{source.package} --hash=sha256:{source.sha256}\n")
@@ -166,7 +169,7 @@ def check_file(path, source):
         head = file.read(512).lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html")):
         raise WeightsError(
-            f"{name} is a web page, not weights (a quota or log-in page?); open the address "
+            f"{name} is a web page, not the file (a quota or log-in page?); open the address "
             "in a browser, save the file itself and put it there"
         )
     size = path.stat().st_size
@@ -179,6 +182,17 @@ def check_file(path, source):
             f"{name} has another SHA-256 than the manifest's {source.sha256[:12]}…; it is "
             "damaged or another version: delete it and try again"
         )
+    if source.md5 and _md5(path) != source.md5:
+        raise WeightsError(
+            f"{name} has another MD5 than {source.md5}; it is damaged or another version: "
+            "delete it and try again"
+        )
+
+
+def _md5(path):
+    """A checksum against damage, for files of which nothing better is published."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _read(path, source):

