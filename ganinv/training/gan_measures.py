@@ -51,7 +51,7 @@ def set_features(images, device="cpu"):
     for start in range(0, len(images), BATCH):
         batch = torch.from_numpy(np.array(images[start : start + BATCH])).to(device)
         batch = batch.permute(0, 3, 1, 2).float() / 127.5 - 1  # (n, 3, S, S), channels last
-        level = lpips.features(batch)[-1]  # (n, 512, S / 16, S / 16)
+        level = lpips.targets(batch)[-1]  # (n, 512, S / 16, S / 16)
         parts.append(level.mean((2, 3)).cpu() * math.sqrt(level.shape[1]))
     return torch.cat(parts)
 
