@@ -216,6 +216,24 @@ def train_encoder(
     print(train(settings, fresh=fresh))
 
 
+@app.command("train-gan")
+def train_gan(
+    params: ParamsFile = None,
+    overrides: Overrides = (),
+    out: Annotated[str | None, typer.Option(help="the folder for the training")] = None,
+    device: Device = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
+):
+    """Train a small GAN on a folder of images. The same command again goes on where it stopped."""
+    from ganinv.training.gan_settings import GanParams
+
+    changes = {key: value for key, value in dict(out=out, device=device).items() if value}
+    settings = load_params(params, overrides, GanParams, **changes)
+    from ganinv.training.gan import train_gan as train  # torch takes long to load
+
+    print(train(settings, fresh=fresh))
+
+
 @weights_app.command("list")
 def weights_list():
     """Every weight file by name: whether it is here, its size and licence."""

@@ -546,7 +546,7 @@ def test_copied_tensors_share_nothing():
         ("fit_sample", "did you mean fit_samples"),
         ("photograph", "did you mean photographs"),
         ("images", "no parameter named 'images'"),
-        ("quux", "there are generator, photographs"),
+        ("quux", "there are seed, device"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name, said):

@@ -1,4 +1,6 @@
-"""The model card: what went into an encoder's weights, and what they do."""
+"""Model cards: what went into an encoder's or a generator's weights, and what they do."""
+
+from pathlib import Path
 
 from ganinv.artifacts import environment
 from ganinv.files import sha256_file
@@ -24,4 +26,25 @@ def model_card(training, path, made_for):
         "params": params.model_dump(exclude={"out"}),
         "precision": training.precision, "compile": training.compiled,
         "environment": environment(params, {made_for["name"]: made_for["sha256"]}),
+    }  # fmt: skip
+
+
+def gan_card(training, path, features):
+    """The card of a `GanTraining` whose weights lie at `path`, as a dict that JSON can hold.
+
+    `features` says on what fid, kid, precision and recall were measured.
+    """
+    params = training.params.model_copy(update={"device": str(training.device)})
+    name = Path(params.images).name
+    return {
+        "generator": "DCGAN (arXiv 1511.06434), the running average of its weights",
+        "sha256": sha256_file(path), "bytes": path.stat().st_size,
+        "images": {
+            "name": name, "count": len(training.images), "sha256": training.images_sha256
+        },
+        "steps": training.step, "seconds": training.seconds,
+        "figures": training.figures, "features": features, "trouble": training.trouble,
+        "params": params.model_dump(exclude={"out"}), "discriminator_norm": params.norm,
+        "precision": training.precision,
+        "environment": environment(params, {path.stem: sha256_file(path)}),
     }  # fmt: skip

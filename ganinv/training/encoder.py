@@ -214,23 +214,14 @@ class Training:
             row = self._one()
             self.step += 1
             self.seconds = before + time.perf_counter() - started
-            self._check(row, ("loss", "discriminator"))
+            state.check_finite(row, ("loss", "discriminator"), self.step, self.out)
             self.history.append({"step": self.step, "seconds": self.seconds} | row)
             if params.log_every and self.step % params.log_every == 0:
                 self._say_progress()
             if self.step % params.save_every == 0 or self.step == params.steps:
                 self.look()
-                self._check(self.figures, FIGURES)
+                state.check_finite(self.figures, FIGURES, self.step, self.out)
                 self.save()
-
-    def _check(self, values, names):
-        """Raise ParamsError where training has diverged, before anything whole is overwritten."""
-        for name in names:
-            if not math.isfinite(values.get(name, 0.0)):
-                raise ParamsError(
-                    f"{name} became {values[name]} at step {self.step}: the training diverged. The "
-                    f"checkpoint in {self.out} is from before; try a smaller lr"
-                )
 
     def _one(self):
         params = self.params

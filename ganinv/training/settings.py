@@ -1,14 +1,32 @@
-"""The parameters of an encoder's training; the defaults here are the only ones."""
+"""The parameters of trainings; the defaults here (and in gan_settings) are the only ones."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
-class EncoderParams(BaseModel):
-    """Flat names, as in params/encoder.yaml."""
+class TrainingParams(BaseModel):
+    """What every training has."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    seed: int = Field(0, ge=0, lt=2**63)
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    log_every: int = Field(20, ge=0)
+    """steps between lines of progress; 0 is silent"""
+    save_every: int = Field(100, ge=1)
+    """steps between checkpoints, each with a look at what was learnt, and its picture"""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole_numbers_are_floats(cls, value, info):
+        kind = cls.model_fields[info.field_name].annotation
+        return float(value) if kind is float and type(value) is int else value
+
+
+class EncoderParams(TrainingParams):
+    """Flat names, as in params/encoder.yaml."""
 
     generator: str = "ffhq-student"
     """a name in checkpoints/manifest.yaml, or a path to a weight file"""
@@ -54,21 +72,8 @@ class EncoderParams(BaseModel):
     """steps between penalties, each then taken that many times (lazy regularization)"""
     held_out: int = Field(32, ge=1)
     """drawn images, truncation 0.8, that are looked at and never trained on"""
-    seed: int = Field(0, ge=0, lt=2**63)
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    precision: Literal["auto", "float32", "bf16"] = "auto"
     compile: Literal["auto", "on", "off"] = "auto"
-    log_every: int = Field(20, ge=0)
-    """steps between lines of progress; 0 is silent"""
-    save_every: int = Field(100, ge=1)
-    """steps between checkpoints, looks at the held-out images and their picture"""
     out: str = "runs/encoder"
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _whole_numbers_are_floats(cls, value, info):
-        kind = cls.model_fields[info.field_name].annotation
-        return float(value) if kind is float and type(value) is int else value
 
     @model_validator(mode="after")
     def _truncation_in_order(self):

@@ -2,6 +2,7 @@
 history, and the earlier encoder that it may begin from."""
 
 import json
+import math
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -69,9 +70,20 @@ def _damaged(path, error):
     return ParamsError(f"{path} is damaged ({reason}); start over with --fresh")
 
 
+def check_finite(values, names, step, folder):
+    """Raise ParamsError where training has diverged, before anything whole is overwritten."""
+    for name in names:
+        if not math.isfinite(values.get(name, 0.0)):
+            raise ParamsError(
+                f"{name} became {values[name]} at step {step}: the training diverged. The "
+                f"checkpoint in {folder} is from before; try a smaller lr"
+            )
+
+
 def clear(folder):
     """Remove what another training left in a folder: nothing of it may pass for this one's."""
-    for name in ("checkpoint.safetensors", "encoder.safetensors", "card.json", "history.json"):
+    weights = ("checkpoint.safetensors", "encoder.safetensors", "generator.safetensors")
+    for name in (*weights, "card.json", "history.json"):
         (folder / name).unlink(missing_ok=True)
     for picture in (folder / "samples").glob("step_*.png"):
         picture.unlink()

@@ -1,0 +1,71 @@
+"""One step of a GAN's training, whatever its networks, and the generator's running average."""
+
+import torch
+
+from ganinv.fast import autocast
+from ganinv.training.gan_losses import OBJECTIVES, gradient_penalty
+
+
+def gan_step(generator, discriminator, optimizers, draw_real, draw_z, *, objective,
+             critic_steps=1, gp_weight=10.0, rng, precision="float32"):  # fmt: skip
+    """`critic_steps` steps of the discriminator, then one of the generator.
+
+    `generator` maps what `draw_z()` gives to fakes (N, ...), `discriminator` maps those and what
+    `draw_real()` gives, (N, ...), to scores (N,); `optimizers` are the generator's and the
+    discriminator's, `objective` is a name of OBJECTIVES. The gradient penalty, `gp_weight` times,
+    belongs to wgan-gp; its mixtures come from `rng`, a CPU generator of random numbers.
+    Real and fake images are scored apart, so that BatchNorm sees batches of one kind (as the
+    authors of DCGAN train). Returns numbers, those of the discriminator from its last step: losses
+    (`discriminator` with the penalty, and `penalty` where there is one), mean scores `real` and
+    `fake`, and norms of the gradients.
+    """
+    adam_generator, adam_discriminator = optimizers
+    discriminator_loss, generator_loss = OBJECTIVES[objective]
+    row = {}
+    for _ in range(critic_steps):
+        real = draw_real()
+        with autocast(real.device, precision):
+            with torch.no_grad():
+                fake = generator(draw_z())
+            real_scores, fake_scores = discriminator(real), discriminator(fake)
+            loss = discriminator_loss(real_scores, fake_scores)
+            if objective == "wgan-gp":
+                mixture = torch.rand(len(real), generator=rng).to(real)
+                row["penalty"] = gradient_penalty(discriminator, real, fake, mixture)
+                loss = loss + gp_weight * row["penalty"]
+        row |= {"discriminator": loss, "real": real_scores.mean(), "fake": fake_scores.mean()}
+        row["discriminator_gradient"] = _descend(loss, discriminator, adam_discriminator)
+    discriminator.requires_grad_(False)  # half of the backward pass is theirs
+    with autocast(real.device, precision):
+        loss = generator_loss(discriminator(generator(draw_z())))
+    row |= {"generator": loss}
+    row["generator_gradient"] = _descend(loss, generator, adam_generator)
+    discriminator.requires_grad_(True)
+    return {name: value.item() for name, value in row.items()}
+
+
+def _descend(loss, network, optimizer):
+    """One step down; the norm of the gradient to all weights, a scalar."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    norms = [p.grad.norm() for p in network.parameters() if p.grad is not None]
+    optimizer.step()
+    return torch.stack(norms).norm()
+
+
+@torch.no_grad()
+def average_weights(average, generator, decay):
+    """Move the running average's weights: average = decay * average + (1 - decay) * generator."""
+    pairs = zip(average.parameters(), generator.parameters(), strict=True)
+    for mean, weight in pairs:
+        mean.lerp_(weight, 1 - decay)
+
+
+def averaging_decay(halflife, batch, step):
+    """The decay at `step` (from 1) that halves a weight's share in `halflife` images.
+
+    Never longer than a twentieth of the images seen so far, so that the start is soon forgotten
+    (Karras et al. 2020, arXiv 2006.06676, whose code does so). A half-life of 0 averages nothing.
+    """
+    halflife = min(halflife, step * batch / 20)
+    return 0.5 ** (batch / halflife) if halflife else 0.0

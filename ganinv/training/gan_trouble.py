@@ -1,0 +1,59 @@
+"""What goes wrong in a GAN's training without any number becoming infinite, told from its history.
+
+Collapse: the generator draws one image, or few. Where k images come equally often, the mean
+squared distance between two draws is 1 - 1/k of that between two images of their spread: the
+threshold of a half is that of two images. Distances are taken between box means at 16x16, in which
+images that are only blurred, as early in a training, differ as much as sharp ones.
+
+A discriminator that has won: its loss stays under a hundredth of that of one that scores 0
+throughout. Then the discriminator has nothing left to learn, and with the minimax objective the
+generator's gradient vanishes, too. The Wasserstein loss is 0 at such scores and has no lower bound:
+its critic cannot win in this sense.
+"""
+
+import torch
+
+from ganinv.images import box_resize
+from ganinv.training.gan_losses import OBJECTIVES
+
+COARSE = 16  # pixels
+COLLAPSED = 0.5  # of the real images' mean squared distance
+LOOKS = 2  # in a row that have to agree
+EARLY = 200  # steps in which every generator draws about one grey image
+WON = 0.01  # of the loss of a discriminator that scores 0
+WINNING_STEPS = 100
+
+
+def spread(images):
+    """Mean squared distance between box means of two of N > 1 images (N, 3, H, W), over entries."""
+    return 2 * box_resize(images, COARSE).double().var(0).mean().item()
+
+
+def find_trouble(history, objective):
+    """{kind: sentence} of what the end of a training's history shows; {} where all is well.
+
+    `history` are rows with `step`: those of steps have `discriminator` and `generator_gradient`,
+    those of looks have `diversity`, the samples' spread by the real images'.
+    """
+    found = {}
+    looks = [row["diversity"] for row in history if "diversity" in row and row["step"] > EARLY]
+    if len(looks) >= LOOKS and max(looks[-LOOKS:]) < COLLAPSED:
+        found["collapse"] = (
+            f"the samples hardly differ: their mean squared distance is {looks[-1]:.2f} of the "
+            "real images'"
+        )
+    rows = [row for row in history if "discriminator" in row]
+    undecided = OBJECTIVES[objective][0](torch.zeros(1), torch.zeros(1)).item()
+    recent = [row["discriminator"] for row in rows[-WINNING_STEPS:]]
+    if undecided and len(recent) == WINNING_STEPS and max(recent) < WON * undecided:
+        now, then = _median(rows[-WINNING_STEPS:]), _median(rows[:WINNING_STEPS])
+        found["overpowered"] = (
+            f"the discriminator tells all fakes apart: its loss stayed under {WON:.0%} of "
+            f"chance for {WINNING_STEPS} steps (the generator's gradient is {now:.2g}; it was "
+            f"{then:.2g} at the start)"
+        )
+    return found
+
+
+def _median(rows):
+    return torch.tensor([row["generator_gradient"] for row in rows]).median().item()
