@@ -1,18 +1,26 @@
-"""The command line's data: ganinv data list | fetch."""
+"""The command line's data: ganinv data list | fetch | cats | abstract-art."""
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The sample photographs.")
+app = typer.Typer(no_args_is_help=True, help="The sample photographs, and sets to train a GAN on.")
 
 
 @app.command("list")
 def data_list():
-    """The sample photographs, where they come from and their licences."""
+    """The sample photographs and image sets, where they come from and their licences."""
     from ganinv.samples import load_samples
+    from ganinv.training.fetch_sets import load_sets
+    from ganinv.training.image_sets import is_here
 
     for name, sample in load_samples().items():
-        here = "here" if sample.path.is_file() else "not here"
-        print(f"sample:{name}  ({here})\n    {sample.about}\n    licence: {sample.licence}")
+        _list(f"sample:{name}", sample, sample.path.is_file())
+    for name, image_set in load_sets().items():
+        _list(name, image_set, is_here(name))
+
+
+def _list(name, entry, is_here):
+    print(f"{name}  ({'here' if is_here else 'not here'})\n    {entry.about}")
+    print(f"    licence: {entry.licence}")
 
 
 @app.command("fetch")
@@ -21,3 +29,19 @@ def data_fetch():
     from ganinv.samples import fetch_samples
 
     fetch_samples()
+
+
+@app.command("cats")
+def data_cats():
+    """Bring the cat heads to data/cats/: a download of 2.2 GB. A second call goes on."""
+    from ganinv.training.fetch_sets import fetch_set
+
+    fetch_set("cats")
+
+
+@app.command("abstract-art")
+def data_abstract_art():
+    """Bring the abstract paintings to data/abstract-art/, by your own Kaggle key."""
+    from ganinv.training.fetch_sets import fetch_set
+
+    fetch_set("abstract-art")

@@ -277,11 +277,12 @@ def test_copies_are_kept_and_said(photos, tmp_path):
 def test_a_set_that_was_not_fetched(name, root, make_photo):
     with pytest.raises(ParamsError, match=f"the set {name} is not here; run `ganinv data {name}`"):
         load(name)
-    for seed in range(9):  # an interrupted fetch
-        make_photo(root / "data" / name / f"{seed}.png", seed)
+    make_photo(root / "data" / f"{name}.part" / "0.png")  # an interrupted fetch
+    (root / "data" / name).mkdir()
     with pytest.raises(ParamsError, match="is not here"):
         load(name)
-    (root / "data" / name / image_sets.ABOUT).write_text("{}")
+    for seed in range(9):
+        make_photo(root / "data" / name / f"{seed}.png", seed)
     assert len(load(name)[0]) == 9
 
 

@@ -27,7 +27,6 @@ FETCHED = ("cats", "abstract-art")
 MIN_IMAGES = 8  # fewer are no distribution, and no batch
 NAMED = 5  # left-out files that are named; the others are counted
 METHOD = "centre square, Lanczos, 1"  # to be changed with what becomes of an image
-ABOUT = ".set.json"  # what `ganinv data` writes into a folder once it is complete
 
 
 def load_image_set(images, size, *, say=print):
@@ -54,8 +53,14 @@ def load_image_set(images, size, *, say=print):
 
 
 def set_folder(name):
-    """Where a fetched set lies, complete or not."""
+    """Where a fetched set lies, or is to lie."""
     return project_root() / "data" / name
+
+
+def is_here(name):
+    """Whether a fetched set is here. It is whole then: its folder gets its name last."""
+    folder = set_folder(name)
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _face_count(images, size):
@@ -69,10 +74,9 @@ def _face_count(images, size):
 
 def _find_folder(images):
     if images in FETCHED:
-        folder = set_folder(images)
-        if not (folder / ABOUT).is_file():
+        if not is_here(images):
             raise ParamsError(f"the set {images} is not here; run `ganinv data {images}`")
-        return folder
+        return set_folder(images)
     folder = Path(images).expanduser()
     if not folder.exists():
         raise ParamsError(

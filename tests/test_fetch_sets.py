@@ -1,0 +1,435 @@
+"""Fetching image sets from servers on 127.0.0.1: whole or absent, by hand, hostile archives."""
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from test_cat_heads import UPRIGHT, annotation, dotted, turned
+from test_download import Site, moving, refusing, serving
+from test_weights import closed_port
+
+from ganinv.cli import main
+from ganinv.training import fetch_sets
+from ganinv.training.fetch_sets import fetch_set, kaggle_key, load_sets
+from ganinv.training.image_sets import FETCHED, load_image_set
+from ganinv.weights import WeightsError, project_root
+
+SECRET = "0123456789abcdef"
+BASIC = "Basic bWU6MDEyMzQ1Njc4OWFiY2RlZg=="  # of me:0123456789abcdef
+ONE, TWO, NOTE = "CAT_DATASET_01.zip", "CAT_DATASET_02.zip", "00000003_015.jpg.cat"
+
+
+class Sets:
+    """A project with a data/sets.yaml of its own, and a server that has the files of both sets."""
+
+    def __init__(self, folder):
+        self.folder, self.site, self.files = folder, Site(), {}
+        self.downloads, self.data = folder / "checkpoints" / "downloads", folder / "data"
+        self.downloads.mkdir(parents=True)
+        self.data.mkdir()
+        shutil.copy(project_root() / "checkpoints" / "manifest.yaml", folder / "checkpoints")
+        self.site.reply = self._reply
+
+    def _reply(self, handler, site):
+        body = self.files.get(handler.path[1:])
+        return (refusing(404) if body is None else serving(body))(handler, site)
+
+    def declare(self, address=None):
+        def source(name):
+            url = f"{address or self.site.address}/{name}"
+            md5 = {"md5": hashlib.md5(self.files[name]).hexdigest()} if ".zip" in name else {}
+            return {"url": url, "file": name} | md5
+
+        text = dict(about="a set", licence="none", page="https://kaggle.example/page")
+        art = {"url": f"{address or self.site.address}/art.zip", "file": "art.zip"}
+        sets = {
+            "cats": text | {"sources": [source(name) for name in (ONE, TWO, NOTE)]},
+            "abstract-art": text | {"key": "kaggle", "sources": [art]},
+        }
+        (self.data / "sets.yaml").write_text(yaml.safe_dump(sets))
+
+    def by_hand(self):
+        for name, body in self.files.items():
+            (self.downloads / name).write_bytes(body)
+
+    def pictures(self, name):
+        return sorted(path.name for path in (self.data / name).iterdir())
+
+
+def jpeg(image, **more):
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=95, **more)
+    return data.getvalue()
+
+
+def archive(members):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as file:
+        for name, body in members.items():
+            file.writestr(name, body)
+    return data.getvalue()
+
+
+def cats(folder, numbers):
+    """Photographs and annotations as the data set has them, each cat turned otherwise."""
+    members = {f"{folder}/Thumbs.db": b"no picture"}
+    for number in numbers:
+        points = turned(UPRIGHT - [50, 45], 7 * number, 1.5, (200, 200)).round()
+        name = f"{folder}/00000003_{number:03d}.jpg"
+        members |= {name: jpeg(dotted(points)), f"{name}.cat": annotation(points).encode()}
+    return members
+
+
+@pytest.fixture
+def sets(tmp_path, monkeypatch):
+    """Twelve cats in two archives; number 15 has its annotation apart, as in the data set."""
+    made = Sets(tmp_path / "root")
+    first = cats("CAT_00", range(10, 17))
+    note = first.pop(f"CAT_00/{NOTE}")
+    first["CAT_00/00000003_019.jpg.cat"] = b"9 " + b"5 " * 18
+    second = cats("CAT_05", range(20, 25))
+    made.files = {ONE: archive(first), TWO: archive(second), NOTE: note}
+    paintings = {
+        f"Abstract_gallery/Abstract_gallery/Abstract_image_{i}.jpg": painting(i) for i in range(10)
+    }
+    made.files["art.zip"] = archive(paintings)
+    made.declare()
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GANINV_ROOT", str(made.folder))
+    yield made
+    made.site.close()
+
+
+def painting(seed):
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+    return jpeg(coarse.resize((64, 64), Image.Resampling.NEAREST))
+
+
+@pytest.fixture
+def key(monkeypatch):
+    monkeypatch.setenv("KAGGLE_USERNAME", "me")
+    monkeypatch.setenv("KAGGLE_KEY", SECRET)
+
+
+class Said(list):
+    def __call__(self, text):
+        self.append(text)
+
+
+def refused(name):
+    with pytest.raises(WeightsError) as caught:
+        fetch_set(name, say=lambda _: None)
+    return str(caught.value)
+
+
+# --- cats ---------------------------------------------------------------------------------------
+
+
+def test_cats_become_upright_heads_that_load(sets):
+    said = Said()
+    folder = fetch_set("cats", say=said)
+    assert folder == sets.data / "cats"
+    wanted = [f"CAT_00_00000003_{i:03d}.jpg" for i in range(10, 17)]
+    wanted += [f"CAT_05_00000003_{i:03d}.jpg" for i in range(20, 25)]
+    assert sets.pictures("cats") == wanted
+    assert any("12 pictures" in line for line in said)
+    assert not any("left out" in line for line in said)
+    heads = load_image_set("cats", 64, say=said).astype(int)  # (12, 64, 64, 3)
+    rows, columns = (64 * (y + 4.5) / 99 for y in (60, 80)), (64 * (x - 0.5) / 99 for x in (30, 70))
+    eyes, mouth = (int(row) for row in rows)
+    left, right = (int(column) for column in columns)
+    assert heads[:, eyes, left].min() > 215 and heads[:, eyes, right].max() < 40
+    assert (heads[:, mouth, 32, 0] - heads[:, mouth, 32, 1]).min() > 180
+    assert not (sets.data / "cats.part").exists()
+
+
+def test_a_set_that_is_here_is_kept(sets):
+    fetch_set("cats", say=lambda _: None)
+    asked, said = len(sets.site.asked), Said()
+    fetch_set("cats", say=said)
+    assert len(sets.site.asked) == asked and "here already; delete" in said[0]
+
+
+def test_an_interrupted_unpacking_goes_on(sets, monkeypatch):
+    heads, crop = [], fetch_sets._head
+
+    def stopping(data, text):
+        if len(heads) == 5:
+            raise KeyboardInterrupt
+        heads.append(crop(data, text))
+        return heads[-1]
+
+    monkeypatch.setattr(fetch_sets, "_head", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        fetch_set("cats", say=lambda _: None)
+    assert not (sets.data / "cats").exists() and len(sets.pictures("cats.part")) == 5
+    monkeypatch.setattr(fetch_sets, "_head", lambda data, text: heads.append(0) or crop(data, text))
+    fetch_set("cats", say=lambda _: None)
+    assert len(heads) == 12 == len(sets.pictures("cats")), "none was cropped twice"
+    assert len(sets.site.asked) == 3, "nothing was fetched twice"
+
+
+def test_pictures_that_cannot_be_used_are_named(sets):
+    members = cats("CAT_05", range(20, 27))
+    del members["CAT_05/00000003_020.jpg.cat"]
+    members["CAT_05/00000003_021.jpg.cat"] = b"9 1 2"
+    members["CAT_05/00000003_022.jpg"] = b"no picture"
+    turn = Image.Exif()
+    turn[0x0112] = 6
+    members["CAT_05/00000003_023.jpg"] = jpeg(Image.new("RGB", (400, 400)), exif=turn)
+    sets.files[TWO] = archive(members)
+    sets.declare()
+    said = Said()
+    fetch_set("cats", say=said)
+    assert len(sets.pictures("cats")) == 7 + 3
+    (notice,) = [line for line in said if "notice" in line]
+    assert "4 pictures left out" in notice
+    for number, reason in enumerate(
+        ("no annotation", "9 points", "not an image", "EXIF"), start=20
+    ):
+        assert f"00000003_{number:03d}.jpg" in notice and reason in notice
+
+
+def test_a_member_with_a_wrong_checksum_is_left_out(sets):
+    data = bytearray(sets.files[TWO])
+    at = data.index(b"CAT_05/00000003_020.jpg") + 500
+    data[at] ^= 255
+    sets.files[TWO] = bytes(data)
+    sets.declare()
+    said = Said()
+    fetch_set("cats", say=said)
+    assert len(sets.pictures("cats")) == 11
+    assert any("020.jpg (the archive is damaged there" in line for line in said)
+
+
+# --- what to do by hand ---------------------------------------------------------------------------
+
+
+def test_without_a_network_all_files_are_named(sets):
+    sets.declare(closed_port())
+    message = refused("cats")
+    assert f"bring to {sets.downloads}" in message and "`ganinv data cats` again" in message
+    for name in (ONE, TWO, NOTE):
+        assert f"- {name}, from " in message
+    assert message.count(hashlib.md5(sets.files[ONE]).hexdigest()) == 1
+    assert str(sets.data / "cats") in message
+    sets.by_hand()
+    fetch_set("cats", say=lambda _: None)
+    assert len(sets.pictures("cats")) == 12
+
+
+def test_pictures_of_ones_own_are_a_set(sets):
+    (sets.data / "cats").mkdir()
+    for i in range(9):
+        (sets.data / "cats" / f"{i}.jpg").write_bytes(painting(i))
+    assert len(load_image_set("cats", 32, say=lambda _: None)) == 9
+
+
+def test_other_bytes_than_known_are_refused(sets):
+    sets.files[TWO] = archive(cats("CAT_05", range(3)))
+    assert "CAT_DATASET_02.zip has another MD5" in refused("cats")
+    assert not (sets.data / "cats").exists()
+    assert sorted(path.name for path in sets.downloads.iterdir()) == [ONE], "the first is kept"
+
+
+def test_a_file_that_is_no_archive(sets, key):
+    sets.files["art.zip"] = b"PK but no more"
+    message = refused("abstract-art")
+    assert (
+        "art.zip does not unpack" in message and f"delete {sets.downloads / 'art.zip'}" in message
+    )
+    sets.files["art.zip"] = b"<!DOCTYPE html><html>log in</html>"
+    (sets.downloads / "art.zip").unlink()
+    assert "web page" in refused("abstract-art")
+
+
+@pytest.mark.parametrize(
+    "members", [{}, {"a.txt": b"x"}, {"a/1.jpg": b"x"}, {"a/1.jpg": painting(0)}]
+)
+def test_an_archive_of_something_else(sets, key, members):
+    sets.files["art.zip"] = archive(members)
+    assert "not abstract-art as known; see https://kaggle.example/page" in refused("abstract-art")
+    assert not any(path.name.startswith("abstract-art") for path in sets.data.iterdir())
+
+
+# --- hostile archives ---------------------------------------------------------------------------
+
+
+def test_no_member_leaves_the_folder(sets, key, tmp_path):
+    names = (
+        "../../../escaped.jpg", "/tmp/absolute_member.jpg", "a/../../b.jpg", "..\\..\\windows.jpg",
+        "C:\\drive.jpg", "x/..jpg", "a/.hidden.jpg", "__MACOSX/._a.jpg", "con.jpg",
+        "a/sub\0zero.jpg",
+    )  # fmt: skip
+    members = {name: painting(i) for i, name in enumerate(names)}
+    members |= {f"g/{i}.jpg": painting(20 + i) for i in range(8)}
+    sets.files["art.zip"] = archive(members)
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    fetch_set("abstract-art", say=lambda _: None)
+    after = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    folder = sets.data / "abstract-art"
+    assert {path.parent for path in after} == {folder, sets.downloads}
+    assert all(
+        name.startswith("g_") or "." not in name[:-4] for name in sets.pictures("abstract-art")
+    )
+    assert not any(name.startswith(".") for name in sets.pictures("abstract-art"))
+
+
+def test_links_are_not_followed(sets, key):
+    link = zipfile.ZipInfo("g/link.jpg")
+    link.external_attr = 0o120777 << 16
+    members = {f"g/{i}.jpg": painting(i) for i in range(8)}
+    data = io.BytesIO(archive(members))
+    with zipfile.ZipFile(data, "a") as file:
+        file.writestr(link, "/etc/passwd")
+    sets.files["art.zip"] = data.getvalue()
+    fetch_set("abstract-art", say=lambda _: None)
+    assert len(sets.pictures("abstract-art")) == 8
+
+
+def test_what_announces_itself_too_large_is_not_unpacked(sets, key, monkeypatch):
+    monkeypatch.setattr(fetch_sets, "MEMBER_BYTES", 100_000)
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("g/bomb.jpg", bytes(10_000_000))
+        for i in range(8):
+            file.writestr(f"g/{i}.jpg", painting(i))
+    sets.files["art.zip"] = bomb.getvalue()
+    read = []
+    monkeypatch.setattr(fetch_sets, "open_image", lambda data: read.append(len(data)))
+    said = Said()
+    fetch_set("abstract-art", say=said)
+    assert max(read) < 100_000 and any("g/bomb.jpg (it announces 10 MB)" in line for line in said)
+
+
+def test_a_lie_about_the_size_is_no_way_around(sets, key, monkeypatch):
+    """The size in the archive's list is what is unpacked at most; the checksum tells the rest."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("g/bomb.jpg", bytes(1_000_000))
+        for i in range(8):
+            file.writestr(f"g/{i}.jpg", painting(i))
+    honest = (1_000_000).to_bytes(4, "little")
+    sets.files["art.zip"] = data.getvalue().replace(honest, (5000).to_bytes(4, "little"))
+    said = Said()
+    fetch_set("abstract-art", say=said)
+    assert any("g/bomb.jpg (the archive is damaged there" in line for line in said)
+
+
+def test_too_many_members(sets, key, monkeypatch):
+    monkeypatch.setattr(fetch_sets, "MEMBERS", 9)
+    assert "announces 10 files" in refused("abstract-art")
+
+
+# --- Kaggle's key -------------------------------------------------------------------------------
+
+
+def test_the_key_is_sent_and_never_said(sets, key, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "abstract-art"])
+    assert ended.value.code == 0
+    assert [headers["Authorization"] for _, headers in sets.site.asked] == [BASIC]
+    out = "".join(capsys.readouterr())
+    assert "10 pictures" in out and SECRET not in out
+    assert sets.pictures("abstract-art")[0] == "Abstract_gallery_Abstract_image_0.jpg"
+    kept = [path.read_bytes() for path in sets.folder.rglob("*") if path.is_file()]
+    assert not any(SECRET.encode() in data or BASIC.encode() in data for data in kept)
+    assert len(load_image_set("abstract-art", 64, say=lambda _: None)) == 10
+
+
+def test_paintings_are_kept_as_they_are(sets, key):
+    fetch_set("abstract-art", say=lambda _: None)
+    path = sets.data / "abstract-art" / "Abstract_gallery_Abstract_image_7.jpg"
+    assert path.read_bytes() == painting(7)
+
+
+def test_the_place_it_is_sent_on_to_does_not_get_the_key(sets, key):
+    elsewhere = Site()
+    elsewhere.reply = serving(sets.files["art.zip"])
+    sets.site.reply = moving(f"{elsewhere.address}/signed")
+    fetch_set("abstract-art", say=lambda _: None)
+    assert all("Authorization" not in headers for _, headers in elsewhere.asked)
+    elsewhere.close()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_refused(sets, key, status):
+    sets.site.reply = refusing(status)
+    message = refused("abstract-art")
+    assert str(status) in message and SECRET not in message
+    assert "art.zip, from https://kaggle.example/page" in message
+
+
+def test_no_key(sets, tmp_path):
+    message = refused("abstract-art")
+    assert "Kaggle asks for a key" in message and ".kaggle/kaggle.json" in message
+    assert "By hand" in message and sets.site.asked == []
+    sets.by_hand()
+    fetch_set("abstract-art", say=lambda _: None)
+    assert len(sets.pictures("abstract-art")) == 10 and sets.site.asked == []
+
+
+@pytest.mark.parametrize("place", ["home", "elsewhere"])
+def test_a_key_from_a_file(sets, tmp_path, monkeypatch, place):
+    folder = tmp_path / "home" / ".kaggle" if place == "home" else tmp_path / "keys"
+    folder.mkdir(parents=True)
+    (folder / "kaggle.json").write_text(json.dumps({"username": "me", "key": SECRET}))
+    if place == "elsewhere":
+        monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(folder))
+    assert kaggle_key() == ("me", SECRET)
+    monkeypatch.setenv("KAGGLE_USERNAME", "you")
+    assert kaggle_key() == ("me", SECRET), "a name alone is no key"
+    monkeypatch.setenv("KAGGLE_KEY", "other")
+    assert kaggle_key() == ("you", "other")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", f'{{"key": "{SECRET}"}}', f'{{"username": 1, "key": "{SECRET}"}}',
+             f'{{"username": "m€", "key": "{SECRET}"}}'],
+)  # fmt: skip
+def test_a_file_that_is_no_key(sets, tmp_path, text):
+    folder = tmp_path / "home" / ".kaggle"
+    folder.mkdir(parents=True)
+    (folder / "kaggle.json").write_text(text, encoding="utf-8")
+    message = refused("abstract-art")
+    assert "the Kaggle key that is set is none" in message and SECRET not in message
+
+
+# --- the list and the command line ---------------------------------------------------------------
+
+
+def test_the_list_of_sets_is_whole():
+    sets = load_sets()
+    assert tuple(sets) == FETCHED
+    for source in sets["cats"].sources:
+        assert source.url == f"https://archive.org/download/CAT_DATASET/{source.file}"
+        assert len(bytes.fromhex(source.md5)) == 16
+    (art,) = sets["abstract-art"].sources
+    assert art.url.startswith("https://www.kaggle.com/api/v1/datasets/download/bryanb/")
+    assert all(entry.licence and entry.about for entry in sets.values())
+
+
+def test_a_list_that_is_not_valid(sets):
+    (sets.data / "sets.yaml").write_text("cats: {about: x}")
+    with pytest.raises(WeightsError, match="not a valid list of image sets"):
+        load_sets()
+
+
+def test_the_commands_end_with_a_status_and_a_sentence(sets, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "cats"])
+    assert ended.value.code == 0 and "12 pictures" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "abstract-art"])
+    assert ended.value.code == 1
+    err = capsys.readouterr().err
+    assert err.startswith("ganinv: abstract-art could not be had") and "Traceback" not in err
