@@ -139,7 +139,15 @@ def _place(path):
 
 
 def resolve(params, generator):
-    """Parameters with every `auto` replaced by what it means here."""
+    """Parameters with every `auto` replaced by what it means here.
+
+    Raises ParamsError for coordinates that the generator does not have.
+    """
+    if params.coordinates == "style" and not generator.style_matrices():
+        raise ParamsError(
+            f"coordinates: style needs style inputs, which {generator.name} lacks; set coordinates "
+            "to w"
+        )
     return params.replace(
         device=str(generator.device),
         precision=resolve_precision(params.precision, generator.device),

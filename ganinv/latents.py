@@ -1,7 +1,8 @@
-"""Spaces (W, W+) and starts (mean_w, random, encoder, a saved latent).
+"""Spaces (Z, W, W+) and starts (mean_w, random, encoder, a saved latent).
 
 A space is the shape of what is optimized: (1, w_dim) in W, broadcast to every style input, and
-(num_ws, w_dim) in W+ (Abdal, Qin, Wonka 2019, arXiv 1904.03189), where each row is its own.
+(num_ws, w_dim) in W+ (Abdal, Qin, Wonka 2019, arXiv 1904.03189), where each row is its own. Z is
+the space of a generator without mapping, whose only row is z itself, w_dim = z_dim; its mean is 0.
 """
 
 import hashlib
@@ -17,7 +18,6 @@ from ganinv.params import STARTS
 
 AXES_POWER = 0.5  # p of `style_axes`: 0 turns w's axes only, 1 is what the styles do to w
 NOISE = "noise."  # before the names of noise maps in a latent's file
-ROWS = {"w": lambda generator: 1, "w+": lambda generator: generator.num_ws}
 
 
 def image_rng(seed, image_id):
@@ -28,14 +28,17 @@ def image_rng(seed, image_id):
 
 @torch.no_grad()
 def start_latent(generator, space, init, *, target, rng, encoder=None):
-    """The latent a search starts from: (1, w_dim) in W, (num_ws, w_dim) in W+.
+    """The latent a search starts from: (1, w_dim) in Z and W, (num_ws, w_dim) in W+.
 
     `init` is "mean_w", "random" (z drawn from `rng`, mapped), "encoder" (which sees `target`
     (3, H, W)) or the path of a latent.safetensors. W takes the mean of several rows.
-    Raises ValueError for an unknown space, a latent of the wrong shape or an encoder missing.
+    Raises ValueError for a space that the generator does not offer, a latent of the wrong shape or
+    an encoder missing.
     """
-    if space not in ROWS:
-        raise ValueError(f"no space {space!r}; there are {', '.join(ROWS)}")
+    if space not in generator.spaces:
+        offered = ", ".join(generator.spaces)
+        named = f"the generator {generator.name}" if generator.name else "this generator"
+        raise ValueError(f"{named} has no space {space}; it offers {offered}")
     latent = _start(generator, init, target, rng, encoder).to(generator.w_avg)
     if init == "encoder":
         latent = fit_rows(latent, generator)
@@ -44,7 +47,7 @@ def start_latent(generator, space, init, *, target, rng, encoder=None):
             f"a latent of shape {tuple(latent.shape)} does not fit {generator.name or 'the'} "
             f"generator, which takes {_full(generator)}"
         )
-    if space == "w":
+    if space != "w+":
         same = bool((latent == latent[0]).all())  # their mean would differ in the last bits
         return latent[:1].clone() if same else latent.mean(0, keepdim=True)
     return latent.expand(generator.num_ws, -1).clone()

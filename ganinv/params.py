@@ -32,8 +32,9 @@ class Params(BaseModel):
     """files, folders, sample:NAME, or samples for all sample photographs"""
     align: bool = True
     """find the face and crop it as FFHQ does; off takes the image's centre square"""
-    space: Literal["w", "w+"] = "w+"
-    """w: one vector for all layers; w+: one vector per style input"""
+    space: Literal["w", "w+", "z"] = "w+"
+    """w: one vector for all layers; w+: one vector per style input; z: of a DCGAN, which has no
+    other"""
     coordinates: Literal["w", "style"] = "w"
     """what Adam's rate is equal in: the numbers of w, or the directions that styles tell apart"""
     init: str = "mean_w"
