@@ -14,14 +14,15 @@ SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)") $(if $(ENCODER
 # tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
 # the four before it left
 NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 exp03_wplus_lpips \
-    exp04_wplus_lpips_encoder comparison indomain train_encoder quickstart benchmarks))
+    exp04_wplus_lpips_encoder comparison indomain train_encoder quickstart benchmarks \
+    train_gan gan_objectives invert_dcgan))
 
-.PHONY: help setup report quick test lint clean lock publish encoder
+.PHONY: help setup report gan quick test lint clean lock publish publish-gan encoder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) $(WEIGHTS) $(SAMPLES)  ## make .venv, fetch the weights and the sample photographs
 
@@ -29,6 +30,9 @@ report: setup  ## run the experiments in full and write reports/index.html
 	$(FETCH_GENERATOR)
 	$(FETCH_ENCODER)
 	$(BIN)/ganinv report --out reports $(SET_GENERATOR)
+
+gan: setup  ## train small GANs, compare and invert them, into reports/gan/ (hours on a CPU)
+	$(BIN)/ganinv gan-report --out reports/gan
 
 quick: setup  ## the same pipeline on one photograph at a tenth of the steps, into reports/quick/
 	$(FETCH_GENERATOR)
@@ -47,6 +51,7 @@ lint: $(READY)  ## check style
 
 clean:  ## remove .venv, reports and runs; weights and samples stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
+	rm -rf reports/gan
 	rm -f reports/*.html reports/overview.jpg
 
 lock: $(READY)  ## pin the dependencies of pyproject.toml anew
@@ -57,6 +62,11 @@ publish:  ## copy the last full report to reports/published/
 	mkdir -p reports/published
 	cp reports/*.html reports/overview.jpg reports/runs/comparison.json reports/published/
 	for run in reports/runs/exp*; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+
+publish-gan:  ## copy the last report on small GANs to reports/published/gan/
+	mkdir -p reports/published/gan
+	cp reports/gan/*.html reports/published/gan/
+	for run in train_gan gan_objectives invert_dcgan; do cp reports/gan/runs/$$run/summary.json reports/published/gan/$$run.json; done
 
 encoder: setup  ## train the domain-guided encoder and publish it in checkpoints/ (its sha256 goes into the manifest)
 	$(BIN)/ganinv train-encoder --params params/encoder.yaml

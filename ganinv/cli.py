@@ -198,6 +198,24 @@ def report(
     raise typer.Exit(1 if failed else 0)
 
 
+@app.command("gan-report")
+def gan_report(
+    out: Annotated[Path, typer.Option(help="the folder for the report")] = Path("reports/gan"),
+    quick: Annotated[bool, typer.Option("--quick", help="a few steps of tiny networks")] = False,
+    overrides: Overrides = (),
+    fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
+):
+    """Train small GANs, compare and invert them. The same command again goes on."""
+    from ganinv.gan_report import make_gan_report
+    from ganinv.report import ReportError
+
+    try:
+        page = make_gan_report(out, quick=quick, overrides=overrides, fresh=fresh)
+    except ReportError as error:
+        raise typer.Exit(_complain(error, 1)) from None
+    print(f"the report on small GANs is {page}")
+
+
 @app.command("train-encoder")
 def train_encoder(
     params: ParamsFile = None,

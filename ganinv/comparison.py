@@ -41,12 +41,13 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A hypothesis and on how many images it held."""
+    """A hypothesis and on how many images, or what else is `counted`, it held."""
 
     claim: str
     held: int
     total: int
     detail: str
+    counted: str = "images"
 
     @property
     def word(self):
@@ -54,7 +55,7 @@ class Verdict:
             return "not tested"
         if self.held == self.total:
             return "confirmed"
-        return "refuted" if not self.held else f"held on {self.held} of {self.total} images"
+        return "refuted" if not self.held else f"held on {self.held} of {self.total} {self.counted}"
 
 
 def ensure_runs(folders, *, steps=8, images=("sample:astronaut",)):
@@ -151,16 +152,17 @@ def write_summary(folder, name, verdicts):
     """Write summary.json beside a run: its metrics and verdicts, for the report and for tests."""
     params, metrics = read_run(folder)
     summary = {"experiment": name, "params": params.model_dump(exclude={"out"}), "metrics": metrics}
-    write_json(Path(folder) / "summary.json", summary | {"verdicts": _listed(verdicts)})
+    write_json(Path(folder) / "summary.json", summary | {"verdicts": listed(verdicts)})
 
 
 def write_verdicts(path, experiments, verdicts):
     """Write the comparison as JSON: mean and spread of each experiment, and the verdicts."""
     runs = {e.name: {key: e.metrics[key] for key in ("mean", "std", "failed")} for e in experiments}
-    write_json(path, {"experiments": runs, "verdicts": _listed(verdicts)})
+    write_json(path, {"experiments": runs, "verdicts": listed(verdicts)})
 
 
-def _listed(verdicts):
+def listed(verdicts):
+    """Verdicts as JSON can hold them."""
     return [
         {"claim": v.claim, "verdict": v.word, "held": v.held, "total": v.total, "detail": v.detail}
         for v in verdicts

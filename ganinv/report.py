@@ -81,7 +81,7 @@ def make_report(out, *, quick=False, overrides=(), fresh=False):
     write_page(executed, out / "benchmarks.html", "benchmarks", pages=pages)  # as measured before
     print("== Comparison", flush=True)
     runs = {PAGES[name]: params.out for name, params in plans.items()}
-    values = {"runs": runs, "overview": _from_notebooks(out / "overview.jpg")}
+    values = {"runs": runs, "overview": from_notebooks(out / "overview.jpg")}
     executed = run_notebook(COMPARISON, out / "notebooks", values)
     write(executed, out / "index.html", "index")
     failed = any(read_json(out / "runs" / name / "metrics.json")["failed"] for name in plans)
@@ -111,13 +111,13 @@ def _in_domain(params, out, quick):
         "generator": params.generator, "encoder": params.encoder, "align": params.align,
         "images": [*params.images, "sample:hopper"][:2],
         "steps": 100 // (QUICK if quick else 1), "seed": params.seed, "device": params.device,
-        "out": _from_notebooks(out / "runs" / "indomain"),
+        "out": from_notebooks(out / "runs" / "indomain"),
     }  # fmt: skip
 
 
 def _plan(name, out, quick, overrides):
     params = load_params(project_root() / "params" / f"{name}.yaml", overrides)
-    changes = {"out": _from_notebooks(out / "runs" / name)}
+    changes = {"out": from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there
     changes |= {"images": [_place(item) for item in params.images]}
     changes |= {"generator": _place(params.generator), "init": _place(params.init)}
@@ -128,7 +128,7 @@ def _plan(name, out, quick, overrides):
     return params.replace(**changes)
 
 
-def _from_notebooks(path):
+def from_notebooks(path):
     """A path as seen from notebooks/, so that no machine's folders get into the pages."""
     return Path(os.path.relpath(path, project_root() / "notebooks")).as_posix()
 
@@ -136,7 +136,7 @@ def _from_notebooks(path):
 def _place(name):
     """A path as seen from notebooks/; names of samples, starts and weights stay names."""
     is_name = name in ("samples", *STARTS, *load_manifest()) or name.startswith("sample:")
-    return name if is_name or not Path(name).exists() else _from_notebooks(Path(name).resolve())
+    return name if is_name or not Path(name).exists() else from_notebooks(Path(name).resolve())
 
 
 def _previous(name, plans):
@@ -226,7 +226,7 @@ def write_page(notebook, path, name, notice="", pages=PAGES):
     exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
     style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
     resources = {
-        "page_title": f"ganinv: {PAGES[name]}", "page_style": style, "page_name": name,
+        "page_title": f"ganinv: {pages[name]}", "page_style": style, "page_name": name,
         "page_notice": notice, "pages": list(pages.items()),
     }  # fmt: skip
     body, _ = exporter.from_filename(str(notebook), resources=resources)

@@ -1,0 +1,190 @@
+"""Trainings of small GANs side by side: how steady they were, and what they leave out.
+
+Unsteadiness is the spread of the logarithm of the generator's gradient norm, a setback the largest
+rise of KID above the lowest before it; both over the second half of the steps, since before
+everything moves. What samples leave out is told by recall (see `training.gan_measures`) and by how
+many different training images are the nearest to one of them.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ganinv.artifacts import read_png
+from ganinv.comparison import Verdict, listed
+from ganinv.files import read_json, write_json
+from ganinv.generators import load_generator
+from ganinv.images import to_uint8
+from ganinv.latents import image_rng
+from ganinv.params import load_params
+from ganinv.training.gan_measures import nearest, set_features
+from ganinv.training.gan_settings import GanParams
+from ganinv.training.state import read_history
+from ganinv.weights import project_root
+
+LOWER = ("fid", "kid")  # are better when lower
+NAMES = {"nonsaturating": "GAN", "minimax": "GAN, minimax", "lsgan": "LSGAN", "wgan-gp": "WGAN-GP",
+         "hinge": "hinge"}  # fmt: skip
+FILES = {"nonsaturating": "gan_nonsaturating.yaml", "minimax": "gan_minimax.yaml",
+         "lsgan": "gan_lsgan.yaml", "wgan-gp": "gan_wgan_gp.yaml",
+         "hinge": "gan_hinge_sn.yaml"}  # fmt: skip
+TWO_TIME_SCALES = 3  # D's rate by G's
+LATE = 0.5  # of the steps
+
+
+class Trained:
+    """A finished training: its folder, name, parameters, history and looks at its samples."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = Path(folder), name
+        self.card = read_json(self.folder / "card.json")
+        self.params = self.card["params"]
+        self.history = read_history(self.folder)
+        self.steps = [row for row in self.history if "discriminator" in row]
+        self.looks = [row for row in self.history if "spread" in row]
+
+    @property
+    def last(self):
+        """The last look."""
+        return self.looks[-1]
+
+    def pictures(self):
+        """Grids of the same z, one per look: [(step, uint8 (H, W, 3))]."""
+        paths = sorted((self.folder / "samples").glob("step_*.png"))
+        return [(int(path.stem.removeprefix("step_")), read_png(path)) for path in paths]
+
+    def unsteadiness(self):
+        """Spread of the logarithm of the generator's gradient norm, in the later steps."""
+        norms = [row["generator_gradient"] for row in self.steps]
+        late = np.asarray(norms[int(LATE * len(norms)) :], dtype=float)
+        return float(np.log(np.maximum(late, 1e-12)).std()) if len(late) else float("nan")
+
+    def setback(self):
+        """The largest rise of KID above the lowest before it, over looks of the later steps."""
+        looks = [row for row in self.looks if "kid" in row]
+        late = [row["kid"] for row in looks if row["step"] >= LATE * looks[-1]["step"]]
+        lowest = np.minimum.accumulate(late)
+        return float((np.asarray(late) - lowest).max())
+
+
+def plan(objectives, spectral, out, changes):
+    """One training for each objective and choice of spectral normalization: {name: GanParams}.
+
+    Each has the rates of its file params/gan_*.yaml, and `changes`, but that WGAN-GP alone takes
+    `critic_steps`; where these are one, D's rate is three times G's instead (two time scales,
+    Heusel et al. 2017, arXiv 1706.08500, table 1).
+    """
+    changes = dict(changes)
+    critic_steps = changes.pop("critic_steps")
+    plans = {}
+    for objective in objectives:
+        file = project_root() / "params" / FILES[objective]
+        for normed in spectral:
+            name = NAMES[objective] + (" + SN" if normed else "")
+            own = {"objective": objective, "spectral_norm": normed, "out": f"{out}/{_slug(name)}"}
+            params = load_params(file, (), GanParams, **{"log_every": 0} | changes | own)
+            if objective == "wgan-gp":
+                params = params.model_copy(update={"critic_steps": critic_steps})
+                if critic_steps == 1:
+                    rate = TWO_TIME_SCALES * params.lr_generator
+                    params = params.model_copy(update={"lr_discriminator": rate})
+            plans[name] = params
+    return plans
+
+
+def _slug(name):
+    return re.sub(r"\W+", "_", name.lower())
+
+
+def draw_samples(trained, count, device="cpu"):
+    """`count` images of a trained generator, drawn with its seed: uint8 (N, S, S, 3)."""
+    generator = load_generator(trained.folder / "generator.safetensors", device)
+    rng = image_rng(trained.params["seed"], "samples")
+    z = torch.randn(count, generator.z_dim, generator=rng).to(device)
+    with torch.no_grad():
+        images = torch.cat([generator.synthesis(generator.mapping(part)) for part in z.split(64)])
+    return np.stack([to_uint8(image) for image in images])
+
+
+def different_neighbours(samples, images, device="cpu"):
+    """How many different images are the nearest to a sample, by the number of samples, in (0, 1].
+
+    Both uint8 (N, S, S, 3). Also returns the index of each sample's nearest image.
+    """
+    fakes, reals = (set_features(x, device) for x in (samples, images))
+    index, _ = nearest(reals, fakes)
+    return len(set(index.tolist())) / len(index), index
+
+
+def verdicts(trainings, spreads):
+    """The verdicts that the trainings allow: those on WGAN-GP need it and another objective."""
+    plain = {t.params["objective"] for t in trainings if not t.params["spectral_norm"]}
+    found = []
+    if "wgan-gp" in plain and len(plain) > 1:
+        found += [stability_verdict(trainings), collapse_verdict(trainings, spreads)]
+    return [*found, spectral_verdict(trainings)]
+
+
+def stability_verdict(trainings, objective="wgan-gp"):
+    """The seed's claim that WGAN-GP trains more stably, against each other plain objective."""
+    ours, others = _split(trainings, objective)
+    held = [
+        ours.unsteadiness() <= other.unsteadiness() and ours.setback() <= other.setback()
+        for other in others
+    ]
+    detail = "; ".join(f"{t.name}: {t.unsteadiness():.2f}, {1000 * t.setback():.1f}"
+                       for t in (ours, *others))  # fmt: skip
+    return Verdict(
+        f"{ours.name} trains more stably: its generator's gradient varies less and its KID falls "
+        "back less than that of each other objective", sum(held), len(held),
+        f"unsteadiness, largest setback: {detail}", "objectives",
+    )  # fmt: skip
+
+
+def collapse_verdict(trainings, spreads, objective="wgan-gp"):
+    """The seed's claim that WGAN-GP collapses less, against each other plain objective."""
+    ours, others = _split(trainings, objective)
+    by_name = {t.name: spread for t, spread in zip(trainings, spreads, strict=True)}
+
+    def figures_of(t):
+        return t.last["recall"], by_name[t.name]
+
+    held = [all(a >= b for a, b in zip(figures_of(ours), figures_of(t), strict=True))
+            for t in others]  # fmt: skip
+    detail = "; ".join(f"{t.name}: {t.last['recall']:.2f}, {by_name[t.name]:.0%}"
+                       for t in (ours, *others))  # fmt: skip
+    return Verdict(
+        f"{ours.name} collapses less: recall and the number of different nearest neighbours are at "
+        "least those of each other objective", sum(held), len(held),
+        f"recall, different nearest neighbours: {detail}", "objectives",
+    )  # fmt: skip
+
+
+def spectral_verdict(trainings):
+    """Whether spectral normalization lowers KID, objective by objective."""
+    plain = {t.params["objective"]: t for t in trainings if not t.params["spectral_norm"]}
+    pairs = [(plain[t.params["objective"]], t) for t in trainings
+             if t.params["spectral_norm"] and t.params["objective"] in plain]  # fmt: skip
+    held = sum(b.last["kid"] <= a.last["kid"] for a, b in pairs)
+    detail = "; ".join(f"{a.name}: {1000 * a.last['kid']:.1f} → {1000 * b.last['kid']:.1f}"
+                       for a, b in pairs)  # fmt: skip
+    claim = "spectral normalization of the discriminator lowers KID"
+    return Verdict(claim, held, len(pairs), f"KID × 1000: {detail}", "objectives")
+
+
+def _split(trainings, objective):
+    plain = [t for t in trainings if not t.params["spectral_norm"]]
+    ours = next(t for t in plain if t.params["objective"] == objective)
+    return ours, [t for t in plain if t is not ours]
+
+
+def write_summary(path, trainings, verdicts=()):
+    """Write trainings and verdicts as JSON, for the report and for tests."""
+    found = {
+        t.name: {"params": t.params, "last": t.last, "trouble": t.card["trouble"],
+                 "seconds": t.card["seconds"]}
+        for t in trainings
+    }  # fmt: skip
+    write_json(path, {"trainings": found, "verdicts": listed(verdicts)})

@@ -1,0 +1,87 @@
+"""The report on small GANs: notebooks run by papermill into HTML, as in `report`.
+
+OUT/index.html train_gan.html invert_dcgan.html
+OUT/runs/      the trainings, each with its checkpoint: the same call goes on
+OUT/notebooks/ the executed notebooks
+"""
+
+import functools
+from pathlib import Path
+
+from ganinv.params import load_params
+from ganinv.report import from_notebooks, run_notebook, write_page
+from ganinv.training.faces import COUNT
+from ganinv.training.gan_settings import GanParams
+from ganinv.weights import project_root
+
+PAGES = {"index": "Objectives", "train_gan": "One training", "invert_dcgan": "Inversion"}
+NOTEBOOKS = {"index": "gan_objectives.ipynb", "train_gan": "train_gan.ipynb",
+             "invert_dcgan": "invert_dcgan.ipynb"}  # fmt: skip
+QUICK_NOTICE = "A quick run, a few steps of tiny networks: a check of the pipeline, not a result."
+SHARED = ("images", "resolution", "width", "batch", "steps", "critic_steps", "measure_count",
+          "save_every", "seed", "device")  # fmt: skip
+ALONE = ("objective", "spectral_norm", "lr_generator", "lr_discriminator", "beta1", "beta2", "ema")
+QUICK = ("images=faces:64", "width=8", "batch=16", "steps=12", "measure_count=64", "save_every=6")
+ENCODER = {"encoder_steps": 1000, "encoder_batch": 32, "fit_samples": 8000}
+SEARCHES = {"held_out": 8, "steps": 300}
+QUICK_INVERSION = {"encoder_steps": 3, "encoder_batch": 8, "fit_samples": 64, "held_out": 4,
+                   "steps": 4}  # fmt: skip
+
+
+def make_gan_report(out, *, quick=False, overrides=(), fresh=False):
+    """Train by params/train_gan.yaml and params/gan_objectives.yaml, invert; return index.html.
+
+    Trainings that an earlier call finished, or began, under the same parameters are taken up
+    unless `fresh`. Raises ParamsError before anything runs, and ReportError when a notebook fails.
+    """
+    out = Path(out).resolve()
+    overrides = (*overrides, *(QUICK if quick else ()))
+    alone = _load("train_gan", overrides)
+    together = _load("gan_objectives", overrides)
+    values = {
+        "train_gan": _values(alone, (*SHARED, *ALONE)),
+        "invert_dcgan": _inversion(alone, out, quick),
+        "index": _values(together, SHARED),
+    }
+    write = functools.partial(write_page, pages=PAGES, notice=QUICK_NOTICE if quick else "")
+    for page, given in values.items():
+        print(f"== {PAGES[page]}", flush=True)
+        folder = from_notebooks(out / "runs" / Path(NOTEBOOKS[page]).stem)
+        executed = run_notebook(
+            NOTEBOOKS[page], out / "notebooks", given | {"out": folder, "fresh": fresh}
+        )
+        write(executed, out / f"{page}.html", page)
+    return out / "index.html"
+
+
+def _load(name, overrides):
+    params = load_params(project_root() / "params" / f"{name}.yaml", overrides, GanParams)
+    folder = Path(params.images)
+    # notebooks run in their own folder
+    images = from_notebooks(folder.resolve()) if folder.is_dir() else params.images
+    return params.model_copy(update={"images": images})
+
+
+def _values(params, names):
+    return {name: getattr(params, name) for name in names}
+
+
+def _inversion(alone, out, quick):
+    """What the notebook on inversion takes: the single training's generator, and its encoder."""
+    sizes = QUICK_INVERSION if quick else ENCODER | SEARCHES
+    return sizes | {
+        "generator": from_notebooks(out / "runs" / "train_gan" / "generator.safetensors"),
+        "images": unseen(alone.images, sizes["held_out"]), "seed": alone.seed,
+        "device": alone.device,
+    }  # fmt: skip
+
+
+def unseen(images, count):
+    """A set whose last `count` images a training on `images` has not seen, where there is one.
+
+    Drawn faces go on: of faces:4104, the last 8 are not in faces:4096. Of other sets, all are seen.
+    """
+    name, _, drawn = images.partition(":")
+    if name != "faces":
+        return images
+    return f"faces:{int(drawn or COUNT) + count}"

@@ -1,0 +1,219 @@
+"""Small GANs side by side: plans, figures of steadiness, verdicts, what the pages show."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+from conftest import strict_json
+
+from ganinv import gan_comparison, gan_exhibits, gan_report
+from ganinv.params import ParamsError, load_params, make_params
+from ganinv.report import check_parameters
+from ganinv.training.gan import train_gan
+from ganinv.training.gan_settings import GanParams
+from ganinv.weights import project_root
+
+SMALL = dict(
+    resolution=16, width=2, z_dim=4, batch=8, steps=4, save_every=2, measure_count=8, grid=4,
+    log_every=0, device="cpu", precision="float32",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(make_photo, tmp_path_factory):
+    """A finished training of four steps on a dozen small pictures."""
+    folder = tmp_path_factory.mktemp("gan")
+    for seed in range(12):
+        make_photo(folder / "set" / f"{seed}.png", seed=seed)
+    params = make_params(
+        SMALL | dict(images=str(folder / "set"), out=str(folder / "run")), GanParams
+    )
+    train_gan(params, say=lambda text: None)
+    return gan_comparison.Trained(folder / "run", "GAN <b>")
+
+
+def pretend(trained, objective, *, gradients, kids, recall=0.5, spectral_norm=False):
+    """The training with another history."""
+    other = copy.copy(trained)
+    other.name = gan_comparison.NAMES[objective] + (" + SN" if spectral_norm else "")
+    other.params = trained.params | {"objective": objective, "spectral_norm": spectral_norm}
+    other.steps = [{"step": i, "generator_gradient": g} for i, g in enumerate(gradients, 1)]
+    other.looks = [{"step": i, "kid": k, "recall": recall} for i, k in enumerate(kids)]
+    return other
+
+
+# --- what is planned ------------------------------------------------------------------------------
+
+
+def test_plan_shares_all_but_objective_and_rates(tmp_path):
+    changes = SMALL | dict(images="faces:64", critic_steps=1, seed=3)
+    objectives = ["nonsaturating", "lsgan", "wgan-gp", "hinge"]
+    plans = gan_comparison.plan(objectives, [False, True], tmp_path, changes)
+    assert list(plans) == ["GAN", "GAN + SN", "LSGAN", "LSGAN + SN", "WGAN-GP", "WGAN-GP + SN",
+                           "hinge", "hinge + SN"]  # fmt: skip
+    own = {"objective", "spectral_norm", "out", "lr_generator", "lr_discriminator", "beta1",
+           "beta2"}  # fmt: skip
+    shared = [params.model_dump(exclude=own) for params in plans.values()]
+    assert all(values == shared[0] for values in shared)
+    assert len({params.out for params in plans.values()}) == 8
+    for name, params in plans.items():
+        assert params.spectral_norm == name.endswith("SN")
+    wgan = plans["WGAN-GP"]
+    assert wgan.lr_discriminator == pytest.approx(3 * wgan.lr_generator)
+
+
+def test_plan_gives_more_critic_steps_to_wgan_gp_alone(tmp_path):
+    changes = SMALL | dict(images="faces:64", critic_steps=5)
+    plans = gan_comparison.plan(["lsgan", "wgan-gp"], [False], tmp_path, changes)
+    assert plans["LSGAN"].critic_steps == 1
+    assert plans["WGAN-GP"].critic_steps == 5
+    assert plans["WGAN-GP"].lr_discriminator == plans["WGAN-GP"].lr_generator
+
+
+# --- figures, in closed form ----------------------------------------------------------------------
+
+
+def test_unsteadiness_is_the_spread_of_the_later_log_gradients(trained):
+    late = [1.0, math.e**2] * 5
+    run = pretend(trained, "lsgan", gradients=[1e9] * 10 + late, kids=[1.0])
+    assert run.unsteadiness() == pytest.approx(1.0)
+    steady = pretend(trained, "lsgan", gradients=[7.0] * 20, kids=[1.0])
+    assert steady.unsteadiness() == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("kids", "wanted"),
+    [([9, 1, 8, 4, 3, 2, 1], 0.0), ([0, 0, 5, 5, 1, 4, 2, 3, 1], 3.0), ([1, 1, 1, 2, 5], 4.0)],
+)
+def test_setback_is_the_largest_rise_above_the_lowest_so_far(trained, kids, wanted):
+    assert pretend(trained, "lsgan", gradients=[1.0], kids=kids).setback() == wanted
+
+
+def test_different_neighbours_counts_images():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
+    share, index = gan_comparison.different_neighbours(images, images)
+    assert share == 1 and index.tolist() == list(range(12))
+    share, index = gan_comparison.different_neighbours(images[[3, 3, 3, 5]], images)
+    assert share == 0.5 and index.tolist() == [3, 3, 3, 5]
+
+
+def test_samples_are_those_of_the_seed(trained):
+    samples = gan_comparison.draw_samples(trained, 6)
+    assert samples.shape == (6, 16, 16, 3) and samples.dtype == np.uint8
+    assert np.array_equal(samples, gan_comparison.draw_samples(trained, 6))
+
+
+# --- verdicts -------------------------------------------------------------------------------------
+
+
+def four(trained, **wgan):
+    usual = dict(gradients=[1.0, 3.0] * 20, kids=[4, 3, 2, 3], recall=0.4)
+    plain = [pretend(trained, o, **usual) for o in ("nonsaturating", "lsgan", "hinge")]
+    return [*plain, pretend(trained, "wgan-gp", **usual | wgan)]
+
+
+def test_claims_on_wgan_gp_are_held_against_each_other_objective(trained):
+    steady = four(trained, gradients=[1.0] * 40, kids=[4, 3, 2, 1], recall=0.6)
+    stable, collapse, _ = gan_comparison.verdicts(steady, [0.5, 0.5, 0.5, 0.9])
+    assert (stable.word, collapse.word) == ("confirmed", "confirmed")
+    shaky = four(trained, gradients=[1.0, 99.0] * 20, recall=0.1)
+    stable, collapse, _ = gan_comparison.verdicts(shaky, [0.5, 0.5, 0.5, 0.1])
+    assert (stable.word, collapse.word) == ("refuted", "refuted")
+    _, mixed, _ = gan_comparison.verdicts(steady, [0.95, 0.5, 0.5, 0.9])
+    assert mixed.word == "held on 2 of 3 objectives"
+
+
+def test_claim_on_spectral_normalization_compares_pairs(trained):
+    runs = [
+        pretend(trained, objective, gradients=[1.0], kids=[kid], spectral_norm=normed)
+        for objective, normed, kid in (
+            ("lsgan", False, 2.0), ("lsgan", True, 1.0), ("hinge", False, 1.0), ("hinge", True, 2.0)
+        )
+    ]  # fmt: skip
+    (verdict,) = gan_comparison.verdicts(runs, [1, 1, 1, 1])
+    assert (verdict.held, verdict.total) == (1, 2)
+
+
+def test_claims_are_left_out_where_nothing_can_test_them(trained):
+    alone = [pretend(trained, "wgan-gp", gradients=[1.0], kids=[1.0])]
+    (verdict,) = gan_comparison.verdicts(alone, [1.0])
+    assert verdict.word == "not tested"
+
+
+def test_summary_is_strict_json(trained, tmp_path):
+    gan_comparison.write_summary(tmp_path / "summary.json", [trained])
+    found = strict_json(tmp_path / "summary.json")["trainings"][trained.name]
+    assert found["last"]["step"] == 4 and found["params"]["width"] == 2
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+def test_picture_grid_lays_images_row_by_row():
+    images = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    grid = gan_exhibits.picture_grid(images, 3)
+    assert grid.shape == (4, 6, 3)
+    assert grid[::2, ::2, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_exhibits_show_a_training_and_escape_its_name(trained):
+    samples = gan_comparison.draw_samples(trained, 8)
+    shown = [
+        gan_exhibits.training_curves(trained), gan_exhibits.progress(trained),
+        gan_exhibits.final_samples(trained, rows=2), gan_exhibits.looks_table(trained),
+        gan_exhibits.comparison_table([trained, trained]), gan_exhibits.card_table(trained),
+        gan_exhibits.measure_curves([trained]),
+        gan_exhibits.neighbour_pairs(samples, samples),
+        gan_exhibits.images_html(samples, 4, alt=""),
+        gan_exhibits.steadiness_table([trained], [0.5]),
+    ]  # fmt: skip
+    assert all(html.startswith("<") and "<b>" not in html for html in shown)
+    assert shown[1].count("<img") == 3  # steps 0, 2, 4
+    assert "step 4" in shown[1]
+
+
+def test_report_gives_notebooks_what_they_name(tmp_path, monkeypatch):
+    ran = {}
+
+    def run_notebook(name, folder, values):
+        check_parameters(project_root() / "notebooks" / name, values)
+        ran[name] = values
+        return tmp_path / name
+
+    monkeypatch.setattr(gan_report, "run_notebook", run_notebook)
+    monkeypatch.setattr(gan_report, "write_page", lambda *args, **options: None)
+    page = gan_report.make_gan_report(tmp_path, overrides=("steps=7", "images=faces:100"))
+    assert page == tmp_path / "index.html"
+    assert list(ran) == ["train_gan.ipynb", "invert_dcgan.ipynb", "gan_objectives.ipynb"]
+    assert ran["train_gan.ipynb"]["steps"] == ran["gan_objectives.ipynb"]["steps"] == 7
+    assert ran["train_gan.ipynb"]["objective"] == "hinge"
+    inversion = ran["invert_dcgan.ipynb"]
+    assert inversion["images"] == f"faces:{100 + inversion['held_out']}"
+    assert inversion["generator"].endswith("runs/train_gan/generator.safetensors")
+    gan_report.make_gan_report(tmp_path, quick=True)
+    assert ran["gan_objectives.ipynb"]["images"] == "faces:64"
+
+
+def test_report_refuses_unknown_parameters_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(gan_report, "run_notebook", lambda *args: pytest.fail("ran"))
+    with pytest.raises(ParamsError, match="widht"):
+        gan_report.make_gan_report(tmp_path, overrides=("widht=3",))
+
+
+@pytest.mark.parametrize(
+    ("images", "wanted"),
+    [("faces", "faces:4104"), ("faces:64", "faces:72"), ("cats", "cats"), ("a/b", "a/b")],
+)
+def test_unseen_images_follow_those_that_were_seen(images, wanted):
+    assert gan_report.unseen(images, 8) == wanted
+
+
+def test_full_parameters_are_whole():
+    """Every file of a GAN's parameters can be read, and is what its name says."""
+    for path in sorted((project_root() / "params").glob("gan_*.yaml")):
+        params = load_params(path, (), GanParams)
+        if path.stem != "gan_objectives":
+            assert path.stem.removesuffix("_sn") == f"gan_{params.objective.replace('-', '_')}"
+            assert params.spectral_norm == path.stem.endswith("_sn")
