@@ -75,6 +75,7 @@ def measures(monkeypatch):
 
     monkeypatch.setattr(ganinv.training.gan, "set_features", set_features)
     monkeypatch.setattr(ganinv.training.gan, "compare_sets", compare_sets)
+    monkeypatch.setattr(ganinv.training.gan, "diversity", lambda real, fake: 0.75)
     return compared
 
 
@@ -100,7 +101,9 @@ def quiet(text):
         {"z_dim": 0}, {"objective": "vanilla"}, {"spectral_norm": "on"}, {"gp_weight": -1.0},
         {"critic_steps": 0}, {"lr_generator": 0.0}, {"lr_discriminator": math.inf},
         {"beta1": 1.0}, {"beta2": -0.1}, {"ema": -1.0}, {"flip": "no"}, {"measure_count": -1},
-        {"grid": 1}, {"seed": -1}, {"device": "tpu"}, {"precision": "half"}, {"save_every": 0},
+        {"grid": 1}, {"measure_count": 7},
+        {"measure_count": 8, "resolution": 8}, {"seed": -1}, {"device": "tpu"},
+        {"precision": "half"}, {"save_every": 0},
         {"lr": 0.1},
     ],
     ids=str,
@@ -177,7 +180,7 @@ def test_six_steps_are_three_and_three_to_the_bit(quick, tmp_path, choice):
     for row in (row for history in rows for row in history):
         del row["seconds"]
     for row in (rows[0][3], rows[1][3]):  # where the first half was looked at
-        row.pop("diversity", None), row.pop("trouble", None)
+        row.pop("spread", None), row.pop("trouble", None)
     assert rows[0] == rows[1]
     bytes_of = [(f / "generator.safetensors").read_bytes() for f in (whole, halves)]
     assert bytes_of[0] == bytes_of[1] == path.read_bytes()
@@ -283,7 +286,7 @@ def test_a_training_learns_and_leaves_all_that_was_promised(learnt, measures):
     looks = {row["step"]: row for row in history if "fid" in row}
     assert looks.keys() == {0, 100, 200}
     assert looks[200]["fid"] < 0.5 * looks[0]["fid"]
-    assert looks[200]["diversity"] > 0.3 > looks[0]["diversity"]
+    assert looks[200]["spread"] > 0.3 > looks[0]["spread"]
     assert any("step 200/200" in text and "fid" in text for text in said)
 
     # what was measured: the same real images at each look, as many drawn ones
@@ -297,7 +300,7 @@ def test_a_training_learns_and_leaves_all_that_was_promised(learnt, measures):
     pixels = hashlib.sha256(discs().tobytes()).hexdigest()
     assert card["images"] == {"name": "discs", "count": 40, "sha256": pixels}
     assert card["steps"] == 200 and card["seconds"] == history[-1]["seconds"]
-    figures = ("diversity", "fid", "kid", "precision", "recall")
+    figures = ("spread", "fid", "kid", "precision", "recall", "diversity")
     assert card["figures"] == {name: looks[200][name] for name in figures}
     assert card["trouble"] == [] and card["discriminator_norm"] == "batch"
     assert card["environment"]["seed"] == 3 and card["params"]["lr_generator"] == 1e-3
@@ -433,7 +436,7 @@ def rows(losses, gradient=1.0, start=1):
 
 
 def look(step, diversity):
-    return {"step": step, "diversity": diversity}
+    return {"step": step, "spread": diversity}
 
 
 def test_samples_that_hardly_differ_are_a_collapse_once_two_looks_agree():

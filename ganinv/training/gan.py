@@ -35,7 +35,12 @@ from ganinv.memory import kept_memory
 from ganinv.params import ParamsError, dump_yaml
 from ganinv.training import state
 from ganinv.training.card import gan_card
-from ganinv.training.gan_measures import FEATURES, compare_sets, set_features
+from ganinv.training.gan_measures import (
+    FEATURES,
+    compare_sets,
+    diversity,
+    set_features,
+)
 from ganinv.training.gan_step import average_weights, averaging_decay, gan_step
 from ganinv.training.gan_trouble import find_trouble, spread
 from ganinv.training.image_sets import load_image_set
@@ -43,7 +48,7 @@ from ganinv.weights.store import save_weights
 
 STATISTICS = 2048  # draws of z that BatchNorm's statistics are measured on
 SHOWN = ("discriminator", "generator", "real", "fake")
-MEASURED = ("diversity", "fid", "kid", "precision", "recall")
+MEASURED = ("spread", "fid", "kid", "precision", "recall", "diversity")
 NOT_DECISIVE = {"out", "log_every", "device", "steps"}  # of the parameters
 
 
@@ -161,7 +166,7 @@ class GanTraining:
         self.settle()
         samples = self.render(self.draw_z(self.params.grid**2, self.rng("grid")))
         real = self.draw_real(len(samples), self.rng("grid, real"), False)
-        self.figures = {"diversity": spread(samples) / spread(real)} | self._measure()
+        self.figures = {"spread": spread(samples) / spread(real)} | self._measure()
         self.history[-1] |= self.figures
         rows = [torch.cat(list(row), 2) for row in samples.split(self.params.grid)]
         picture = to_uint8(torch.cat(rows, 1))
@@ -183,7 +188,8 @@ class GanTraining:
         images = self.render(self.draw_z(self.params.measure_count, self.rng("measured")))
         drawn = np.stack([to_uint8(image) for image in images])
         features = set_features(drawn, device=str(self.device))
-        return compare_sets(self.real_features, features, seed=self.params.seed)
+        figures = compare_sets(self.real_features, features, seed=self.params.seed)
+        return figures | {"diversity": diversity(self.real_features, features)}
 
     @functools.cached_property
     def real_features(self):

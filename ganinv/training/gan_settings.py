@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ganinv.training.settings import TrainingParams
 
@@ -11,7 +11,7 @@ class GanParams(TrainingParams):
     """Flat names, as in params/gan_*.yaml. The defaults are DCGAN's (arXiv 1511.06434)."""
 
     images: str = "faces"
-    """faces (drawn from the FFHQ student), cats, abstract-art, or a folder of images"""
+    """faces (drawn from the FFHQ student; faces:N so many of them), cats, abstract-art, a folder"""
     resolution: int = Field(64, ge=8)
     width: int = Field(64, ge=1)
     """channels of both networks at half the resolution; they double towards 4x4"""
@@ -38,7 +38,8 @@ class GanParams(TrainingParams):
     flip: bool = True
     """show each image mirrored half of the time"""
     measure_count: int = Field(1000, ge=0)
-    """drawn images that are compared with as many real ones at every look; 0 measures nothing"""
+    """drawn images that are compared with as many real ones at every look, 8 at least; 0 measures
+    nothing"""
     grid: int = Field(8, ge=2)
     """rows and columns of the pictures of samples"""
     save_every: int = Field(500, ge=1)
@@ -51,6 +52,14 @@ class GanParams(TrainingParams):
         if value & (value - 1):
             raise ValueError("a power of two, 8 or more")
         return value
+
+    @model_validator(mode="after")
+    def _can_be_measured(self):
+        if 0 < self.measure_count < 8:
+            raise ValueError("measure_count: 8 images at least, or 0 to measure nothing")
+        if self.measure_count and self.resolution < 16:
+            raise ValueError("measure_count: images under 16 pixels have no features; give it 0")
+        return self
 
     @property
     def norm(self):

@@ -33,10 +33,10 @@ def find_trouble(history, objective):
     """{kind: sentence} of what the end of a training's history shows; {} where all is well.
 
     `history` are rows with `step`: those of steps have `discriminator` and `generator_gradient`,
-    those of looks have `diversity`, the samples' spread by the real images'.
+    those of looks have `spread`, that of the samples over that of real images.
     """
     found = {}
-    looks = [row["diversity"] for row in history if "diversity" in row and row["step"] > EARLY]
+    looks = [row["spread"] for row in history if "spread" in row and row["step"] > EARLY]
     if len(looks) >= LOOKS and max(looks[-LOOKS:]) < COLLAPSED:
         found["collapse"] = (
             f"the samples hardly differ: their mean squared distance is {looks[-1]:.2f} of the "
