@@ -141,8 +141,13 @@ def _place(path):
 def resolve(params, generator):
     """Parameters with every `auto` replaced by what it means here.
 
-    Raises ParamsError for coordinates that the generator does not have.
+    Raises ParamsError for coordinates that the generator does not have, and for images too small
+    to be measured.
     """
+    if generator.resolution < 32:
+        raise ParamsError(
+            f"{generator.name} makes images of {generator.resolution} pixels; LPIPS needs 32"
+        )
     if params.coordinates == "style" and not generator.style_matrices():
         raise ParamsError(
             f"coordinates: style needs style inputs, which {generator.name} lacks; set coordinates "

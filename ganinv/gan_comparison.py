@@ -18,7 +18,7 @@ from ganinv.files import read_json, write_json
 from ganinv.generators import load_generator
 from ganinv.images import to_uint8
 from ganinv.latents import image_rng
-from ganinv.params import load_params
+from ganinv.params import ParamsError, load_params
 from ganinv.training.gan_measures import nearest, set_features
 from ganinv.training.gan_settings import GanParams
 from ganinv.training.state import read_history
@@ -74,8 +74,11 @@ def plan(objectives, spectral, out, changes):
 
     Each has the rates of its file params/gan_*.yaml, and `changes`, but that WGAN-GP alone takes
     `critic_steps`; where these are one, D's rate is three times G's instead (two time scales,
-    Heusel et al. 2017, arXiv 1706.08500, table 1).
+    Heusel et al. 2017, arXiv 1706.08500, table 1). Raises ParamsError where nothing would be
+    trained or measured, since then there is nothing to compare.
     """
+    if not (changes["steps"] and changes["measure_count"]):
+        raise ParamsError("a comparison needs steps and measure_count above 0")
     changes = dict(changes)
     critic_steps = changes.pop("critic_steps")
     plans = {}
@@ -137,8 +140,8 @@ def stability_verdict(trainings, objective="wgan-gp"):
     detail = "; ".join(f"{t.name}: {t.unsteadiness():.2f}, {1000 * t.setback():.1f}"
                        for t in (ours, *others))  # fmt: skip
     return Verdict(
-        f"{ours.name} trains more stably: its generator's gradient varies less and its KID falls "
-        "back less than that of each other objective", sum(held), len(held),
+        f"{ours.name}, with its own rates, trains more stably: its generator's gradient varies "
+        "less and its KID falls back less than that of each other objective", sum(held), len(held),
         f"unsteadiness, largest setback: {detail}", "objectives",
     )  # fmt: skip
 
@@ -156,8 +159,8 @@ def collapse_verdict(trainings, spreads, objective="wgan-gp"):
     detail = "; ".join(f"{t.name}: {t.last['recall']:.2f}, {by_name[t.name]:.0%}"
                        for t in (ours, *others))  # fmt: skip
     return Verdict(
-        f"{ours.name} collapses less: recall and the number of different nearest neighbours are at "
-        "least those of each other objective", sum(held), len(held),
+        f"{ours.name}, with its own rates, collapses less: recall and the number of different "
+        "nearest neighbours are at least those of each other objective", sum(held), len(held),
         f"recall, different nearest neighbours: {detail}", "objectives",
     )  # fmt: skip
 
@@ -170,7 +173,7 @@ def spectral_verdict(trainings):
     held = sum(b.last["kid"] <= a.last["kid"] for a, b in pairs)
     detail = "; ".join(f"{a.name}: {1000 * a.last['kid']:.1f} → {1000 * b.last['kid']:.1f}"
                        for a, b in pairs)  # fmt: skip
-    claim = "spectral normalization of the discriminator lowers KID"
+    claim = "spectral normalization, in place of batch or layer normalization of D, lowers KID"
     return Verdict(claim, held, len(pairs), f"KID × 1000: {detail}", "objectives")
 
 

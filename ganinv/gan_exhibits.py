@@ -12,8 +12,10 @@ POINTS = 300  # of a curve: what more steps there are is averaged
 
 
 def picture_grid(images, columns):
-    """Images uint8 (N, S, S, 3), N a multiple of `columns`, as one picture."""
+    """Images uint8 (N, S, S, 3) as one picture, white where the last row has none."""
     size = images.shape[1]
+    missing = np.full((-len(images) % columns, size, size, 3), 255, np.uint8)
+    images = np.concatenate([images, missing])
     rows = images.reshape(-1, columns, size, size, 3).swapaxes(1, 2)
     return rows.reshape(-1, columns * size, 3)
 
@@ -177,9 +179,10 @@ def steadiness_table(trainings, spreads):
 
 def plans_table(plans):
     """Trainings that are planned {name: GanParams}: the parameters in which they differ."""
-    keys = ("objective", "spectral_norm", "lr_discriminator", "lr_generator", "beta1", "beta2",
-            "critic_steps", "gp_weight")  # fmt: skip
+    keys = ("objective", "spectral_norm", "D's normalization", "lr_discriminator", "lr_generator",
+            "beta1", "beta2", "critic_steps", "gp_weight")  # fmt: skip
     dumped = {name: params.model_dump() for name, params in plans.items()}
+    dumped = {n: d | {"D's normalization": plans[n].norm} for n, d in dumped.items()}
     differing = [k for k in keys if len({str(d[k]) for d in dumped.values()}) > 1]
     rows = [[name, *(_plain(d[key]) for key in differing)] for name, d in dumped.items()]
     return table(["training", *differing], rows)

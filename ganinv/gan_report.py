@@ -8,7 +8,7 @@ OUT/notebooks/ the executed notebooks
 import functools
 from pathlib import Path
 
-from ganinv.params import load_params
+from ganinv.params import ParamsError, load_params
 from ganinv.report import from_notebooks, run_notebook, write_page
 from ganinv.training.faces import COUNT
 from ganinv.training.gan_settings import GanParams
@@ -35,7 +35,8 @@ def make_gan_report(out, *, quick=False, overrides=(), fresh=False):
     unless `fresh`. Raises ParamsError before anything runs, and ReportError when a notebook fails.
     """
     out = Path(out).resolve()
-    overrides = (*overrides, *(QUICK if quick else ()))
+    _refuse_others(overrides)
+    overrides = (*(QUICK if quick else ()), *overrides)
     alone = _load("train_gan", overrides)
     together = _load("gan_objectives", overrides)
     values = {
@@ -52,6 +53,15 @@ def make_gan_report(out, *, quick=False, overrides=(), fresh=False):
         )
         write(executed, out / f"{page}.html", page)
     return out / "index.html"
+
+
+def _refuse_others(overrides):
+    for name in (text.partition("=")[0].strip() for text in overrides):
+        if name not in (*SHARED, *ALONE):
+            raise ParamsError(
+                f"gan-report does not take {name}; it takes {', '.join((*SHARED, *ALONE))} (the "
+                "last seven for the one training), and all else is in params/gan_*.yaml"
+            )
 
 
 def _load(name, overrides):
@@ -71,7 +81,8 @@ def _inversion(alone, out, quick):
     sizes = QUICK_INVERSION if quick else ENCODER | SEARCHES
     return sizes | {
         "generator": from_notebooks(out / "runs" / "train_gan" / "generator.safetensors"),
-        "images": unseen(alone.images, sizes["held_out"]), "seed": alone.seed,
+        "images": unseen(alone.images, sizes["held_out"]),
+        "unseen": alone.images.startswith("faces"), "seed": alone.seed,
         "device": alone.device,
     }  # fmt: skip
 

@@ -152,7 +152,8 @@ def weights_of(folder):
 CHOICES = [{"objective": name} for name in OBJECTIVES]
 CHOICES += [
     {"objective": "hinge", "spectral_norm": True}, {"objective": "wgan-gp", "critic_steps": 2},
-    {"precision": "bf16"}, {"objective": "wgan-gp", "spectral_norm": True, "precision": "bf16"},
+    {"precision": "bf16"}, {"beta1": 0.9},
+    {"objective": "wgan-gp", "spectral_norm": True, "precision": "bf16"},
 ]  # fmt: skip
 
 

@@ -43,6 +43,28 @@ def pretend(trained, objective, *, gradients, kids, recall=0.5, spectral_norm=Fa
     return other
 
 
+# --- sets and folders that cannot be used ---------------------------------------------------------
+
+
+def train_on(folder, out):
+    params = make_params(SMALL | dict(images=str(folder), out=str(out)), GanParams)
+    return train_gan(params, say=lambda text: None)
+
+
+def test_images_that_are_all_the_same_are_refused(make_photo, tmp_path):
+    for number in range(9):
+        make_photo(tmp_path / "same" / f"{number}.png", seed=0)
+    with pytest.raises(ParamsError, match="are the same"):
+        train_on(tmp_path / "same", tmp_path / "run")
+
+
+def test_a_run_inside_the_folder_of_its_images_is_refused(make_photo, tmp_path):
+    for number in range(9):
+        make_photo(tmp_path / "set" / f"{number}.png", seed=number)
+    with pytest.raises(ParamsError, match="lies in the folder of the images"):
+        train_on(tmp_path / "set", tmp_path / "set" / "run")
+
+
 # --- what is planned ------------------------------------------------------------------------------
 
 
@@ -156,6 +178,8 @@ def test_picture_grid_lays_images_row_by_row():
     grid = gan_exhibits.picture_grid(images, 3)
     assert grid.shape == (4, 6, 3)
     assert grid[::2, ::2, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+    ragged = gan_exhibits.picture_grid(images[:4], 3)
+    assert ragged[::2, ::2, 0].tolist() == [[0, 1, 2], [3, 255, 255]]
 
 
 def test_exhibits_show_a_training_and_escape_its_name(trained):
@@ -200,6 +224,28 @@ def test_report_refuses_unknown_parameters_before_anything_runs(tmp_path, monkey
     monkeypatch.setattr(gan_report, "run_notebook", lambda *args: pytest.fail("ran"))
     with pytest.raises(ParamsError, match="widht"):
         gan_report.make_gan_report(tmp_path, overrides=("widht=3",))
+
+
+@pytest.mark.parametrize("text", ["z_dim=64", "flip=false", "precision=float32"])
+def test_report_refuses_what_its_notebooks_would_drop(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(gan_report, "run_notebook", lambda *args: pytest.fail("ran"))
+    with pytest.raises(ParamsError, match="gan-report does not take"):
+        gan_report.make_gan_report(tmp_path, overrides=(text,))
+
+
+def test_quick_leaves_what_was_asked_for(tmp_path, monkeypatch):
+    ran = {}
+    monkeypatch.setattr(gan_report, "run_notebook", lambda n, f, values: ran.update({n: values}))
+    monkeypatch.setattr(gan_report, "write_page", lambda *args, **options: None)
+    gan_report.make_gan_report(tmp_path, quick=True, overrides=("width=4",))
+    assert ran["gan_objectives.ipynb"]["width"] == 4
+
+
+@pytest.mark.parametrize("nothing", [{"steps": 0}, {"measure_count": 0}])
+def test_nothing_to_compare_is_said_before_anything_runs(tmp_path, nothing):
+    changes = SMALL | dict(images="faces:64", critic_steps=1) | nothing
+    with pytest.raises(ParamsError, match="above 0"):
+        gan_comparison.plan(["lsgan"], [False], tmp_path, changes)
 
 
 @pytest.mark.parametrize(

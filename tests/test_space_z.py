@@ -146,3 +146,12 @@ def test_encoder_learns_z_and_serves_start_and_eq_4(small_path, small, tmp_path)
     )  # fmt: skip
     run = run_experiment(params, say=lambda text: None)
     assert not run.failed
+
+
+def test_images_too_small_for_the_metrics_are_refused_before_anything_runs(tmp_path):
+    config = CONFIG | dict(resolution=16)
+    path = tmp_path / "tiny.safetensors"
+    description = {"architecture": "dcgan", "config": config}
+    save_weights(path, freeze(DCGAN(**config)).state_dict(), description)
+    with pytest.raises(ParamsError, match="16 pixels; LPIPS needs 32"):
+        run_experiment(experiment(path, tmp_path), say=lambda text: None)

@@ -11,6 +11,7 @@ from ganinv.alignment import crop_square
 from ganinv.images import ImageError
 
 POINTS = 9
+FARTHEST = 100_000  # pixels, of a point
 CHIN = 1.5  # eyes to chin, by eyes to mouth
 MARGIN = 1.1  # side of the square, by what it holds
 SMALLEST, LARGEST = 32, 256  # pixels a side that are kept; no head is enlarged
@@ -25,6 +26,8 @@ def read_points(text):
         count, *values = (int(word) for word in text.split())
     except ValueError:
         raise ImageError("its annotation is not a list of whole numbers") from None
+    if any(abs(value) > FARTHEST for value in values):
+        raise ImageError("its annotation has points far outside any photograph")
     if count != POINTS or len(values) != 2 * POINTS:
         raise ImageError(f"its annotation is not of {POINTS} points")
     return np.array(values, dtype=float).reshape(POINTS, 2)

@@ -30,7 +30,11 @@ CHUNK = 16  # faces in a file: what an interruption loses, at most
 
 
 def face_key(size):
-    """Twelve hex digits that change with everything a face depends on, its index aside."""
+    """Twelve hex digits that change with all that is chosen of a face, its index aside.
+
+    What the hardware computes in is not in it: faces drawn in bf16 and in float32 differ by half a
+    level of 255, and a set that was begun on one machine may be ended on another.
+    """
     _, _, sha256 = locate(GENERATOR, "generator")
     made_from = f"{sha256} {TRUNCATION} {SEED} {size}"
     return hashlib.sha256(made_from.encode()).hexdigest()[:12]

@@ -7,6 +7,7 @@ what announces itself too large is not unpacked.
 """
 
 import io
+import lzma
 import os
 import shutil
 import zipfile
@@ -28,10 +29,15 @@ from ganinv.weights import WeightsError, project_root
 from ganinv.weights.fetch import downloads_folder, obtain
 from ganinv.weights.manifest import Source
 
-MEMBER_BYTES, MEMBERS = 50_000_000, 100_000  # of an archive; the real ones stay far below
+MEMBER_BYTES, BYTES, MEMBERS = (
+    50_000_000,
+    20_000_000_000,
+    100_000,
+)  # of an archive; the real ones stay far below
 ORIENTATION = 0x0112  # the EXIF tag
 QUALITY = 95  # of the heads' JPEG; they are shrunk afterwards
-BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError)
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError,
+          EOFError, OSError, ValueError)  # fmt: skip
 # the data set's authors replaced this annotation, whose name is of no cat, by the other
 WRONG, RIGHT = "CAT_00/00000003_019.jpg.cat", "CAT_00/00000003_015.jpg.cat"
 
@@ -202,6 +208,9 @@ def _members(archive, path):
         raise WeightsError(
             f"{path.name} announces {len(members)} files: it is not the set as known"
         )
+    size = sum(info.file_size for info in members)
+    if size > BYTES:
+        raise WeightsError(f"{path.name} announces {size / 1e9:.0f} GB: it is not the set as known")
     return members
 
 

@@ -47,6 +47,7 @@ from ganinv.training.image_sets import load_image_set
 from ganinv.weights.store import save_weights
 
 STATISTICS = 2048  # draws of z that BatchNorm's statistics are measured on
+LEAST = 1e-12  # of a spread that is divided by
 SHOWN = ("discriminator", "generator", "real", "fake")
 MEASURED = ("spread", "fid", "kid", "precision", "recall", "diversity")
 NOT_DECISIVE = {"out", "log_every", "device", "steps"}  # of the parameters
@@ -61,11 +62,17 @@ def train_gan(params, *, fresh=False, say=print):
     in the history and on the card.
     """
     device = resolve_device(params.device)
+    if Path(params.images).is_dir() and _lies_in(params.out, params.images):
+        raise ParamsError(f"out: {params.out} lies in the folder of the images; name another one")
     training = GanTraining(params, device, say)
     with kept_memory(device):
         training.resume(fresh)
         training.run()
         return training.publish()
+
+
+def _lies_in(path, folder):
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 class GanTraining:
@@ -77,6 +84,8 @@ class GanTraining:
         self.trouble, self.figures = [], {}
         self.precision = resolve_precision(params.precision, self.device)
         self.images = load_image_set(params.images, params.resolution, say=say)  # (N, S, S, 3)
+        if (self.images == self.images[:1]).all():
+            raise ParamsError(f"all images of {params.images} are the same: nothing to be learnt")
         self.images_sha256 = hashlib.sha256(np.ascontiguousarray(self.images)).hexdigest()
         self.config = dict(resolution=params.resolution, width=params.width, z_dim=params.z_dim)
         with torch.random.fork_rng(devices=[]):
@@ -132,7 +141,7 @@ class GanTraining:
             row = self._one()
             self.step += 1
             self.seconds = before + time.perf_counter() - started
-            state.check_finite(row, row, self.step, self.out)
+            state.check_finite(row, row, self.step, self.out, "lr_generator or lr_discriminator")
             self.history.append({"step": self.step, "seconds": self.seconds} | row)
             if params.log_every and self.step % params.log_every == 0:
                 self._say_progress()
@@ -166,7 +175,7 @@ class GanTraining:
         self.settle()
         samples = self.render(self.draw_z(self.params.grid**2, self.rng("grid")))
         real = self.draw_real(len(samples), self.rng("grid, real"), False)
-        self.figures = {"spread": spread(samples) / spread(real)} | self._measure()
+        self.figures = {"spread": spread(samples) / max(spread(real), LEAST)} | self._measure()
         self.history[-1] |= self.figures
         rows = [torch.cat(list(row), 2) for row in samples.split(self.params.grid)]
         picture = to_uint8(torch.cat(rows, 1))
@@ -185,7 +194,8 @@ class GanTraining:
     def _measure(self):
         if not self.params.measure_count:
             return {}
-        images = self.render(self.draw_z(self.params.measure_count, self.rng("measured")))
+        count = len(self.real_features)
+        images = self.render(self.draw_z(count, self.rng("measured")))
         drawn = np.stack([to_uint8(image) for image in images])
         features = set_features(drawn, device=str(self.device))
         figures = compare_sets(self.real_features, features, seed=self.params.seed)
@@ -224,7 +234,7 @@ class GanTraining:
         if notes["params"] != decisive:
             raise ParamsError(
                 f"{self.out} holds a training under other parameters or images; name another "
-                "folder by --out, or start over with --fresh"
+                "folder by --out, or start over with --fresh (fresh = True in a notebook)"
             )
         if notes["step"] > self.params.steps:
             raise ParamsError(
@@ -266,6 +276,7 @@ class GanTraining:
 
     def publish(self):
         """Write the running average as a generator that `load_generator` reads, and its card."""
+        write_json(self.out / "history.json", self.history)  # a kill may have come before it
         path = self.out / "generator.safetensors"
         description = {
             "architecture": "dcgan", "config": self.config, "objective": self.params.objective,

@@ -38,8 +38,8 @@ class GanParams(TrainingParams):
     flip: bool = True
     """show each image mirrored half of the time"""
     measure_count: int = Field(1000, ge=0)
-    """drawn images that are compared with as many real ones at every look, 8 at least; 0 measures
-    nothing"""
+    """drawn images that are compared with as many real ones at every look, 8 at least and no more
+    than there are; 0 measures nothing"""
     grid: int = Field(8, ge=2)
     """rows and columns of the pictures of samples"""
     save_every: int = Field(500, ge=1)

@@ -48,9 +48,9 @@ def find_trouble(history, objective):
     if undecided and len(recent) == WINNING_STEPS and max(recent) < WON * undecided:
         now, then = _median(rows[-WINNING_STEPS:]), _median(rows[:WINNING_STEPS])
         found["overpowered"] = (
-            f"the discriminator tells all fakes apart: its loss stayed under {WON:.0%} of "
-            f"chance for {WINNING_STEPS} steps (the generator's gradient is {now:.2g}; it was "
-            f"{then:.2g} at the start)"
+            f"the discriminator tells all fakes apart: its loss stayed under {WON:.0%} of that of "
+            f"one that scores 0 for {WINNING_STEPS} steps (the generator's gradient is {now:.2g}; "
+            f"it was {then:.2g} at the start)"
         )
     return found
 

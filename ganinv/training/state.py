@@ -5,6 +5,7 @@ import json
 import math
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
@@ -63,6 +64,10 @@ def _load(path, modules, optimizers, wanted):
             states.setdefault(int(index), {})[what] = x
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": states, "param_groups": groups})
+        for weights, state in optimizer.state.items():
+            for key, x in state.items():
+                if x.shape == weights.shape:  # laid out as they were: the same code goes on
+                    state[key] = torch.empty_like(weights).copy_(x)
 
 
 def _damaged(path, error):
@@ -70,13 +75,16 @@ def _damaged(path, error):
     return ParamsError(f"{path} is damaged ({reason}); start over with --fresh")
 
 
-def check_finite(values, names, step, folder):
-    """Raise ParamsError where training has diverged, before anything whole is overwritten."""
+def check_finite(values, names, step, folder, rates="lr"):
+    """Raise ParamsError where training has diverged, before anything whole is overwritten.
+
+    `rates` names the parameters that may have been too large.
+    """
     for name in names:
         if not math.isfinite(values.get(name, 0.0)):
             raise ParamsError(
                 f"{name} became {values[name]} at step {step}: the training diverged. The "
-                f"checkpoint in {folder} is from before; try a smaller lr"
+                f"checkpoint in {folder} is from before; try a smaller {rates} in another folder"
             )
 
 
