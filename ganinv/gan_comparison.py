@@ -21,6 +21,7 @@ from ganinv.latents import image_rng
 from ganinv.params import ParamsError, load_params
 from ganinv.training.gan_measures import nearest, set_features
 from ganinv.training.gan_settings import GanParams
+from ganinv.training.gan_trouble import tell_trouble
 from ganinv.training.state import read_history
 from ganinv.weights import project_root
 
@@ -44,6 +45,7 @@ class Trained:
         self.history = read_history(self.folder)
         self.steps = [row for row in self.history if "discriminator" in row]
         self.looks = [row for row in self.history if "spread" in row]
+        self.trouble = tell_trouble(self.history, self.params["objective"])
 
     @property
     def last(self):
@@ -186,7 +188,7 @@ def _split(trainings, objective):
 def write_summary(path, trainings, verdicts=()):
     """Write trainings and verdicts as JSON, for the report and for tests."""
     found = {
-        t.name: {"params": t.params, "last": t.last, "trouble": t.card["trouble"],
+        t.name: {"params": t.params, "last": t.last, "trouble": t.trouble,
                  "seconds": t.card["seconds"]}
         for t in trainings
     }  # fmt: skip

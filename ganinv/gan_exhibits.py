@@ -149,7 +149,7 @@ def _shown(row, key):
 
 
 def _trouble(trained):
-    kinds = dict.fromkeys(item["kind"] for item in trained.card["trouble"])
+    kinds = dict.fromkeys(item["kind"] for item in trained.trouble)
     return ", ".join(kinds) or "none"
 
 

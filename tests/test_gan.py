@@ -20,7 +20,7 @@ from ganinv.params import ParamsError, dump_yaml, load_params, make_params, read
 from ganinv.training.gan import GanTraining, train_gan
 from ganinv.training.gan_losses import OBJECTIVES
 from ganinv.training.gan_settings import GanParams
-from ganinv.training.gan_trouble import find_trouble, spread
+from ganinv.training.gan_trouble import find_trouble, spread, tell_trouble
 from ganinv.training.state import read_notes
 from ganinv.weights import project_root
 
@@ -439,15 +439,25 @@ def look(step, diversity):
     return {"step": step, "spread": diversity}
 
 
-def test_samples_that_hardly_differ_are_a_collapse_once_two_looks_agree():
+def test_samples_that_hardly_differ_are_told_once_two_looks_agree():
     start = [look(step, 0.01) for step in (0, 100, 200)]  # nothing was learnt yet
     assert find_trouble(start, "hinge") == {}
     assert find_trouble([*start, look(300, 0.2)], "hinge") == {}
     found = find_trouble([*start, look(300, 0.2), look(400, 0.3)], "hinge")
-    assert found.keys() == {"collapse"} and "0.30 of the real images'" in found["collapse"]
+    assert found.keys() == {"no variety"} and "0.30 of the real images'" in found["no variety"]
     assert find_trouble([*start, look(300, 0.2), look(400, 0.6)], "hinge") == {}
     assert find_trouble([*start, look(300, 0.9), look(400, 0.1)], "hinge") == {}
-    assert find_trouble([look(300, 0.9), look(400, 0.1), look(500, 0.1)], "hinge") != {}
+    found = find_trouble([look(300, 0.9), look(400, 0.1), look(500, 0.1)], "hinge")
+    assert found.keys() == {"collapse"}
+
+
+def test_troubles_are_listed_where_they_begin():
+    shares = (0.1, 0.2, 0.3, 0.9, 0.1, 0.1, 0.1)
+    history = [look(300 + 100 * i, share) for i, share in enumerate(shares)]
+    told = tell_trouble(history, "hinge")
+    assert [(row["step"], row["kind"]) for row in told] == [(400, "no variety"), (800, "collapse")]
+    assert told[1]["text"] == find_trouble(history[:6], "hinge")["collapse"]
+    assert tell_trouble(history[3:5], "hinge") == []
 
 
 @pytest.mark.parametrize(
@@ -475,13 +485,13 @@ def test_a_critic_cannot_win():
 
 
 class OneImage(DCGAN):
-    """A generator that has collapsed: z makes no difference."""
+    """A generator that draws one image: z makes no difference."""
 
     def mapping(self, z, c=None, truncation=1.0):
         return super().mapping(torch.ones_like(z) + 1e-3 * z, c, truncation)
 
 
-def test_a_collapse_is_said_once_noted_and_not_fatal(quick, tmp_path, monkeypatch):
+def test_a_want_of_variety_is_said_once_noted_and_not_fatal(quick, tmp_path, monkeypatch):
     monkeypatch.setattr(ganinv.training.gan, "DCGAN", OneImage)
     monkeypatch.setattr(ganinv.training.gan_trouble, "EARLY", 1)
     monkeypatch.setattr(ganinv.training.gan, "update_bn", lambda zs, model: None)  # it would divide
@@ -490,10 +500,10 @@ def test_a_collapse_is_said_once_noted_and_not_fatal(quick, tmp_path, monkeypatc
     warned = [text for text in said if text.startswith("warning")]
     assert len(warned) == 1 and "step 4: the samples hardly differ" in warned[0]
     (noted,) = strict_json(tmp_path / "run" / "card.json")["trouble"]
-    assert (noted["step"], noted["kind"]) == (4, "collapse") and noted["text"] in warned[0]
+    assert (noted["step"], noted["kind"]) == (4, "no variety") and noted["text"] in warned[0]
     history = strict_json(tmp_path / "run" / "history.json")
     marks = {row["step"]: row["trouble"] for row in history if "trouble" in row}
-    assert marks == {0: [], 2: []} | {step: ["collapse"] for step in (4, 6, 8, 10)}
+    assert marks == {0: [], 2: []} | {step: ["no variety"] for step in (4, 6, 8, 10)}
 
 
 def test_a_generator_that_stands_still_loses_to_its_discriminator(quick, tmp_path):

@@ -29,7 +29,7 @@ def draw_ws(generator, count, rng, *, truncation=(0.5, 1.0), mixing=0.4):
         z = torch.randn(count, generator.z_dim, generator=rng).to(generator.device)
         ws = generator.mapping(z, generator.random_labels(count, rng))
         pair.append(torch.lerp(generator.w_avg.expand_as(ws), ws, psi.to(ws)))
-    mixed = torch.rand(count, generator=rng) < mixing
+    mixed = torch.rand(count, generator=rng) < mixing * (generator.num_ws > 1)
     first = torch.randint(1, max(generator.num_ws, 2), (count,), generator=rng)
     first = torch.where(mixed, first, generator.num_ws)  # the first row of the second w
     second = torch.arange(generator.num_ws) >= first[:, None]

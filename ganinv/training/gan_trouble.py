@@ -1,9 +1,11 @@
 """What goes wrong in a GAN's training without any number becoming infinite, told from its history.
 
-Collapse: the generator draws one image, or few. Where k images come equally often, the mean
-squared distance between two draws is 1 - 1/k of that between two images of their spread: the
-threshold of a half is that of two images. Distances are taken between box means at 16x16, in which
-images that are only blurred, as early in a training, differ as much as sharp ones.
+Collapse: the generator draws one image, or few, where it had drawn different ones before. No
+variety: it has not drawn different ones yet; it may be slow, or never come to it. Where k images
+come equally often, the mean squared distance between two draws is 1 - 1/k of that between two
+images of their spread: the threshold of a half is that of two images. Distances are taken between
+box means at 16x16, in which images that are only blurred, as early in a training, differ as much as
+sharp ones.
 
 A discriminator that has won: its loss stays under a hundredth of that of one that scores 0
 throughout. Then the discriminator has nothing left to learn, and with the minimax objective the
@@ -38,9 +40,10 @@ def find_trouble(history, objective):
     found = {}
     looks = [row["spread"] for row in history if "spread" in row and row["step"] > EARLY]
     if len(looks) >= LOOKS and max(looks[-LOOKS:]) < COLLAPSED:
-        found["collapse"] = (
-            f"the samples hardly differ: their mean squared distance is {looks[-1]:.2f} of the "
-            "real images'"
+        kind, when = ("collapse", "any more") if max(looks) >= COLLAPSED else ("no variety", "yet")
+        found[kind] = (
+            f"the samples hardly differ {when}: their mean squared distance is {looks[-1]:.2f} of "
+            "the real images'"
         )
     rows = [row for row in history if "discriminator" in row]
     undecided = OBJECTIVES[objective][0](torch.zeros(1), torch.zeros(1)).item()
@@ -53,6 +56,21 @@ def find_trouble(history, objective):
             f"it was {then:.2g} at the start)"
         )
     return found
+
+
+def tell_trouble(history, objective):
+    """All of a history's troubles, each where it begins: a list of {step, kind, text}."""
+    began, before = [], {}
+    for end, row in enumerate(history, start=1):
+        if "spread" in row:
+            found = find_trouble(history[:end], objective)
+            began += [
+                {"step": row["step"], "kind": kind, "text": text}
+                for kind, text in found.items()
+                if kind not in before
+            ]
+            before = found
+    return began
 
 
 def _median(rows):
