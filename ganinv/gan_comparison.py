@@ -113,13 +113,13 @@ def draw_samples(trained, count, device="cpu"):
     return np.stack([to_uint8(image) for image in images])
 
 
-def different_neighbours(samples, images, device="cpu"):
+def different_neighbours(samples, known, device="cpu"):
     """How many different images are the nearest to a sample, by the number of samples, in (0, 1].
 
-    Both uint8 (N, S, S, 3). Also returns the index of each sample's nearest image.
+    Samples are uint8 (N, S, S, 3), `known` the features of the images, as `set_features` gives
+    them. Also returns the index of each sample's nearest image.
     """
-    fakes, reals = (set_features(x, device) for x in (samples, images))
-    index, _ = nearest(reals, fakes)
+    index, _ = nearest(known, set_features(samples, device))
     return len(set(index.tolist())) / len(index), index
 
 

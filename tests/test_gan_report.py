@@ -11,6 +11,7 @@ from ganinv import gan_comparison, gan_exhibits, gan_report
 from ganinv.params import ParamsError, load_params, make_params
 from ganinv.report import check_parameters
 from ganinv.training.gan import train_gan
+from ganinv.training.gan_measures import set_features
 from ganinv.training.gan_settings import GanParams
 from ganinv.weights import project_root
 
@@ -115,9 +116,10 @@ def test_setback_is_the_largest_rise_above_the_lowest_so_far(trained, kids, want
 def test_different_neighbours_counts_images():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
-    share, index = gan_comparison.different_neighbours(images, images)
+    known = set_features(images)
+    share, index = gan_comparison.different_neighbours(images, known)
     assert share == 1 and index.tolist() == list(range(12))
-    share, index = gan_comparison.different_neighbours(images[[3, 3, 3, 5]], images)
+    share, index = gan_comparison.different_neighbours(images[[3, 3, 3, 5]], known)
     assert share == 0.5 and index.tolist() == [3, 3, 3, 5]
 
 
