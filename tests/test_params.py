@@ -212,7 +212,7 @@ def test_every_fault_gets_its_own_line():
         ("align", "yes"),
         ("align", 1),
         ("space", "W"),
-        ("space", "z"),
+        ("space", "x"),
         ("optimizer", "sgd"),
         ("lr_schedule", "cosine"),
         ("lpips_net", "squeeze"),
