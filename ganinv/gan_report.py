@@ -22,8 +22,8 @@ SHARED = ("images", "resolution", "width", "batch", "steps", "critic_steps", "me
           "save_every", "seed", "device")  # fmt: skip
 ALONE = ("objective", "spectral_norm", "lr_generator", "lr_discriminator", "beta1", "beta2", "ema")
 QUICK = ("images=faces:64", "width=8", "batch=16", "steps=12", "measure_count=64", "save_every=6")
-ENCODER = {"encoder_steps": 400, "encoder_batch": 32, "fit_samples": 6000}
-SEARCHES = {"held_out": 8, "steps": 300}
+ENCODER = {"encoder_steps": 150, "encoder_batch": 32, "fit_samples": 6000}
+SEARCHES = {"held_out": 8, "steps": 200}
 QUICK_INVERSION = {"encoder_steps": 3, "encoder_batch": 8, "fit_samples": 64, "held_out": 4,
                    "steps": 4}  # fmt: skip
 
