@@ -37,7 +37,14 @@ from ganinv.images import (
     to_uint8,
 )
 from ganinv.inversion import invert, needs_encoder
-from ganinv.latents import fit_rows, image_rng, load_latent, load_noise, start_latent
+from ganinv.latents import (
+    find_style_matrices,
+    fit_rows,
+    image_rng,
+    load_latent,
+    load_noise,
+    start_latent,
+)
 from ganinv.metrics import NAMES, compute_metrics
 from ganinv.params import ParamsError
 from ganinv.samples import find_sample, photographs
@@ -141,17 +148,11 @@ def _place(path):
 def resolve(params, generator):
     """Parameters with every `auto` replaced by what it means here.
 
-    Raises ParamsError for coordinates that the generator does not have, and for images too small
-    to be measured.
+    Raises ParamsError for images too small to be measured.
     """
     if generator.resolution < 32:
         raise ParamsError(
             f"{generator.name} makes images of {generator.resolution} pixels; LPIPS needs 32"
-        )
-    if params.coordinates == "style" and not generator.style_matrices():
-        raise ParamsError(
-            f"coordinates: style needs style inputs, which {generator.name} lacks; set coordinates "
-            "to w"
         )
     return params.replace(
         device=str(generator.device),
@@ -215,13 +216,15 @@ def run_experiment(params, *, fresh=False, say=print):
 def find_encoder(params, generator):
     """The encoder that every image starts from or is held to, or None.
 
-    Raises ParamsError or WeightsError for a start that no image could begin from.
+    Raises ParamsError or WeightsError for a start, or coordinates, that no image could begin with.
     """
     encoder, needed = None, needs_encoder(params.init, params.loss)
     if needed and params.encoder:
         encoder = load_encoder(params.encoder, device=generator.device)
     target = generator.w_avg.new_zeros(3, generator.resolution, generator.resolution)
     try:
+        if params.coordinates == "style":
+            find_style_matrices(generator)
         start_latent(
             generator, params.space, params.init, target=target, rng=image_rng(0, ""),
             encoder=encoder,

@@ -79,10 +79,10 @@ def _values(params, names):
 def _inversion(alone, out, quick):
     """What the notebook on inversion takes: the single training's generator, and its encoder."""
     sizes = QUICK_INVERSION if quick else ENCODER | SEARCHES
+    images = unseen(alone.images, sizes["held_out"])
     return sizes | {
         "generator": from_notebooks(out / "runs" / "train_gan" / "generator.safetensors"),
-        "images": unseen(alone.images, sizes["held_out"]),
-        "unseen": alone.images.startswith("faces"), "seed": alone.seed,
+        "images": images, "unseen": images != alone.images, "seed": alone.seed,
         "device": alone.device,
     }  # fmt: skip
 

@@ -103,12 +103,21 @@ def style_axes(generator, rows):
     styles change more. In W (one row), A has the matrices of all rows.
     Raises ValueError for a generator without styles.
     """
-    matrices = generator.style_matrices()
-    if not matrices:
-        raise ValueError(f"coordinates: style needs style inputs, which {generator.name} lacks")
+    matrices = find_style_matrices(generator)
     if rows == 1:
         matrices = [[matrix for row in matrices for matrix in row]]
     return torch.stack([_axes(row, generator.w_dim).to(generator.w_avg) for row in matrices])
+
+
+def find_style_matrices(generator):
+    """A generator's `style_matrices`. Raises ValueError for a generator without styles."""
+    matrices = generator.style_matrices()
+    if not matrices:
+        raise ValueError(
+            f"coordinates: style needs style inputs, which {generator.name} lacks; set coordinates "
+            "to w"
+        )
+    return matrices
 
 
 def _axes(matrices, width):

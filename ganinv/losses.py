@@ -7,7 +7,7 @@ import torch
 
 from ganinv.fast import autocast, compile_or_warn
 from ganinv.images import at_least_float32, box_resize
-from ganinv.perceptual import compare_levels, load_lpips
+from ganinv.perceptual import compare_levels, load_lpips, unit_levels
 
 PIXELS = 255 * 0.225  # of the scale 0 to 255 in one of the normalized images that VGG16 sees
 
@@ -83,16 +83,14 @@ def _lpips(target, name, lpips_net, precision, compiled):
     net = name.removeprefix("lpips_") if "_" in name else lpips_net
     model = load_lpips(net, target.device, precision)
     features = _seen_by(model.features, precision)
-    wanted = _seen_by(model.targets, precision)(target)
-    compare = compare_levels
+    with torch.no_grad():
+        seen = features(target)
+    wanted, weights, compare = unit_levels(seen), list(model.weights), compare_levels
     if compiled == "on":
-        with torch.no_grad():
-            tried = features(target)
-        weights = list(model.weights)
         compare, _ = compile_or_warn(
-            compare, lambda function: function(tried, wanted, weights), target.device
+            compare, lambda function: function(seen, wanted, weights), target.device
         )
-    return lambda small, **seen: model.distance(features(small), wanted, compare).sum()
+    return lambda small, **_: model.distance(features(small), wanted, compare).sum()
 
 
 def _vgg(target, precision):

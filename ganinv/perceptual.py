@@ -55,7 +55,7 @@ class Lpips(nn.Module):
     def targets(self, images):
         """Unit-length features of each level: a list of (N, C, h, w), float32, constants."""
         with torch.no_grad():
-            return [unit_length(f.float()) for f in self.features(images)]
+            return unit_levels(self.features(images))
 
     def distance(self, features, targets, compare=None):
         """Distance (N,) of `features` to `targets`; targets of a single image are broadcast.
@@ -70,6 +70,11 @@ class Lpips(nn.Module):
         return self.distance(self.features(a), self.targets(b))
 
 
+def unit_levels(features):
+    """Each level of features (N, C, h, w) at unit length, float32."""
+    return [unit_length(f.float()) for f in features]
+
+
 def compare_levels(features, targets, weights):
     """The distance (N,) and, for each level, its gradient, in the type of the level's features.
 
@@ -81,8 +86,9 @@ def compare_levels(features, targets, weights):
         f = at_least_float32(given)
         inverse = inverse_length(f)
         u = f * inverse
-        d = weight * (u - target)
-        distances.append((weight * (u - target).square()).sum(1).mean((1, 2)))  # (N,)
+        away = u - target
+        d = weight * away
+        distances.append((weight * away.square()).sum(1).mean((1, 2)))  # (N,)
         pull = (d - u * (d * u).sum(1, keepdim=True)) * inverse
         gradients.append((pull * (2 / f[0, 0].numel())).to(given.dtype))
     return sum(distances), gradients

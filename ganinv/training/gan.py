@@ -42,7 +42,7 @@ from ganinv.training.gan_measures import (
     set_features,
 )
 from ganinv.training.gan_step import average_weights, averaging_decay, gan_step
-from ganinv.training.gan_trouble import find_trouble, spread
+from ganinv.training.gan_trouble import begun, find_trouble, spread
 from ganinv.training.image_sets import load_image_set
 from ganinv.weights.store import save_weights
 
@@ -213,10 +213,9 @@ class GanTraining:
         found = find_trouble(self.history, self.params.objective)
         self.history[-1]["trouble"] = list(found)
         before = next((r["trouble"] for r in self.history[-2::-1] if "trouble" in r), [])
-        for kind, text in found.items():
-            if kind not in before:
-                self.say(f"warning: step {self.step}: {text}")
-                self.trouble.append({"step": self.step, "kind": kind, "text": text})
+        for trouble in begun(self.step, found, before):
+            self.say(f"warning: step {self.step}: {trouble['text']}")
+            self.trouble.append(trouble)
 
     # the folder
 

@@ -64,13 +64,18 @@ def tell_trouble(history, objective):
     for end, row in enumerate(history, start=1):
         if "spread" in row:
             found = find_trouble(history[:end], objective)
-            began += [
-                {"step": row["step"], "kind": kind, "text": text}
-                for kind, text in found.items()
-                if kind not in before
-            ]
+            began += begun(row["step"], found, before)
             before = found
     return began
+
+
+def begun(step, found, before):
+    """What of `found` {kind: sentence} was not among the kinds `before`: [{step, kind, text}]."""
+    return [
+        {"step": step, "kind": kind, "text": text}
+        for kind, text in found.items()
+        if kind not in before
+    ]
 
 
 def _median(rows):
