@@ -23,9 +23,7 @@ numbers seeded by (seed, step), so that on one CPU the result is the same to the
 
 import math
 import time
-from pathlib import Path
 
-import numpy as np
 import torch
 
 from ganinv.artifacts import save_png
@@ -34,7 +32,6 @@ from ganinv.fast import autocast, make_renderer, resolve_compile, resolve_device
 from ganinv.files import write_json, write_text
 from ganinv.generators import load_generator
 from ganinv.images import box_resize, to_uint8
-from ganinv.latents import image_rng
 from ganinv.memory import kept_memory
 from ganinv.params import ParamsError, dump_yaml
 from ganinv.perceptual import load_lpips
@@ -47,6 +44,7 @@ from ganinv.training.discriminator import (
     encoder_loss,
     r1_penalty,
 )
+from ganinv.training.loop import Loop
 from ganinv.weights.store import save_weights
 
 WARM_UP = 50  # steps in which Adam's rate rises from 0: its first moments are noise
@@ -70,12 +68,15 @@ def train_encoder(params, *, fresh=False, say=print):
     return training.publish()
 
 
-class Training:
+class Training(Loop):
     """Everything that moves while an encoder is trained."""
 
+    FINITE, FINITE_FIGURES = ("loss", "discriminator"), FIGURES
+    SHOWN, DIGITS = ("loss", "pixels", "features", "latent", "offsets"), 4
+
     def __init__(self, params, generator, say):
-        self.params, self.generator, self.say = params, generator, say
-        self.out, self.step, self.seconds, self.history = Path(params.out), 0, 0.0, []
+        super().__init__(params, say)
+        self.generator = generator
         self.device = generator.device
         self.precision = resolve_precision(params.precision, self.device)
         compiled = resolve_compile(params.compile, generator, params.steps)
@@ -114,9 +115,6 @@ class Training:
         ]
 
     # what is drawn
-
-    def rng(self, *names):
-        return image_rng(self.params.seed, "/".join(map(str, names)))
 
     def render_small(self, ws):
         """Images (batch, 3, resolution, resolution), through which gradients flow."""
@@ -207,21 +205,6 @@ class Training:
             return [x.float() for x in self.encoder.see(images)]
 
     # training
-
-    def run(self):
-        params, started, before = self.params, time.perf_counter(), self.seconds
-        while self.step < params.steps:
-            row = self._one()
-            self.step += 1
-            self.seconds = before + time.perf_counter() - started
-            state.check_finite(row, ("loss", "discriminator"), self.step, self.out)
-            self.history.append({"step": self.step, "seconds": self.seconds} | row)
-            if params.log_every and self.step % params.log_every == 0:
-                self._say_progress()
-            if self.step % params.save_every == 0 or self.step == params.steps:
-                self.look()
-                state.check_finite(self.figures, FIGURES, self.step, self.out)
-                self.save()
 
     def _one(self):
         params = self.params
@@ -317,13 +300,6 @@ class Training:
         self.history[-1] |= self.figures
         rows = [torch.cat(list(x[:PICTURED]), 2) for x in (self.held_out, rendered)]
         save_png(self.out / "samples" / f"step_{self.step:06d}.png", to_uint8(torch.cat(rows, 1)))
-
-    def _say_progress(self):
-        rows = self.history[-self.params.log_every :]
-        names = ("loss", "pixels", "features", "latent", "offsets")
-        means = [(n, np.mean([row[n] for row in rows])) for n in names if n in rows[-1]]
-        text = " ".join(f"{name} {value:.4f}" for name, value in means)
-        self.say(f"step {self.step}/{self.params.steps}  {self.seconds:.0f} s  {text}")
 
     # the folder
 

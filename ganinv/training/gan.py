@@ -18,7 +18,6 @@ numbers seeded by (seed, step), so that on one CPU the result is the same to the
 import copy
 import functools
 import hashlib
-import time
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,6 @@ from ganinv.fast import resolve_device, resolve_precision
 from ganinv.files import write_json, write_text
 from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator
 from ganinv.images import to_uint8
-from ganinv.latents import image_rng
 from ganinv.memory import kept_memory
 from ganinv.params import ParamsError, dump_yaml
 from ganinv.training import state
@@ -44,11 +42,11 @@ from ganinv.training.gan_measures import (
 from ganinv.training.gan_step import average_weights, averaging_decay, gan_step
 from ganinv.training.gan_trouble import begun, find_trouble, spread
 from ganinv.training.image_sets import load_image_set
+from ganinv.training.loop import Loop
 from ganinv.weights.store import save_weights
 
 STATISTICS = 2048  # draws of z that BatchNorm's statistics are measured on
 LEAST = 1e-12  # of a spread that is divided by
-SHOWN = ("discriminator", "generator", "real", "fake")
 MEASURED = ("spread", "fid", "kid", "precision", "recall", "diversity")
 NOT_DECISIVE = {"out", "log_every", "device", "steps"}  # of the parameters
 
@@ -75,13 +73,15 @@ def _lies_in(path, folder):
     return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
-class GanTraining:
+class GanTraining(Loop):
     """Everything that moves while a GAN is trained."""
 
+    RATES = "lr_generator or lr_discriminator"
+    SHOWN = ("discriminator", "generator", "real", "fake")
+
     def __init__(self, params, device, say):
-        self.params, self.device, self.say = params, torch.device(device), say
-        self.out, self.step, self.seconds, self.history = Path(params.out), 0, 0.0, []
-        self.trouble, self.figures = [], {}
+        super().__init__(params, say)
+        self.device, self.trouble = torch.device(device), []
         self.precision = resolve_precision(params.precision, self.device)
         self.images = load_image_set(params.images, params.resolution, say=say)  # (N, S, S, 3)
         if (self.images == self.images[:1]).all():
@@ -110,9 +110,6 @@ class GanTraining:
 
     # what is drawn
 
-    def rng(self, *names):
-        return image_rng(self.params.seed, "/".join(map(str, names)))
-
     def draw_z(self, count, rng):
         return torch.randn(count, self.params.z_dim, generator=rng).to(self.device)
 
@@ -135,20 +132,6 @@ class GanTraining:
 
     # training
 
-    def run(self):
-        params, started, before = self.params, time.perf_counter(), self.seconds
-        while self.step < params.steps:
-            row = self._one()
-            self.step += 1
-            self.seconds = before + time.perf_counter() - started
-            state.check_finite(row, row, self.step, self.out, "lr_generator or lr_discriminator")
-            self.history.append({"step": self.step, "seconds": self.seconds} | row)
-            if params.log_every and self.step % params.log_every == 0:
-                self._say_progress()
-            if self.step % params.save_every == 0 or self.step == params.steps:
-                self.look()
-                self.save()
-
     def _one(self):
         params, rng = self.params, self.rng("step", self.step)
         row = gan_step(
@@ -161,12 +144,6 @@ class GanTraining:
         decay = averaging_decay(params.ema, params.batch, self.step + 1)
         average_weights(self.average, self.generator, decay)
         return row
-
-    def _say_progress(self):
-        rows = self.history[-self.params.log_every :]
-        means = [(name, np.mean([r[name] for r in rows if name in r])) for name in SHOWN]
-        text = " ".join(f"{name} {value:.3f}" for name, value in means)
-        self.say(f"step {self.step}/{self.params.steps}  {self.seconds:.0f} s  {text}")
 
     # looking
 
