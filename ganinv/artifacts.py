@@ -35,17 +35,37 @@ from ganinv.weights import project_root
 from ganinv.weights.manifest import WeightsError
 
 PACKAGES = (
-    "torch", "torchvision", "lpips", "scikit-image", "numpy", "pillow", "matplotlib",
-    "safetensors", "dlib-bin",
-)  # fmt: skip
+    "torch",
+    "torchvision",
+    "lpips",
+    "scikit-image",
+    "numpy",
+    "pillow",
+    "matplotlib",
+    "safetensors",
+    "dlib-bin",
+)
 RESERVED = (
-    "params.yaml", "environment.json", "metrics.json", "metrics.csv", "summary.json", "con", "nul",
-    "aux", "prn",
-)  # fmt: skip
+    "params.yaml",
+    "environment.json",
+    "metrics.json",
+    "metrics.csv",
+    "summary.json",
+    "con",
+    "nul",
+    "aux",
+    "prn",
+)
 OUTPUTS = (
-    "target.png", "reconstruction.png", "difference.png", "panel.png", "loss_curve.png",
-    "history.csv", "history.json", "latent.safetensors",
-)  # fmt: skip
+    "target.png",
+    "reconstruction.png",
+    "difference.png",
+    "panel.png",
+    "loss_curve.png",
+    "history.csv",
+    "history.json",
+    "latent.safetensors",
+)
 SETTINGS = Params.model_fields.keys() - {"images", "align", "out", "log_every"}
 
 
@@ -177,9 +197,11 @@ class Results:
 
     def as_dict(self):
         return {
-            "images": self.images, "mean": self._over(np.mean), "std": self._over(np.std),
+            "images": self.images,
+            "mean": self._over(np.mean),
+            "std": self._over(np.std),
             "failed": self.failed,
-        } | ({"earlier": self.earlier} if self.earlier else {})  # fmt: skip
+        } | ({"earlier": self.earlier} if self.earlier else {})
 
     def _over(self, statistic):
         names = (*NAMES, "seconds")

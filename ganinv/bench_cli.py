@@ -34,9 +34,13 @@ def bench_generator(
     _check_power_of_two(resolution)
     try:
         result = bench.bench_generator(
-            generator, resolution=resolution, batch=batch, steps=steps,
-            device=resolve_device(device), variants=tuple(bench.VARIANTS) if every else bench.SHORT,
-        )  # fmt: skip
+            generator,
+            resolution=resolution,
+            batch=batch,
+            steps=steps,
+            device=resolve_device(device),
+            variants=tuple(bench.VARIANTS) if every else bench.SHORT,
+        )
     except ValueError as error:
         raise ParamsError(error) from None
     for row in result["ratios"]:
@@ -77,9 +81,14 @@ def bench_step(
         if name not in bench.LOSSES:
             raise ParamsError(f"--loss is {' or '.join(bench.LOSSES)}; got {name!r}")
     result = bench.bench_step(
-        generator, loss, batch, steps=steps, resolution=resolution, device=resolve_device(device),
+        generator,
+        loss,
+        batch,
+        steps=steps,
+        resolution=resolution,
+        device=resolve_device(device),
         out=out,
-    )  # fmt: skip
+    )
     for row in result["ratios"]:
         print(
             f"{row['generator']}, {row['loss']}, batch {row['batch']}: {row['speedup']:.1f} times "
@@ -110,9 +119,14 @@ def bench_scale(
     from ganinv.fast import resolve_device
 
     result = bench.bench_scale(
-        generator, loss=loss, batches=batch, images=images, steps=steps,
-        device=resolve_device(device), out=out,
-    )  # fmt: skip
+        generator,
+        loss=loss,
+        batches=batch,
+        images=images,
+        steps=steps,
+        device=resolve_device(device),
+        out=out,
+    )
     fit = result["fit"]
     print(f"{fit['a']:.1f} s + {fit['b']:.1f} s per image, r2 {fit['r2']:.3f}")
     if out is not None:

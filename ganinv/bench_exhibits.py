@@ -28,14 +28,32 @@ def step_table(result):
     for ratio in result["ratios"]:
         key = ratio["generator"], ratio["loss"], ratio["batch"]
         plain, ours = found[*key, "plain"], found[*key, "ours"]
-        rows.append([
-            ours["generator"], ours["loss"], ours["batch"], f"{plain['seconds']:.2f}",
-            f"{ours['seconds']:.2f}", f"{ratio['speedup']:.1f}", f"{plain['peak_mb'] / 1000:.1f}",
-            f"{ours['peak_mb'] / 1000:.1f}", f"{ratio['memory']:.0%}",
-            f"{ours['warm_up_seconds']:.0f}",
-        ])  # fmt: skip
-    head = ["generator", "loss", "batch", "plain, s", "ours, s", "times as fast", "plain, GB",
-            "ours, GB", "of its memory", "warm-up, s"]  # fmt: skip
+        rows.append(
+            [
+                ours["generator"],
+                ours["loss"],
+                ours["batch"],
+                f"{plain['seconds']:.2f}",
+                f"{ours['seconds']:.2f}",
+                f"{ratio['speedup']:.1f}",
+                f"{plain['peak_mb'] / 1000:.1f}",
+                f"{ours['peak_mb'] / 1000:.1f}",
+                f"{ratio['memory']:.0%}",
+                f"{ours['warm_up_seconds']:.0f}",
+            ]
+        )
+    head = [
+        "generator",
+        "loss",
+        "batch",
+        "plain, s",
+        "ours, s",
+        "times as fast",
+        "plain, GB",
+        "ours, GB",
+        "of its memory",
+        "warm-up, s",
+    ]
     return table(head, rows)
 
 
@@ -49,10 +67,14 @@ def recipe_table(result):
         keys = (*NAMES, "evaluations", "seconds")
         means.append({key: float(np.mean([row[key] for row in last])) for key in keys})
         mean = means[-1]
-        rows.append([
-            name, *(f"{mean[n]:.{DIGITS[n]}f}" for n in NAMES), f"{mean['evaluations']:.0f}",
-            f"{mean['seconds']:.0f}",
-        ])  # fmt: skip
+        rows.append(
+            [
+                name,
+                *(f"{mean[n]:.{DIGITS[n]}f}" for n in NAMES),
+                f"{mean['evaluations']:.0f}",
+                f"{mean['seconds']:.0f}",
+            ]
+        )
     best = set()
     for column, name in enumerate(NAMES, 1):
         pick = max if HIGHER_IS_BETTER[name] else min
@@ -68,10 +90,14 @@ def recipe_curves(result, image):
         for k, name in enumerate(result["recipes"]):
             points = [r for r in result["rows"] if (r["recipe"], r["image"]) == (name, image)]
             axis.plot(
-                [r[x] for r in points], [r[metric] for r in points], marker="o", ms=3,
-                label=name, color=figures.COLOURS[k % len(figures.COLOURS)],
+                [r[x] for r in points],
+                [r[metric] for r in points],
+                marker="o",
+                ms=3,
+                label=name,
+                color=figures.COLOURS[k % len(figures.COLOURS)],
                 ls="-" if k < len(figures.COLOURS) else "--",
-            )  # fmt: skip
+            )
         axis.set(xscale="log", xlabel=x if x == "seconds" else "generator evaluations")
         axis.set_title(f"{LABELS[metric]} {ARROWS[False]}", fontsize=10)
         axis.grid(alpha=0.3)
@@ -87,17 +113,34 @@ def reach_table(result):
     rows = []
     for row in result["reach"]:
         for found in row["images"]:
-            rows.append([
-                row["recipe"], result["images"][found["image"]], f"{found[JUDGE]:.3f}",
-                f"{found['seconds_fast']:.0f}", _or_dash(found["seconds_published"], ".0f"),
-                _or_dash(found["ours_seconds"], ".0f"), _or_dash(found["share_of_fast"], ".0%"),
-                _or_dash(found["share_of_published"], ".1%"), found["evaluations"],
-                found["ours_evaluations"] or "not reached", row["ours"],
-            ])  # fmt: skip
+            rows.append(
+                [
+                    row["recipe"],
+                    result["images"][found["image"]],
+                    f"{found[JUDGE]:.3f}",
+                    f"{found['seconds_fast']:.0f}",
+                    _or_dash(found["seconds_published"], ".0f"),
+                    _or_dash(found["ours_seconds"], ".0f"),
+                    _or_dash(found["share_of_fast"], ".0%"),
+                    _or_dash(found["share_of_published"], ".1%"),
+                    found["evaluations"],
+                    found["ours_evaluations"] or "not reached",
+                    row["ours"],
+                ]
+            )
     head = [
-        "recipe", "image", "final LPIPS-vgg", "s, our path", "s, plain code", "reached after, s",
-        "of our path", "of plain code", "evaluations", "reached after", "by",
-    ]  # fmt: skip
+        "recipe",
+        "image",
+        "final LPIPS-vgg",
+        "s, our path",
+        "s, plain code",
+        "reached after, s",
+        "of our path",
+        "of plain code",
+        "evaluations",
+        "reached after",
+        "by",
+    ]
     return table(head, rows)
 
 
@@ -108,15 +151,25 @@ def _or_dash(value, form):
 def scale_tables(result):
     """Images per hour by batch size, and folders by their number of images, with the line."""
     batches = [
-        [row["batch"], row["steps"], f"{row['seconds_per_step']:.2f}",
-         f"{row['images_per_hour']:.1f}", f"{row['peak_mb'] / 1000:.2f}"]
+        [
+            row["batch"],
+            row["steps"],
+            f"{row['seconds_per_step']:.2f}",
+            f"{row['images_per_hour']:.1f}",
+            f"{row['peak_mb'] / 1000:.2f}",
+        ]
         for row in result["batches"]
-    ]  # fmt: skip
+    ]
     folders = [
-        [row["images"], f"{row['seconds']:.0f}", f"{row['seconds_per_image']:.1f}",
-         f"{row['peak_mb'] / 1000:.2f}", f"{row['peak_growth_mb']:+.0f}"]
+        [
+            row["images"],
+            f"{row['seconds']:.0f}",
+            f"{row['seconds_per_image']:.1f}",
+            f"{row['peak_mb'] / 1000:.2f}",
+            f"{row['peak_growth_mb']:+.0f}",
+        ]
         for row in result["folders"]
-    ]  # fmt: skip
+    ]
     fit = result["fit"]
     line = (
         f"<p>seconds = {fit['a']:.0f} + {fit['b']:.1f} × images, r² = {fit['r2']:.4f}</p>"

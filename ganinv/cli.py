@@ -20,9 +20,11 @@ from ganinv.params import ParamsError, load_params, read_yaml
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
     help="Put a photograph into StyleGAN2's latent space, and show what each choice does.",
-)  # fmt: skip
+)
 weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
 app.add_typer(weights_app, name="weights")
 app.add_typer(data_cli.app, name="data")

@@ -56,11 +56,15 @@ def study_codes(experiments, images):
         codes = [ws.to(device) for ws in codes]
         for image_id, ws in zip(images, codes, strict=True):
             again = fit_rows(encoder(render_result(generator, ws)[None])[0], generator)
-            rows.append({
-                "image": experiment.images[image_id]["title"], "experiment": experiment.name,
-                "distance": distance_to_w(ws, used), "spread": spread.distance(ws, used),
-                "found_again": (ws - again).square().mean().item(),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "image": experiment.images[image_id]["title"],
+                    "experiment": experiment.name,
+                    "distance": distance_to_w(ws, used),
+                    "spread": spread.distance(ws, used),
+                    "found_again": (ws - again).square().mean().item(),
+                }
+            )
         line = interpolate(codes[0], codes[-1], SHARES)
         pictures = [box_resize(render_result(generator, ws)[None], SIZE)[0] for ws in line]
         spreads = [spread.distance(ws, used) for ws in line]

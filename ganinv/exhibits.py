@@ -151,8 +151,10 @@ def reconstructions(experiments, image_id):
     title = first.images[image_id]["title"]
     target = first.picture(image_id, "target")
     shown = [picture_html(target, f"{title}, target", "target")]
-    maps = ['<figure><figcaption>Difference to the target: black is none, yellow half of the '
-            'full range or more.</figcaption></figure>']  # fmt: skip
+    maps = [
+        "<figure><figcaption>Difference to the target: black is none, yellow half of the "
+        "full range or more.</figcaption></figure>"
+    ]
     for experiment in experiments:
         entry = experiment.images[image_id]
         caption = f"{experiment.name}: {describe_metrics(entry)}"
@@ -224,16 +226,25 @@ def reaching_table(new, old):
         goal = before["best_loss"]
         reached = evaluations_to_reach(new, image_id, goal)
         starts = [e.history(image_id)[0]["loss"] for e in (old, new)]
-        rows.append([
-            entry["title"], *(f"{start:.3f}" for start in starts), f"{goal:.3f}",
-            before["evaluations"], reached or f"not in {entry['evaluations']}",
-            f"{entry['best_loss']:.3f}",
-        ])  # fmt: skip
+        rows.append(
+            [
+                entry["title"],
+                *(f"{start:.3f}" for start in starts),
+                f"{goal:.3f}",
+                before["evaluations"],
+                reached or f"not in {entry['evaluations']}",
+                f"{entry['best_loss']:.3f}",
+            ]
+        )
     head = [
-        "image", f"loss at {old.name}'s start", f"loss at {new.name}'s start",
-        f"{old.name}'s final loss", "after evaluations", f"{new.name} reaches it after",
+        "image",
+        f"loss at {old.name}'s start",
+        f"loss at {new.name}'s start",
+        f"{old.name}'s final loss",
+        "after evaluations",
+        f"{new.name} reaches it after",
         f"{new.name}'s final loss",
-    ]  # fmt: skip
+    ]
     return table(head, rows)
 
 
@@ -285,7 +296,7 @@ def provenance(experiment):
         ("python", about["python"]),
         *((name, version) for name, version in about["packages"].items()),
         *((f"weights {name}", f"sha256 {sha256[:16]}…") for name, sha256 in weights.items()),
-    ]  # fmt: skip
+    ]
     summary = "Versions, device and weights"
     return f"<details><summary>{summary}</summary>{table(['', experiment.name], rows)}</details>"
 
@@ -294,10 +305,15 @@ def codes_table(rows):
     """How near to W codes lie, from the rows of `editing.study_codes`."""
     head = ["image", "codes", "distance to W ↓", "spread (W has 1) ↓", "found again ↓"]
     cells = [
-        [row["image"], row["experiment"], f"{row['distance']:.2f}", f"{row['spread']:.2f}",
-         f"{row['found_again']:.4f}"]
+        [
+            row["image"],
+            row["experiment"],
+            f"{row['distance']:.2f}",
+            f"{row['spread']:.2f}",
+            f"{row['found_again']:.4f}",
+        ]
         for row in rows
-    ]  # fmt: skip
+    ]
     return table(head, cells)
 
 

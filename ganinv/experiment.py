@@ -53,9 +53,13 @@ from ganinv.weights import ensure
 # parameters that joined later, with what they were before there were any: as long as they are that,
 # results of earlier versions still count
 JOINED = {
-    "coordinates": "w", "line_search": 25, "plateau": 0, "noise_injection": 0.0,
-    "noise_maps": "stored", "noise_regularizer": 1e5,
-}  # fmt: skip
+    "coordinates": "w",
+    "line_search": 25,
+    "plateau": 0,
+    "noise_injection": 0.0,
+    "noise_maps": "stored",
+    "noise_regularizer": 1e5,
+}
 VERIFY_TOLERANCE = {"psnr": 1e-2, "ssim": 1e-4, "lpips_alex": 1e-4, "lpips_vgg": 1e-4}
 
 
@@ -133,10 +137,11 @@ def _file(path, align):
 def _with_distinct_ids(photos):
     names = [photo.name.lower() for photo in photos]
     return [
-        photo if names.count(photo.name.lower()) == 1
+        photo
+        if names.count(photo.name.lower()) == 1
         else replace(photo, id=f"{photo.name}-{_place(photo.path)}")
         for photo in photos
-    ]  # fmt: skip
+    ]
 
 
 def _place(path):
@@ -226,9 +231,13 @@ def find_encoder(params, generator):
         if params.coordinates == "style":
             find_style_matrices(generator)
         start_latent(
-            generator, params.space, params.init, target=target, rng=image_rng(0, ""),
+            generator,
+            params.space,
+            params.init,
+            target=target,
+            rng=image_rng(0, ""),
             encoder=encoder,
-        )  # fmt: skip
+        )
         if needed and encoder is None:
             raise ValueError("loss: domain needs an encoder; name one with the parameter encoder")
         if encoder is not None and params.init != "encoder":
@@ -248,17 +257,22 @@ def _one(photo, count, params, generator, encoder, results, note_environment, sa
             return
         say(f"{count} {photo.id}")
         framed = frame(
-            open_image(data), generator.resolution, photo.align,
+            open_image(data),
+            generator.resolution,
+            photo.align,
             notice=lambda text: say(f"notice: {photo.path}: {text}"),
-        )  # fmt: skip
+        )
         note_environment()
         settings = params.inversion() | {"encoder": encoder}
         inversion = invert(generator, from_pil(framed), image_id=photo.name, **settings)
         results.begin(photo.id)
         save_inversion(
-            results.folder / photo.id, inversion, title=photo.title, params=params,
+            results.folder / photo.id,
+            inversion,
+            title=photo.title,
+            params=params,
             generator=generator,
-        )  # fmt: skip
+        )
     except (ImageError, OSError, torch.OutOfMemoryError) as error:
         say(f"warning: {photo.path}: {error}")
         results.fail(photo.id, f"{photo.title}: {error}")

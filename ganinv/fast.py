@@ -129,9 +129,10 @@ def make_renderer(generator, precision, compiled, say, batch=1, noise="const"):
     if key not in cache:
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
         synthesis, how = compile_or_warn(
-            generator.synthesis, lambda x: _warm_up(generator, render_by(x), batch, noise),
+            generator.synthesis,
+            lambda x: _warm_up(generator, render_by(x), batch, noise),
             generator.device,
-        )  # fmt: skip
+        )
         cache[key] = render_by(synthesis), how
     return cache[key]
 

@@ -26,11 +26,20 @@ from ganinv.training.state import read_history
 from ganinv.weights import project_root
 
 LOWER = ("fid", "kid")  # are better when lower
-NAMES = {"nonsaturating": "GAN", "minimax": "GAN, minimax", "lsgan": "LSGAN", "wgan-gp": "WGAN-GP",
-         "hinge": "hinge"}  # fmt: skip
-FILES = {"nonsaturating": "gan_nonsaturating.yaml", "minimax": "gan_minimax.yaml",
-         "lsgan": "gan_lsgan.yaml", "wgan-gp": "gan_wgan_gp.yaml",
-         "hinge": "gan_hinge_sn.yaml"}  # fmt: skip
+NAMES = {
+    "nonsaturating": "GAN",
+    "minimax": "GAN, minimax",
+    "lsgan": "LSGAN",
+    "wgan-gp": "WGAN-GP",
+    "hinge": "hinge",
+}
+FILES = {
+    "nonsaturating": "gan_nonsaturating.yaml",
+    "minimax": "gan_minimax.yaml",
+    "lsgan": "gan_lsgan.yaml",
+    "wgan-gp": "gan_wgan_gp.yaml",
+    "hinge": "gan_hinge_sn.yaml",
+}
 TWO_TIME_SCALES = 3  # D's rate by G's
 LATE = 0.5  # of the steps
 
@@ -139,13 +148,17 @@ def stability_verdict(trainings, objective="wgan-gp"):
         ours.unsteadiness() <= other.unsteadiness() and ours.setback() <= other.setback()
         for other in others
     ]
-    detail = "; ".join(f"{t.name}: {t.unsteadiness():.2f}, {1000 * t.setback():.1f}"
-                       for t in (ours, *others))  # fmt: skip
+    detail = "; ".join(
+        f"{t.name}: {t.unsteadiness():.2f}, {1000 * t.setback():.1f}" for t in (ours, *others)
+    )
     return Verdict(
         f"{ours.name}, with its own rates, trains more stably: its generator's gradient varies "
-        "less and its KID falls back less than that of each other objective", sum(held), len(held),
-        f"unsteadiness, largest setback: {detail}", "objectives",
-    )  # fmt: skip
+        "less and its KID falls back less than that of each other objective",
+        sum(held),
+        len(held),
+        f"unsteadiness, largest setback: {detail}",
+        "objectives",
+    )
 
 
 def collapse_verdict(trainings, spreads, objective="wgan-gp"):
@@ -156,25 +169,34 @@ def collapse_verdict(trainings, spreads, objective="wgan-gp"):
     def figures_of(t):
         return t.last["recall"], by_name[t.name]
 
-    held = [all(a >= b for a, b in zip(figures_of(ours), figures_of(t), strict=True))
-            for t in others]  # fmt: skip
-    detail = "; ".join(f"{t.name}: {t.last['recall']:.2f}, {by_name[t.name]:.0%}"
-                       for t in (ours, *others))  # fmt: skip
+    held = [
+        all(a >= b for a, b in zip(figures_of(ours), figures_of(t), strict=True)) for t in others
+    ]
+    detail = "; ".join(
+        f"{t.name}: {t.last['recall']:.2f}, {by_name[t.name]:.0%}" for t in (ours, *others)
+    )
     return Verdict(
         f"{ours.name}, with its own rates, collapses less: recall and the number of different "
-        "nearest neighbours are at least those of each other objective", sum(held), len(held),
-        f"recall, different nearest neighbours: {detail}", "objectives",
-    )  # fmt: skip
+        "nearest neighbours are at least those of each other objective",
+        sum(held),
+        len(held),
+        f"recall, different nearest neighbours: {detail}",
+        "objectives",
+    )
 
 
 def spectral_verdict(trainings):
     """Whether spectral normalization lowers KID, objective by objective."""
     plain = {t.params["objective"]: t for t in trainings if not t.params["spectral_norm"]}
-    pairs = [(plain[t.params["objective"]], t) for t in trainings
-             if t.params["spectral_norm"] and t.params["objective"] in plain]  # fmt: skip
+    pairs = [
+        (plain[t.params["objective"]], t)
+        for t in trainings
+        if t.params["spectral_norm"] and t.params["objective"] in plain
+    ]
     held = sum(b.last["kid"] <= a.last["kid"] for a, b in pairs)
-    detail = "; ".join(f"{a.name}: {1000 * a.last['kid']:.1f} → {1000 * b.last['kid']:.1f}"
-                       for a, b in pairs)  # fmt: skip
+    detail = "; ".join(
+        f"{a.name}: {1000 * a.last['kid']:.1f} → {1000 * b.last['kid']:.1f}" for a, b in pairs
+    )
     claim = "spectral normalization, in place of batch or layer normalization of D, lowers KID"
     return Verdict(claim, held, len(pairs), f"KID × 1000: {detail}", "objectives")
 
@@ -188,8 +210,12 @@ def _split(trainings, objective):
 def write_summary(path, trainings, verdicts=()):
     """Write trainings and verdicts as JSON, for the report and for tests."""
     found = {
-        t.name: {"params": t.params, "last": t.last, "trouble": t.trouble,
-                 "seconds": t.card["seconds"]}
+        t.name: {
+            "params": t.params,
+            "last": t.last,
+            "trouble": t.trouble,
+            "seconds": t.card["seconds"],
+        }
         for t in trainings
-    }  # fmt: skip
+    }
     write_json(path, {"trainings": found, "verdicts": listed(verdicts)})

@@ -6,8 +6,13 @@ from ganinv import figures
 from ganinv.exhibits import grid, table
 from ganinv.gan_comparison import LOWER
 
-MEASURES = {"fid": "FID", "kid": "KID × 1000", "precision": "precision", "recall": "recall",
-            "diversity": "diversity"}  # fmt: skip
+MEASURES = {
+    "fid": "FID",
+    "kid": "KID × 1000",
+    "precision": "precision",
+    "recall": "recall",
+    "diversity": "diversity",
+}
 POINTS = 300  # of a curve: what more steps there are is averaged
 
 
@@ -37,9 +42,12 @@ def training_curves(trained):
     panels = (
         ("losses", {"discriminator": "discriminator", "generator": "generator"}, "linear"),
         ("mean scores", {"real": "of real images", "fake": "of fakes"}, "linear"),
-        ("norm of the gradient", {"discriminator_gradient": "discriminator",
-                                  "generator_gradient": "generator"}, "log"),
-    )  # fmt: skip
+        (
+            "norm of the gradient",
+            {"discriminator_gradient": "discriminator", "generator_gradient": "generator"},
+            "log",
+        ),
+    )
     for axis, (title, names, scale) in zip(axes, panels, strict=True):
         for colour, (key, label) in zip(figures.COLOURS, names.items(), strict=False):
             axis.plot(*_thinned(trained.steps, key), color=colour, lw=1.2, label=label)
@@ -67,8 +75,15 @@ def measure_curves(trainings, x="step"):
         for training, style in zip(trainings, styles, strict=True):
             rows = [row for row in training.looks if row["step"]]
             values = [row[name] * (1000 if name == "kid" else 1) for row in rows]
-            axis.plot([row[x] for row in rows], values, "o", ms=3, lw=1.4, **style,
-                      label=figures.plain(training.name))  # fmt: skip
+            axis.plot(
+                [row[x] for row in rows],
+                values,
+                "o",
+                ms=3,
+                lw=1.4,
+                **style,
+                label=figures.plain(training.name),
+            )
         better = "lower" if name in LOWER else "higher"
         axis.set_title(f"{MEASURES[name]} ({better} is better)", fontsize=10)
         axis.set(xlabel=x, yscale="log" if name == "kid" and _positive(trainings) else "linear")
@@ -128,10 +143,15 @@ def comparison_table(trainings):
     keys = [name for name in MEASURES if name in trainings[0].last]
     rows, best = [], set()
     for training in trainings:
-        rows.append([
-            training.name, *(_shown(training.last, key) for key in keys), training.last["step"],
-            f"{training.card['seconds'] / 60:.0f}", _trouble(training),
-        ])  # fmt: skip
+        rows.append(
+            [
+                training.name,
+                *(_shown(training.last, key) for key in keys),
+                training.last["step"],
+                f"{training.card['seconds'] / 60:.0f}",
+                _trouble(training),
+            ]
+        )
     for column, key in enumerate(keys, 1):
         pick = min if key in LOWER else max
         values = [training.last[key] for training in trainings]
@@ -160,27 +180,50 @@ def neighbour_pairs(fakes, reals, columns=8):
         parts += [fakes[start : start + columns], reals[start : start + columns]]
     both = np.concatenate(parts)
     return images_html(
-        both, columns, alt="Samples and their nearest training images",
+        both,
+        columns,
+        alt="Samples and their nearest training images",
         caption="odd rows: samples; even rows: the nearest image of the set",
-    )  # fmt: skip
+    )
 
 
 def steadiness_table(trainings, spreads):
     """What the verdicts rest on: unsteadiness, setbacks, and how many images samples are near."""
     rows = [
-        [t.name, f"{t.unsteadiness():.2f}", f"{1000 * t.setback():.1f}",
-         f"{t.last['recall']:.2f}", f"{t.last['diversity']:.2f}", f"{spread:.0%}"]
+        [
+            t.name,
+            f"{t.unsteadiness():.2f}",
+            f"{1000 * t.setback():.1f}",
+            f"{t.last['recall']:.2f}",
+            f"{t.last['diversity']:.2f}",
+            f"{spread:.0%}",
+        ]
         for t, spread in zip(trainings, spreads, strict=True)
-    ]  # fmt: skip
-    head = ["objective", "unsteadiness ↓", "largest setback, KID × 1000 ↓", "recall ↑",
-            "diversity ↑", "different nearest neighbours ↑"]  # fmt: skip
+    ]
+    head = [
+        "objective",
+        "unsteadiness ↓",
+        "largest setback, KID × 1000 ↓",
+        "recall ↑",
+        "diversity ↑",
+        "different nearest neighbours ↑",
+    ]
     return table(head, rows)
 
 
 def plans_table(plans):
     """Trainings that are planned {name: GanParams}: the parameters in which they differ."""
-    keys = ("objective", "spectral_norm", "D's normalization", "lr_discriminator", "lr_generator",
-            "beta1", "beta2", "critic_steps", "gp_weight")  # fmt: skip
+    keys = (
+        "objective",
+        "spectral_norm",
+        "D's normalization",
+        "lr_discriminator",
+        "lr_generator",
+        "beta1",
+        "beta2",
+        "critic_steps",
+        "gp_weight",
+    )
     dumped = {name: params.model_dump() for name, params in plans.items()}
     dumped = {n: d | {"D's normalization": plans[n].norm} for n, d in dumped.items()}
     differing = [k for k in keys if len({str(d[k]) for d in dumped.values()}) > 1]
@@ -197,16 +240,28 @@ def card_table(trained):
     card, params, about = trained.card, trained.params, trained.card["environment"]
     rows = [
         ("networks", f"{card['generator']}, width {params['width']}, z of {params['z_dim']}"),
-        ("images", f"{card['images']['count']} of {card['images']['name']}, sha256 "
-                   f"{card['images']['sha256'][:16]}…"),
-        ("steps", f"{card['steps']} of {params['batch']} images, "
-                  f"{params['critic_steps']} of D for each of G"),
-        ("rates", f"G {params['lr_generator']:g}, D {params['lr_discriminator']:g}, betas "
-                  f"{params['beta1']:g} and {params['beta2']:g}"),
+        (
+            "images",
+            f"{card['images']['count']} of {card['images']['name']}, sha256 "
+            f"{card['images']['sha256'][:16]}…",
+        ),
+        (
+            "steps",
+            f"{card['steps']} of {params['batch']} images, "
+            f"{params['critic_steps']} of D for each of G",
+        ),
+        (
+            "rates",
+            f"G {params['lr_generator']:g}, D {params['lr_discriminator']:g}, betas "
+            f"{params['beta1']:g} and {params['beta2']:g}",
+        ),
         ("seed", params["seed"]),
-        ("device", f"{about['device_name']} ({about['device']}), {about['threads']} threads, "
-                   f"{card['precision']}, torch {about['packages']['torch']}"),
+        (
+            "device",
+            f"{about['device_name']} ({about['device']}), {about['threads']} threads, "
+            f"{card['precision']}, torch {about['packages']['torch']}",
+        ),
         ("date", about["date"]),
         ("features", card["features"]),
-    ]  # fmt: skip
+    ]
     return table(["", trained.name], rows)

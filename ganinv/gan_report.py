@@ -15,17 +15,35 @@ from ganinv.training.gan_settings import GanParams
 from ganinv.weights import project_root
 
 PAGES = {"index": "Objectives", "train_gan": "One training", "invert_dcgan": "Inversion"}
-NOTEBOOKS = {"index": "gan_objectives.ipynb", "train_gan": "train_gan.ipynb",
-             "invert_dcgan": "invert_dcgan.ipynb"}  # fmt: skip
+NOTEBOOKS = {
+    "index": "gan_objectives.ipynb",
+    "train_gan": "train_gan.ipynb",
+    "invert_dcgan": "invert_dcgan.ipynb",
+}
 QUICK_NOTICE = "A quick run, a few steps of tiny networks: a check of the pipeline, not a result."
-SHARED = ("images", "resolution", "width", "batch", "steps", "critic_steps", "measure_count",
-          "save_every", "seed", "device")  # fmt: skip
+SHARED = (
+    "images",
+    "resolution",
+    "width",
+    "batch",
+    "steps",
+    "critic_steps",
+    "measure_count",
+    "save_every",
+    "seed",
+    "device",
+)
 ALONE = ("objective", "spectral_norm", "lr_generator", "lr_discriminator", "beta1", "beta2", "ema")
 QUICK = ("images=faces:64", "width=8", "batch=16", "steps=12", "measure_count=64", "save_every=6")
 ENCODER = {"encoder_steps": 150, "encoder_batch": 32, "fit_samples": 6000}
 SEARCHES = {"held_out": 8, "steps": 200}
-QUICK_INVERSION = {"encoder_steps": 3, "encoder_batch": 8, "fit_samples": 64, "held_out": 4,
-                   "steps": 4}  # fmt: skip
+QUICK_INVERSION = {
+    "encoder_steps": 3,
+    "encoder_batch": 8,
+    "fit_samples": 64,
+    "held_out": 4,
+    "steps": 4,
+}
 
 
 def make_gan_report(out, *, quick=False, overrides=(), fresh=False):
@@ -82,9 +100,11 @@ def _inversion(alone, out, quick):
     images = unseen(alone.images, sizes["held_out"])
     return sizes | {
         "generator": from_notebooks(out / "runs" / "train_gan" / "generator.safetensors"),
-        "images": images, "unseen": images != alone.images, "seed": alone.seed,
+        "images": images,
+        "unseen": images != alone.images,
+        "seed": alone.seed,
         "device": alone.device,
-    }  # fmt: skip
+    }
 
 
 def unseen(images, count):

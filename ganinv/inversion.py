@@ -100,14 +100,28 @@ def invert(
     _check_target(generator, target)
     make_params(
         dict(
-            space=space, coordinates=coordinates, loss=loss, lpips_net=lpips_net,
-            loss_resolution=loss_resolution, init=init, optimizer=optimizer, lr=lr,
-            lr_schedule=lr_schedule, line_search=line_search, steps=steps, plateau=plateau,
-            noise_injection=noise_injection, noise_maps=noise_maps,
-            noise_regularizer=noise_regularizer, seed=seed, precision=precision, compile=compile,
-            log_every=log_every, snapshot_every=snapshot_every,
+            space=space,
+            coordinates=coordinates,
+            loss=loss,
+            lpips_net=lpips_net,
+            loss_resolution=loss_resolution,
+            init=init,
+            optimizer=optimizer,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            line_search=line_search,
+            steps=steps,
+            plateau=plateau,
+            noise_injection=noise_injection,
+            noise_maps=noise_maps,
+            noise_regularizer=noise_regularizer,
+            seed=seed,
+            precision=precision,
+            compile=compile,
+            log_every=log_every,
+            snapshot_every=snapshot_every,
         )
-    )  # fmt: skip
+    )
     target = quantize(target.to(generator.device))
     settings = dict(
         precision=resolve_precision(precision, generator.device),
@@ -124,20 +138,35 @@ def invert(
     rng = image_rng(seed, f"{image_id}/search")
     noise = start_maps(generator, init, rng, stored=noise_maps == "stored")
     render, settings["compile"] = make_renderer(
-        generator, settings["precision"], settings["compile"], print if log_every else _silent,
+        generator,
+        settings["precision"],
+        settings["compile"],
+        print if log_every else _silent,
         noise=noise or "const",
-    )  # fmt: skip
+    )
     objective = make_loss(
-        loss, target, lpips_net=lpips_net, loss_resolution=loss_resolution,
-        precision=settings["precision"], compiled=settings["compile"],
+        loss,
+        target,
+        lpips_net=lpips_net,
+        loss_resolution=loss_resolution,
+        precision=settings["precision"],
+        compiled=settings["compile"],
         encode=encoder and rows_encoder(encoder, generator),
-    )  # fmt: skip
+    )
     report, close = make_reporter(image_id or "inversion", steps, log_every)
     search = Search(
-        generator, start, render, objective, axes=axes, noise=noise,
-        noise_regularizer=noise_regularizer, noise_injection=noise_injection, rng=rng,
-        snapshot_every=snapshot_every, trace_at=trace_at,
-    )  # fmt: skip
+        generator,
+        start,
+        render,
+        objective,
+        axes=axes,
+        noise=noise,
+        noise_regularizer=noise_regularizer,
+        noise_injection=noise_injection,
+        rng=rng,
+        snapshot_every=snapshot_every,
+        trace_at=trace_at,
+    )
     make_optimizer, schedule = adam, SCHEDULES[lr_schedule]
     if optimizer == "lbfgs":
         make_optimizer, schedule = functools.partial(lbfgs, line_search=line_search), constant
@@ -153,12 +182,21 @@ def invert(
         search.snapshots = [shot for shot in search.snapshots if shot[0] < len(search.history)]
         search.keep_snapshot(len(search.history), image)
     return Inversion(
-        latent=found.latent.cpu(), noise={name: x.cpu() for name, x in kept.items()},
-        image=image.cpu(), target=target.cpu(), history=search.history,
-        metrics=compute_metrics(image, target), best_step=search.best_step,
-        best_loss=search.best_loss, evaluations=search.evaluations, seconds=search.seconds,
-        stopped=search.stopped, settings=settings, snapshots=search.snapshots, trace=search.trace,
-    )  # fmt: skip
+        latent=found.latent.cpu(),
+        noise={name: x.cpu() for name, x in kept.items()},
+        image=image.cpu(),
+        target=target.cpu(),
+        history=search.history,
+        metrics=compute_metrics(image, target),
+        best_step=search.best_step,
+        best_loss=search.best_loss,
+        evaluations=search.evaluations,
+        seconds=search.seconds,
+        stopped=search.stopped,
+        settings=settings,
+        snapshots=search.snapshots,
+        trace=search.trace,
+    )
 
 
 def start_maps(generator, init, rng, *, stored):

@@ -17,8 +17,9 @@ def loss_weights(loss):
     return {loss: 1.0} if isinstance(loss, str) else loss
 
 
-def make_loss(loss, target, *, lpips_net, loss_resolution, precision="float32", compiled="off",
-              encode=None):  # fmt: skip
+def make_loss(
+    loss, target, *, lpips_net, loss_resolution, precision="float32", compiled="off", encode=None
+):
     """Return a function of images (N, 3, H, W) and their ws: (total (), {term: value ()}).
 
     `loss` is "l2", "lpips", or a mapping of weights of l2, l2_full, lpips (by `lpips_net`),

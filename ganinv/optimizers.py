@@ -53,9 +53,14 @@ def lbfgs(variables, *, history_size=10, line_search=LINE_SEARCH_LIMIT):
     asks again for the one it accepted, and that answer is then free.
     """
     optimizer = torch.optim.LBFGS(
-        variables, max_iter=1, max_eval=LINE_SEARCH_LIMIT, history_size=history_size,
-        tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe",
-    )  # fmt: skip
+        variables,
+        max_iter=1,
+        max_eval=LINE_SEARCH_LIMIT,
+        history_size=history_size,
+        tolerance_grad=0,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
     seen = []
 
     def step(evaluate, lr):

@@ -125,10 +125,28 @@ class Params(BaseModel):
 
 
 INVERSION = (
-    "space", "coordinates", "init", "encoder", "loss", "lpips_net", "loss_resolution", "optimizer",
-    "lr", "lr_schedule", "line_search", "steps", "plateau", "noise_injection", "noise_maps",
-    "noise_regularizer", "seed", "precision", "compile", "log_every", "snapshot_every",
-)  # fmt: skip
+    "space",
+    "coordinates",
+    "init",
+    "encoder",
+    "loss",
+    "lpips_net",
+    "loss_resolution",
+    "optimizer",
+    "lr",
+    "lr_schedule",
+    "line_search",
+    "steps",
+    "plateau",
+    "noise_injection",
+    "noise_maps",
+    "noise_regularizer",
+    "seed",
+    "precision",
+    "compile",
+    "log_every",
+    "snapshot_every",
+)
 
 
 def _check_weights(weights):

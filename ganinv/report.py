@@ -108,11 +108,15 @@ def _from_root(name):
 def _in_domain(params, out, quick):
     """What the notebook on eq. 4 takes: Exp-04's generator, encoder and first two images."""
     return {
-        "generator": params.generator, "encoder": params.encoder, "align": params.align,
+        "generator": params.generator,
+        "encoder": params.encoder,
+        "align": params.align,
         "images": [*params.images, "sample:hopper"][:2],
-        "steps": 100 // (QUICK if quick else 1), "seed": params.seed, "device": params.device,
+        "steps": 100 // (QUICK if quick else 1),
+        "seed": params.seed,
+        "device": params.device,
         "out": from_notebooks(out / "runs" / "indomain"),
-    }  # fmt: skip
+    }
 
 
 def _plan(name, out, quick, overrides):
@@ -159,10 +163,16 @@ def run_notebook(name, folder, values):
         partial = Path(work) / name
         try:
             papermill.execute_notebook(
-                _unformatted(source), _unformatted(partial), parameters=values, cwd=source.parent,
-                progress_bar=False, stdout_file=sys.stdout, stderr_file=sys.stderr,
-                kernel_name="python3", config=_kernel_config(work),
-            )  # fmt: skip
+                _unformatted(source),
+                _unformatted(partial),
+                parameters=values,
+                cwd=source.parent,
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                stderr_file=sys.stderr,
+                kernel_name="python3",
+                config=_kernel_config(work),
+            )
         except (papermill.PapermillExecutionError, DeadKernelError) as error:
             kept = target.with_suffix(".failed.ipynb")
             write_text(kept, partial.read_text(encoding="utf-8"))
@@ -226,9 +236,12 @@ def write_page(notebook, path, name, notice="", pages=PAGES):
     exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
     style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
     resources = {
-        "page_title": f"ganinv: {pages[name]}", "page_style": style, "page_name": name,
-        "page_notice": notice, "pages": list(pages.items()),
-    }  # fmt: skip
+        "page_title": f"ganinv: {pages[name]}",
+        "page_style": style,
+        "page_name": name,
+        "page_notice": notice,
+        "pages": list(pages.items()),
+    }
     body, _ = exporter.from_filename(str(notebook), resources=resources)
     with atomic_path(path) as temporary:
         temporary.write_text(body, encoding="utf-8", errors="replace")

@@ -41,8 +41,21 @@ class Search:
     another latent, and the best is the last.
     """
 
-    def __init__(self, generator, start, render, objective, *, axes, noise, noise_regularizer,
-                 noise_injection, rng, snapshot_every, trace_at):  # fmt: skip
+    def __init__(
+        self,
+        generator,
+        start,
+        render,
+        objective,
+        *,
+        axes,
+        noise,
+        noise_regularizer,
+        noise_injection,
+        rng,
+        snapshot_every,
+        trace_at,
+    ):
         self.generator, self.render, self.objective = generator, render, objective
         self.start, self.axes = start, axes
         self.moved = (start.clone() if axes is None else torch.zeros_like(start)).requires_grad_()
@@ -131,10 +144,11 @@ class Search:
     def found(self):
         """The best so far."""
         return Found(
-            evaluations=self.evaluations, seconds=self.seconds,
+            evaluations=self.evaluations,
+            seconds=self.seconds,
             latent=expand(self.best_latent, self.generator).clone(),
             noise=strengthened(self.best_noise, self.generator),
-        )  # fmt: skip
+        )
 
     def keep_snapshot(self, step, image):
         """Keep a small picture of the state after `step` steps."""

@@ -24,13 +24,24 @@ def training_curves(history, title):
     for colour, name in zip(figures.COLOURS, TERMS, strict=False):
         drawn = [(row["step"], row[name]) for row in rows if name in row]
         if drawn:
-            terms.plot(*zip(*drawn, strict=True), "o-" if len(drawn) < 9 else "-", color=colour,
-                       ms=4, label=TERMS[name])  # fmt: skip
+            terms.plot(
+                *zip(*drawn, strict=True),
+                "o-" if len(drawn) < 9 else "-",
+                color=colour,
+                ms=4,
+                label=TERMS[name],
+            )
     terms.set(xlabel="step", yscale="log", title="terms of the loss, unweighted")
     seen = [row for row in history if "held_out_lpips" in row]
     steps = [row["step"] for row in seen]
-    looks.plot(steps, [row["held_out_lpips"] for row in seen], "o-", color=figures.COLOURS[0],
-               ms=4, label="G(E(x))")  # fmt: skip
+    looks.plot(
+        steps,
+        [row["held_out_lpips"] for row in seen],
+        "o-",
+        color=figures.COLOURS[0],
+        ms=4,
+        label="G(E(x))",
+    )
     looks.axhline(seen[0]["mean_w_lpips"], color=figures.INK, ls=":", label="mean of W")
     looks.set(xlabel="step", ylim=(0, None), title="LPIPS-vgg of held-out images (lower is better)")
     for axis in (terms, looks):
@@ -53,21 +64,30 @@ def card_table(card):
     rows = [
         ("encoder", card["encoder"]),
         ("generator", f"{generator['name']}, sha256 {generator['sha256'][:16]}…"),
-        ("data", f"{card['images_drawn']} images drawn from the generator, truncation "
-                 f"{params['truncation_min']:g} to {params['truncation_max']:g}; "
-                 f"{card['photographs']} photographs"),
+        (
+            "data",
+            f"{card['images_drawn']} images drawn from the generator, truncation "
+            f"{params['truncation_min']:g} to {params['truncation_max']:g}; "
+            f"{card['photographs']} photographs",
+        ),
         ("steps", f"{card['steps']} of {params['batch']} images, {_beginning(card)}"),
         ("seed", params["seed"]),
-        ("device", f"{about['device_name']} ({about['device']}), {about['threads']} threads, "
-                   f"{card['precision']}, torch {about['packages']['torch']}"),
+        (
+            "device",
+            f"{about['device_name']} ({about['device']}), {about['threads']} threads, "
+            f"{card['precision']}, torch {about['packages']['torch']}",
+        ),
         ("time", f"{card['seconds'] / 60:.0f} min"),
-        ("held out", f"{card['held_out_images']['count']} drawn images of other seeds, truncation "
-                     f"{card['held_out_images']['truncation']:g}: squared error "
-                     f"{held['held_out_error']:.3f} of the mean of W's, PSNR "
-                     f"{held['held_out_psnr']:.1f} dB, LPIPS-vgg {held['held_out_lpips']:.3f} "
-                     f"(mean of W {held['mean_w_lpips']:.3f})"),
+        (
+            "held out",
+            f"{card['held_out_images']['count']} drawn images of other seeds, truncation "
+            f"{card['held_out_images']['truncation']:g}: squared error "
+            f"{held['held_out_error']:.3f} of the mean of W's, PSNR "
+            f"{held['held_out_psnr']:.1f} dB, LPIPS-vgg {held['held_out_lpips']:.3f} "
+            f"(mean of W {held['mean_w_lpips']:.3f})",
+        ),
         ("weights", f"{card['bytes'] / 1e6:.1f} MB, sha256 {card['sha256']}"),
-    ]  # fmt: skip
+    ]
     return table(["", "model card"], rows)
 
 
@@ -88,10 +108,19 @@ def starts(rows):
         for picture, name in zip(row["pictures"], names, strict=True)
     ]
     cells = [
-        [row["title"], *(f"{row[s][m]:.3f}" for m in ("lpips_vgg", "lpips_alex") for s in STARTS),
-         f"{row['encoder']['lpips_vgg'] / row['mean_w']['lpips_vgg'] - 1:+.0%}"]
+        [
+            row["title"],
+            *(f"{row[s][m]:.3f}" for m in ("lpips_vgg", "lpips_alex") for s in STARTS),
+            f"{row['encoder']['lpips_vgg'] / row['mean_w']['lpips_vgg'] - 1:+.0%}",
+        ]
         for row in rows
-    ]  # fmt: skip
-    head = ["photograph", "LPIPS-vgg, mean of W", "encoder", "LPIPS-alex, mean of W", "encoder",
-            "LPIPS-vgg, change"]  # fmt: skip
+    ]
+    head = [
+        "photograph",
+        "LPIPS-vgg, mean of W",
+        "encoder",
+        "LPIPS-alex, mean of W",
+        "encoder",
+        "LPIPS-vgg, change",
+    ]
     return grid(shown, 3, "three") + table(head, cells)

@@ -23,17 +23,23 @@ class InversionWidget(ipywidgets.VBox):
         self.sample = ipywidgets.Dropdown(options=photographs(), description="or sample")
         names, encoders = _names("generator"), _names("encoder")
         self.generator = ipywidgets.Combobox(
-            value=names[0], options=names, ensure_option=False, description="generator",
+            value=names[0],
+            options=names,
+            ensure_option=False,
+            description="generator",
             tooltip="a name, or the path of a file: my.pkl",
-        )  # fmt: skip
+        )
         self.space = ipywidgets.ToggleButtons(options=["w", "w+"], value="w+", description="space")
         self.loss = ipywidgets.ToggleButtons(
             options=["l2", "lpips"], value="lpips", description="loss"
         )
         self.start = ipywidgets.Combobox(
-            value="mean_w", options=["mean_w", *encoders], ensure_option=False,
-            description="start", tooltip="mean_w, or an encoder: a name, or the path of a file",
-        )  # fmt: skip
+            value="mean_w",
+            options=["mean_w", *encoders],
+            ensure_option=False,
+            description="start",
+            tooltip="mean_w, or an encoder: a name, or the path of a file",
+        )
         self.steps = ipywidgets.IntSlider(100, min=1, max=1000, description="steps")
         self.align = ipywidgets.Checkbox(True, description="find and crop the face")
         self.button = ipywidgets.Button(description="Invert", button_style="primary")
@@ -41,10 +47,17 @@ class InversionWidget(ipywidgets.VBox):
         self.button.on_click(self.run)
         super().__init__(
             [
-                ipywidgets.HBox([self.upload, self.sample]), self.generator, self.space, self.loss,
-                self.start, self.steps, self.align, self.button, self.output,
+                ipywidgets.HBox([self.upload, self.sample]),
+                self.generator,
+                self.space,
+                self.loss,
+                self.start,
+                self.steps,
+                self.align,
+                self.button,
+                self.output,
             ]
-        )  # fmt: skip
+        )
 
     def image(self):
         """The photograph chosen: an uploaded one, saved beside the results, or a sample."""
@@ -73,10 +86,15 @@ class InversionWidget(ipywidgets.VBox):
         start = self.start.value
         begin = {} if start == "mean_w" else {"init": "encoder", "encoder": start}
         return Params(
-            generator=self.generator.value, images=[self.image()], space=self.space.value,
-            loss=self.loss.value, steps=self.steps.value, align=self.align.value,
-            out=str(self.out), **begin,
-        )  # fmt: skip
+            generator=self.generator.value,
+            images=[self.image()],
+            space=self.space.value,
+            loss=self.loss.value,
+            steps=self.steps.value,
+            align=self.align.value,
+            out=str(self.out),
+            **begin,
+        )
 
     def _invert(self):
         run = run_experiment(self.params())

@@ -102,10 +102,19 @@ def toy_params(toy_path, tmp_path):
 
     def build(images, **changes):
         quick = dict(
-            generator=str(toy_path), out=str(tmp_path / "run"), align=False, space="w", loss="l2",
-            steps=4, lr=0.1, precision="float32", compile="off", device="cpu", log_every=0,
+            generator=str(toy_path),
+            out=str(tmp_path / "run"),
+            align=False,
+            space="w",
+            loss="l2",
+            steps=4,
+            lr=0.1,
+            precision="float32",
+            compile="off",
+            device="cpu",
+            log_every=0,
             snapshot_every=2,
-        )  # fmt: skip
+        )
         return make_params(quick | dict(images=[str(image) for image in images]) | changes)
 
     return build

@@ -19,11 +19,20 @@ def measured(recipe, evaluations, lpips):
 @pytest.fixture
 def quality():
     rows = [measured("ours", 1, 0.5), measured("ours", 10, 0.2), measured(HOSTILE, 40, 0.25)]
-    found = dict(image="a", lpips_vgg=0.25, seconds_fast=20.0, seconds_published=80.0,
-                 evaluations=40, ours_seconds=5.0, ours_evaluations=10, share_of_fast=0.25,
-                 share_of_published=0.0625)  # fmt: skip
-    missed = found | dict(ours_seconds=None, ours_evaluations=None, share_of_fast=None,
-                          share_of_published=None)  # fmt: skip
+    found = dict(
+        image="a",
+        lpips_vgg=0.25,
+        seconds_fast=20.0,
+        seconds_published=80.0,
+        evaluations=40,
+        ours_seconds=5.0,
+        ours_evaluations=10,
+        share_of_fast=0.25,
+        share_of_published=0.0625,
+    )
+    missed = found | dict(
+        ours_seconds=None, ours_evaluations=None, share_of_fast=None, share_of_published=None
+    )
     reach = [dict(recipe=HOSTILE, ours="ours", images=[found, missed])]
     recipes = {"ours": {}, HOSTILE: {}, "not yet run": {}}
     return dict(machine=MACHINE, rows=rows, reach=reach, recipes=recipes, images={"a": HOSTILE})
@@ -56,8 +65,10 @@ def test_curves_are_a_picture_with_an_escaped_name(quality):
 
 def test_steps_show_pairs():
     row = dict(generator="g", loss="l2", batch=2, warm_up_seconds=61.0)
-    rows = [row | dict(variant="plain", seconds=4.0, peak_mb=3000.0),
-            row | dict(variant="ours", seconds=0.5, peak_mb=1500.0)]  # fmt: skip
+    rows = [
+        row | dict(variant="plain", seconds=4.0, peak_mb=3000.0),
+        row | dict(variant="ours", seconds=0.5, peak_mb=1500.0),
+    ]
     ratios = [dict(generator="g", loss="l2", batch=2, speedup=8.0, memory=0.5)]
     text = exhibits.step_table(dict(rows=rows, ratios=ratios))
     for cell in ("4.00", "0.50", "8.0", "3.0", "1.5", "50%", "61"):

@@ -38,9 +38,13 @@ def quick(toy_path, make_photo, tmp_path, monkeypatch):
 
 def test_the_presets_are_the_ones_promised():
     assert [path.stem for path in PRESETS] == [
-        "anycost-lbfgs", "ganinverter-wplus", "idinvert", "nvidia-w", "pti-pivot",
+        "anycost-lbfgs",
+        "ganinverter-wplus",
+        "idinvert",
+        "nvidia-w",
+        "pti-pivot",
         "rosinality-wplus",
-    ]  # fmt: skip
+    ]
 
 
 # space, steps, lr, schedule, noise injected, noise maps: as their code has them
@@ -57,9 +61,13 @@ PUBLISHED = {
 def test_presets_have_the_published_schedules(name):
     params = find_recipe(name).params
     assert PUBLISHED[name] == (
-        params.space, params.steps, params.lr, params.lr_schedule, params.noise_injection,
+        params.space,
+        params.steps,
+        params.lr,
+        params.lr_schedule,
+        params.noise_injection,
         params.noise_maps,
-    )  # fmt: skip
+    )
     assert params.optimizer == "adam" and params.loss_resolution == 256
     assert params.noise_regularizer == 1e5 and params.coordinates == "w"
 

@@ -128,9 +128,14 @@ def test_plain_leaves_the_memory_format_alone():
 def test_the_file_holds_rows_in_pairs_and_their_ratios(here, toy_path, tmp_path):
     out, told = tmp_path / "new" / "step.json", []
     result = bench_step(
-        [str(toy_path), "config-f"], ["l2"], [1, 2], steps=3, resolution=32, out=out,
+        [str(toy_path), "config-f"],
+        ["l2"],
+        [1, 2],
+        steps=3,
+        resolution=32,
+        out=out,
         say=told.append,
-    )  # fmt: skip
+    )
     rows, ratios = result["rows"], result["ratios"]
     assert json.loads(out.read_text()) == result
     assert {"device", "threads", "torch", "python", "seed", "date"} <= result["machine"].keys()
@@ -261,9 +266,14 @@ def test_scale_reports_batches_folders_and_a_line(here, monkeypatch, toy_path, t
     monkeypatch.setattr(scale, "run_experiment", recording)
     out = tmp_path / "scale.json"
     result = bench_scale(
-        str(toy_path), loss="l2", batches=[1, 2], images=[2, 1], steps=2, out=out,
+        str(toy_path),
+        loss="l2",
+        batches=[1, 2],
+        images=[2, 1],
+        steps=2,
+        out=out,
         say=lambda text: None,
-    )  # fmt: skip
+    )
     assert json.loads(out.read_text()) == result
     assert [len(images) for images in seen] == [1, 2]
     assert len(set(seen[1].values())) == 2 and seen[0].items() <= seen[1].items()

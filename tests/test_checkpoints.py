@@ -144,10 +144,11 @@ def streamed(body, storages=(), magic=MAGIC, version=1001, system=SYSTEM, keys=N
     """torch.save's older stream; `storages` are tuples of key, number of elements, bytes."""
     keys = [key for key, _, _ in storages] if keys is None else keys
     return (
-        b"".join(pickle.dumps(value, 2) for value in (magic, version, system)) + bare(body)
+        b"".join(pickle.dumps(value, 2) for value in (magic, version, system))
+        + bare(body)
         + pickle.dumps(keys, 2)
         + b"".join(struct.pack("<Q", count) + data for _, count, data in storages)
-    )  # fmt: skip
+    )
 
 
 def embedded(body, **changes):
@@ -415,9 +416,12 @@ class Persistent:
 
     def __reduce__(self):
         meta = dict(
-            type="class", version=6, module_src=self.source, class_name="Generator",
+            type="class",
+            version=6,
+            module_src=self.source,
+            class_name="Generator",
             state=self.__dict__,
-        )  # fmt: skip
+        )
         return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (meta,), None
 
 
@@ -454,9 +458,12 @@ def test_nvidia_s_source_is_not_run(protocol, nvidia_module, canary, file):
     weights = torch.rand(2, 3)
     inner = Persistent("raise SystemError", _buffers=collections.OrderedDict(w=weights.T))
     G = Persistent(
-        touch(canary), _modules=collections.OrderedDict(inner=inner), z_dim=512, shared=weights,
+        touch(canary),
+        _modules=collections.OrderedDict(inner=inner),
+        z_dim=512,
+        shared=weights,
         _parameters=collections.OrderedDict(a=torch.nn.Parameter(weights)),
-    )  # fmt: skip
+    )
     data = pickle.dumps({"G": G, "same": G, "weights": weights}, protocol)
     found = read(data, file)
     assert not canary.exists()
@@ -475,9 +482,10 @@ def test_nvidia_s_source_is_not_run(protocol, nvidia_module, canary, file):
 def test_nvidia_s_tensorflow_source_is_not_run(protocol, nvidia_module, canary, file):
     network, weight = nvidia_module.Network(), np.arange(6, dtype="f4").reshape(2, 3)
     network.__dict__ |= dict(
-        build_module_src=touch(canary), variables=[("a/weight", weight)],
+        build_module_src=touch(canary),
+        variables=[("a/weight", weight)],
         static_kwargs=nvidia_module.EasyDict(func_name="G_main", layers=8),
-    )  # fmt: skip
+    )
     data = pickle.dumps((None, None, network), protocol)
     state = read(data, file)[2].state
     assert not canary.exists()
@@ -508,16 +516,24 @@ def hostile(path):
         "timeit": calls("timeit.timeit", text("pass"), code),
         "getattr": calls("builtins.getattr", EVIL_IMPORT, text("system")) + b"(" + shell + b"tR",
         "partial": calls("functools.partial", global_("os.system"), shell) + b")R",
-        "attrgetter": calls("operator.attrgetter", text("system")) + b"(" + EVIL_IMPORT + b"tR("
-        + shell + b"tR",
-        "methodcaller": calls("operator.methodcaller", text("system"), shell) + b"(" + EVIL_IMPORT
+        "attrgetter": calls("operator.attrgetter", text("system"))
+        + b"("
+        + EVIL_IMPORT
+        + b"tR("
+        + shell
         + b"tR",
-        "map": calls("builtins.list", calls("builtins.map", global_("os.system"), b"](" + shell
-        + b"e")),
+        "methodcaller": calls("operator.methodcaller", text("system"), shell)
+        + b"("
+        + EVIL_IMPORT
+        + b"tR",
+        "map": calls(
+            "builtins.list", calls("builtins.map", global_("os.system"), b"](" + shell + b"e")
+        ),
         "nested reduces": calls("builtins.str", calls("builtins.str", evil)),
         "object array": pickle.dumps(np.array([Reduces(exec, touch(path))], dtype=object), 2)[2:-1],
-        "object scalar": calls("numpy._core.multiarray.scalar", calls("numpy.dtype", text("O8"),
-        b"K\0K\x01"), evil),
+        "object scalar": calls(
+            "numpy._core.multiarray.scalar", calls("numpy.dtype", text("O8"), b"K\0K\x01"), evil
+        ),
         "in a dict": b"}" + text("a") + evil + b"s",
         "as a key": b"}" + evil + b"K\x01s",
         "a state": global_("argparse.Namespace") + b")\x81" + evil + b"b",
@@ -526,12 +542,18 @@ def hostile(path):
         "a storage": tensor(storage=evil),
         "a size": tensor(size=evil),
         "a backward hook": tensor()[:-2] + evil + b"tR",
-        "NVIDIA's state": calls("torch_utils.persistence._reconstruct_persistent_obj",
-        b"}" + text("class_name") + text("G") + b"s" + text("state") + evil + b"s"),
+        "NVIDIA's state": calls(
+            "torch_utils.persistence._reconstruct_persistent_obj",
+            b"}" + text("class_name") + text("G") + b"s" + text("state") + evil + b"s",
+        ),
         "INST": b"(" + code + b"ibuiltins\nexec\n",
         "OBJ": b"(" + global_("builtins.exec") + code + b"o",
         "STACK_GLOBAL": text("builtins") + text("exec") + b"\x93" + code + b"\x85R",
-        "a dotted name": b"\x80\x04" + text("builtins") + text("exec.__call__") + b"\x93" + code
+        "a dotted name": b"\x80\x04"
+        + text("builtins")
+        + text("exec.__call__")
+        + b"\x93"
+        + code
         + b"\x85R",
         "a class": global_("subprocess.Popen") + command + b"\x85\x81",
         "a class with keywords": global_("subprocess.Popen") + command + b"\x85}\x92",
@@ -539,14 +561,22 @@ def hostile(path):
         "the memo in digits": global_("builtins.exec") + b"p5\n0g5\n" + code + b"\x85R",
         "a duplicate": global_("builtins.exec") + b"2" + code + b"\x85R0",
         "after what is harmless": tensor() + b"0" + evil,
-    }  # fmt: skip
+    }
 
 
 WAYS = hostile(Path("x"))
 # a persistent id ends these before they come to it, or the lack of NVIDIA's module, or another
 # process makes the file in its own time
-LATER = {"a storage's type", "a storage", "a size", "a backward hook", "after what is harmless",
-         "NVIDIA's state", "a class", "a class with keywords"}  # fmt: skip
+LATER = {
+    "a storage's type",
+    "a storage",
+    "a size",
+    "a backward hook",
+    "after what is harmless",
+    "NVIDIA's state",
+    "a class",
+    "a class with keywords",
+}
 
 
 @in_every_container
@@ -626,11 +656,31 @@ def test_nothing_is_imported_for_a_checkpoint(canary, file, tmp_path, monkeypatc
 @in_every_container
 @pytest.mark.parametrize(
     "body",
-    [b"\x82\xf1", b"\x83\xf1\0", b"\x84\xf1\0\0\0", b"}2", b"(\x91", b"\x96" + bytes(8),
-     b"]\x97", b"](i__main__\nx\n", b"\xff", b"\x00"],
-    ids=["EXT1", "EXT2", "EXT4", "DUP", "FROZENSET", "BYTEARRAY8", "NEXT_BUFFER", "INST", "255",
-         "0"],
-)  # fmt: skip
+    [
+        b"\x82\xf1",
+        b"\x83\xf1\0",
+        b"\x84\xf1\0\0\0",
+        b"}2",
+        b"(\x91",
+        b"\x96" + bytes(8),
+        b"]\x97",
+        b"](i__main__\nx\n",
+        b"\xff",
+        b"\x00",
+    ],
+    ids=[
+        "EXT1",
+        "EXT2",
+        "EXT4",
+        "DUP",
+        "FROZENSET",
+        "BYTEARRAY8",
+        "NEXT_BUFFER",
+        "INST",
+        "255",
+        "0",
+    ],
+)
 def test_opcodes_that_no_checkpoint_needs_are_refused_and_told(body, container, file):
     assert "opcode" in refused(CONTAINERS[container](body), file)
 
@@ -711,20 +761,48 @@ def test_what_is_changed_after_its_check_is_not_believed(file):
     "body",
     [
         global_("argparse.Namespace") + b")\x81" + state + b"b"
-        for state in (b"N", b"]", b")", b"K\x01", text("x"), b"N}\x86", b"}}\x86", raw(b"x"),
-                      calls("collections.OrderedDict"), global_("argparse.Namespace"))
+        for state in (
+            b"N",
+            b"]",
+            b")",
+            b"K\x01",
+            text("x"),
+            b"N}\x86",
+            b"}}\x86",
+            raw(b"x"),
+            calls("collections.OrderedDict"),
+            global_("argparse.Namespace"),
+        )
     ]
-    + [b"}Nb", b"}}b", b"]}b", b")}b", b"K\x01}b", text("x") + b"}b",
-       pid() + b"Q}b", b"})K\x01s", b"}NK\x01s", b"}\x88K\x01s", b"}]K\x01s",
-       b"}G" + bytes(8) + b"K\x01s", b"(K\x01K\x02K\x03d", b"](K\x01K\x02u", b"}K\x01a",
-       calls("collections.OrderedDict") + b"NK\x01s", calls("collections.OrderedDict") + b")K\x01s",
-       b"}K\x01N" + text("1") + b"N0ss", b"}(K\x01N" + text("1") + b"Nu",
-       calls("collections.OrderedDict") + b"(K\x01N" + text("1") + b"Nu",
-       calls("collections.OrderedDict", b"]](K\x01ea"),
-       calls("collections.OrderedDict", b"](](K\x01K\x02e](K\x01K\x02K\x03ee"),
-       calls("collections.OrderedDict", b"](](NK\x02ee"), b"}K\x01\x90",
-       calls("collections.OrderedDict", b"](NK\x02e"), calls("collections.OrderedDict", b"}")],
-)  # fmt: skip
+    + [
+        b"}Nb",
+        b"}}b",
+        b"]}b",
+        b")}b",
+        b"K\x01}b",
+        text("x") + b"}b",
+        pid() + b"Q}b",
+        b"})K\x01s",
+        b"}NK\x01s",
+        b"}\x88K\x01s",
+        b"}]K\x01s",
+        b"}G" + bytes(8) + b"K\x01s",
+        b"(K\x01K\x02K\x03d",
+        b"](K\x01K\x02u",
+        b"}K\x01a",
+        calls("collections.OrderedDict") + b"NK\x01s",
+        calls("collections.OrderedDict") + b")K\x01s",
+        b"}K\x01N" + text("1") + b"N0ss",
+        b"}(K\x01N" + text("1") + b"Nu",
+        calls("collections.OrderedDict") + b"(K\x01N" + text("1") + b"Nu",
+        calls("collections.OrderedDict", b"]](K\x01ea"),
+        calls("collections.OrderedDict", b"](](K\x01K\x02e](K\x01K\x02K\x03ee"),
+        calls("collections.OrderedDict", b"](](NK\x02ee"),
+        b"}K\x01\x90",
+        calls("collections.OrderedDict", b"](NK\x02e"),
+        calls("collections.OrderedDict", b"}"),
+    ],
+)
 def test_states_and_keys_of_other_kinds_are_refused(body, file):
     refused(zipped(body), file)
 
@@ -759,9 +837,30 @@ def test_objects_of_nvidia_s_without_name_or_state_are_refused(meta, file):
 @in_every_container
 @pytest.mark.parametrize(
     "body",
-    [b"h\x05", b"j\xff\xff\xff\x7f", b"g5\n", b"]p5\n", b"0", b"q\x01", b"\x94", b"a", b"s", b"]s",
-     b"b", b"]b", b"R", b"\x81", b"Q", b"e", b"t", b"1", b"\x85", b"\x93", b"\x90"],
-)  # fmt: skip
+    [
+        b"h\x05",
+        b"j\xff\xff\xff\x7f",
+        b"g5\n",
+        b"]p5\n",
+        b"0",
+        b"q\x01",
+        b"\x94",
+        b"a",
+        b"s",
+        b"]s",
+        b"b",
+        b"]b",
+        b"R",
+        b"\x81",
+        b"Q",
+        b"e",
+        b"t",
+        b"1",
+        b"\x85",
+        b"\x93",
+        b"\x90",
+    ],
+)
 def test_what_was_never_put_is_refused(body, container, file):
     refused(CONTAINERS[container](body), file)
 
@@ -831,7 +930,7 @@ def test_encodings_other_than_latin1_are_refused(file):
         dict(storage=pid(key=text("1")) + b"Q"),
         dict(storage=pid(key=text("../byteorder")) + b"Q"),
     ],
-)  # fmt: skip
+)
 def test_a_tensor_that_its_storage_does_not_hold_is_refused(parts, container, file):
     refused(with_floats(container, tensor(**parts)), file)
 
@@ -847,7 +946,14 @@ def test_two_tensors_must_agree_about_their_storage(container, file):
 @pytest.mark.parametrize(
     "body",
     [
-        b"NQ", b"K\x01Q", b")Q", b"]Q", b"}Q", text("storage") + b"Q", b"P0\n", b"Pstorage\n",
+        b"NQ",
+        b"K\x01Q",
+        b")Q",
+        b"]Q",
+        b"}Q",
+        text("storage") + b"Q",
+        b"P0\n",
+        b"Pstorage\n",
         b"(" + text("storage") + b"tQ",
         pid()[:-1] + b"lQ",
         pid(tag=text("module")) + b"Q",
@@ -864,7 +970,7 @@ def test_two_tensors_must_agree_about_their_storage(container, file):
         pid(view=b"}") + b"Q",
         pid(view=b"(" + text("0") + b"K\0K\x0ct") + b"Q",
     ],
-)  # fmt: skip
+)
 def test_persistent_ids_of_other_shapes_are_refused(body, container, file):
     refused(with_floats(container, body), file)
     refused(with_floats(container, b"]" + body + b"a"), file)
@@ -1064,9 +1170,18 @@ def zip64(data, **changes):
     count, _, size, offset = struct.unpack("<HHLL", data[end + 8 : end + 20])
     fields = dict(count=count, size=size, offset=offset, locator=end) | changes
     record = struct.pack(
-        "<4sQHHLLQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, fields["count"], fields["count"],
-        fields["size"], fields["offset"],
-    )  # fmt: skip
+        "<4sQHHLLQQQQ",
+        b"PK\6\6",
+        44,
+        45,
+        45,
+        0,
+        0,
+        fields["count"],
+        fields["count"],
+        fields["size"],
+        fields["offset"],
+    )
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, fields["locator"], 1)
     last = b"PK\5\6" + struct.pack("<HHHHLLH", 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0)
     return data[:end] + record + locator + last
@@ -1074,10 +1189,17 @@ def zip64(data, **changes):
 
 @pytest.mark.parametrize(
     "changes",
-    [dict(size=2**62), dict(size=2**63), dict(size=0), dict(size=1), dict(offset=2**62),
-     dict(offset=2**64 - 1), dict(offset=3, size=50)],
+    [
+        dict(size=2**62),
+        dict(size=2**63),
+        dict(size=0),
+        dict(size=1),
+        dict(offset=2**62),
+        dict(offset=2**64 - 1),
+        dict(offset=3, size=50),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_false_sizes_in_64_bits_are_refused(changes, file):
     data = zipped(tensor())
     assert same(read(zip64(data), file), torch.arange(12.0))
@@ -1169,13 +1291,27 @@ DEEP_PARTS = {
     "deep tuple as a byte order": calls("numpy.dtype", text("f4")) + b"K\x03" + DEEP + b"\x86b",
     "deep lists": b"]" * 10_000 + b"a" * 9_999,
     "deep dicts": b"}" + b"K\x01}" * 10_000 + b"s" * 10_000,
-    "deep records": global_("argparse.Namespace") + b"q\x010h\x01)\x81"
-    + (SETTING + b"h\x01)\x81") * 10_000 + b"sb" * 10_000,
-    "deep OrderedDicts": global_("collections.OrderedDict") + b"q\x010h\x01)R"
-    + (text("a") + b"h\x01)R") * 10_000 + b"s" * 10_000,
-    "deep objects of NVIDIA's": (global_(RECONSTRUCT) + b"}" + text("class_name") + text("G")
-    + b"s" + text("state") + SETTING) * 5000 + b"N" + b"ss\x85R" * 5000,
-}  # fmt: skip
+    "deep records": global_("argparse.Namespace")
+    + b"q\x010h\x01)\x81"
+    + (SETTING + b"h\x01)\x81") * 10_000
+    + b"sb" * 10_000,
+    "deep OrderedDicts": global_("collections.OrderedDict")
+    + b"q\x010h\x01)R"
+    + (text("a") + b"h\x01)R") * 10_000
+    + b"s" * 10_000,
+    "deep objects of NVIDIA's": (
+        global_(RECONSTRUCT)
+        + b"}"
+        + text("class_name")
+        + text("G")
+        + b"s"
+        + text("state")
+        + SETTING
+    )
+    * 5000
+    + b"N"
+    + b"ss\x85R" * 5000,
+}
 LOOPS = {
     "a list that holds itself": b"]q\0h\0a",
     "a dict that holds itself": b"}q\0K\x01h\0s",
@@ -1190,38 +1326,67 @@ LOOPS = {
     "doubled lists as a state": global_("argparse.Namespace") + b")\x81" + LISTS + b"b",
 }
 REPEATED = {
-    "a long set": LONG + b"\x85q\0" + global_("torch.Size") + b"q\x01" + again(b"h\x01h\0R")
+    "a long set": LONG
+    + b"\x85q\0"
+    + global_("torch.Size")
+    + b"q\x01"
+    + again(b"h\x01h\0R")
     + REFUSED,
-    "a long list of pairs": b"](" + b"".join(b"](" + integer(k) + b"Ne" for k in range(10_000))
+    "a long list of pairs": b"]("
+    + b"".join(b"](" + integer(k) + b"Ne" for k in range(10_000))
     + b"e\x85q\0"
-    + global_("collections.OrderedDict") + b"q\x01" + again(b"h\x01h\0R"),
-    "long arguments": LONG[:-1] + b"tq\0" + global_("numpy.core.multiarray._reconstruct")
-    + b"q\x01" + again(b"h\x01h\0R"),
-    "a long path": text("x" * 1_000_000) + b"q\0(" + b"h\0" * 99 + b"tq\x02"
-    + global_("pathlib.PosixPath") + b"q\x01" + again(b"h\x01h\x02R"),
-    "long text made bytes": b"(" + text("x" * 1_000_000) + text("latin1") + b"tq\0"
-    + global_("_codecs.encode") + b"q\x01" + again(b"h\x01h\0R"),
-}  # fmt: skip
+    + global_("collections.OrderedDict")
+    + b"q\x01"
+    + again(b"h\x01h\0R"),
+    "long arguments": LONG[:-1]
+    + b"tq\0"
+    + global_("numpy.core.multiarray._reconstruct")
+    + b"q\x01"
+    + again(b"h\x01h\0R"),
+    "a long path": text("x" * 1_000_000)
+    + b"q\0("
+    + b"h\0" * 99
+    + b"tq\x02"
+    + global_("pathlib.PosixPath")
+    + b"q\x01"
+    + again(b"h\x01h\x02R"),
+    "long text made bytes": b"("
+    + text("x" * 1_000_000)
+    + text("latin1")
+    + b"tq\0"
+    + global_("_codecs.encode")
+    + b"q\x01"
+    + again(b"h\x01h\0R"),
+}
 LENGTHY = {
-    "memo indices of one hash": b"N" + b"".join(
-        b"p%d\n" % (k * (2**61 - 1)) for k in range(50_000)),
+    "memo indices of one hash": b"N"
+    + b"".join(b"p%d\n" % (k * (2**61 - 1)) for k in range(50_000)),
     "keys of one hash": b"}(" + ONE_HASH + b"u",
     "OrderedDict's keys of one hash": calls("collections.OrderedDict") + b"(" + ONE_HASH + b"u",
     "a long shape": array_by_hand(b"(" + integer(2**30) * 200_000 + b"t", raw(b""))[2:-1],
     "a shape of long numbers": array_by_hand(LONG_NUMBERS, raw(b""))[2:-1],
     "a size of long numbers": tensor(size=LONG_NUMBERS, stride=b"(K\0K\0K\0K\0t"),
-    "a storage of a long number": b"(" + text("storage") + global_("torch.FloatStorage")
-    + text("0") + text("cpu") + LONG_NUMBERS[1:-1] + b"tQ",
+    "a storage of a long number": b"("
+    + text("storage")
+    + global_("torch.FloatStorage")
+    + text("0")
+    + text("cpu")
+    + LONG_NUMBERS[1:-1]
+    + b"tQ",
     "a long number as a key": b"}" + LONG_NUMBERS + b"K\0s",
     "a long name": b"c" + b"x" * 3 * 10**6 + b"\n" + b"y" * 3 * 10**6 + b"\n",
     "a long class name": calls(RECONSTRUCT, b"}" + text("class_name") + text("x" * 10**6) + b"s"),
     "a long number in digits": b"I" + b"9" * 10**6 + b"\n",
     "a long float in digits": b"F" + b"x" * 10**6 + b"\n",
     "many steps": b"N0" * 250_001,
-    "many tensors, few enough": b"(" + pid() + b"QK\0K\x01\x85K\x01\x85tq\x01"
-    + global_("torch._utils._rebuild_tensor_v2") + b"q\x02](" + b"h\x02h\x01R" * 60_000
+    "many tensors, few enough": b"("
+    + pid()
+    + b"QK\0K\x01\x85K\x01\x85tq\x01"
+    + global_("torch._utils._rebuild_tensor_v2")
+    + b"q\x02]("
+    + b"h\x02h\x01R" * 60_000
     + b"C\x01xe",  # bytes are no value; refused at the very end
-}  # fmt: skip
+}
 
 
 def storage_again():
@@ -1258,16 +1423,23 @@ def many_names(count):
     more = b"".join(entry + b"%04x" % i for i in range(count))
     return zip64(
         data[:end] + more + data[end:],
-        size=end - start + len(more), offset=start, locator=end + len(more),
-    )  # fmt: skip
+        size=end - start + len(more),
+        offset=start,
+        locator=end + len(more),
+    )
 
 
 def many_views():
     """A zip whose one large file goes by many names, and is aligned for none."""
     keys = [f"{i:07}" for i in range(200)]
-    body = b"](" + b"".join(
-        tensor(storage=pid(key=text(key), numel=250_000) + b"Q", size=b"M\0\1\x85") for key in keys
-    ) + b"e"  # fmt: skip
+    body = (
+        b"]("
+        + b"".join(
+            tensor(storage=pid(key=text(key), numel=250_000) + b"Q", size=b"M\0\1\x85")
+            for key in keys
+        )
+        + b"e"
+    )
     data = zipped(body, dict.fromkeys(keys, b""), **{"large__": b"x" * 1_000_000})
     where = data.index(b"PK\3\4\x14", data.index(b"archive/large__") - 40)
     for key in keys:
@@ -1280,27 +1452,39 @@ def in_many_storages():
     return bare(b"](" + calls("torch.storage._load_from_bytes", raw(stream)) * 20 + b"e")
 
 
-BODIES = DEEP_PARTS | LOOPS | LENGTHY | {
-    f"{name}, again and again": body for name, body in REPEATED.items()
-}  # fmt: skip
-BOMBS = {
-    f"{name}, {kind}": partial(CONTAINERS[kind], body)
-    for name, body in ANNOUNCED.items() for kind in ("bare", "stream")
-} | {name: partial(zipped, body) for name, body in BODIES.items()} | {
-    "a storage, again and again": storage_again,
-    "storages in storages": storages_nested,
-    "2**40 numbers, zip": lambda: zipped(tensor(storage=pid(numel=2**40) + b"Q")),
-    "2**40 numbers, stream": lambda: streamed(
-        tensor(storage=pid(numel=2**40) + b"Q"), [("0", 2**40, FLOATS)]),
-    "2**62 numbers, stream": lambda: streamed(
-        tensor(storage=pid(numel=2**62) + b"Q"), [("0", 2**62, FLOATS)]),
-    "an expanded tensor": lambda: zipped(tensor(size=integer(2**40) + b"\x85", stride=b"K\0\x85")),
-    "compressed data.pkl": deflated,
-    "a list of contents of megabytes": lambda: many_names(200_000),
-    "many names of one file": lambda: many_names(50_000),
-    "many views of one file": many_views,
-    "many steps in many storages": in_many_storages,
-}  # fmt: skip
+BODIES = (
+    DEEP_PARTS
+    | LOOPS
+    | LENGTHY
+    | {f"{name}, again and again": body for name, body in REPEATED.items()}
+)
+BOMBS = (
+    {
+        f"{name}, {kind}": partial(CONTAINERS[kind], body)
+        for name, body in ANNOUNCED.items()
+        for kind in ("bare", "stream")
+    }
+    | {name: partial(zipped, body) for name, body in BODIES.items()}
+    | {
+        "a storage, again and again": storage_again,
+        "storages in storages": storages_nested,
+        "2**40 numbers, zip": lambda: zipped(tensor(storage=pid(numel=2**40) + b"Q")),
+        "2**40 numbers, stream": lambda: streamed(
+            tensor(storage=pid(numel=2**40) + b"Q"), [("0", 2**40, FLOATS)]
+        ),
+        "2**62 numbers, stream": lambda: streamed(
+            tensor(storage=pid(numel=2**62) + b"Q"), [("0", 2**62, FLOATS)]
+        ),
+        "an expanded tensor": lambda: zipped(
+            tensor(size=integer(2**40) + b"\x85", stride=b"K\0\x85")
+        ),
+        "compressed data.pkl": deflated,
+        "a list of contents of megabytes": lambda: many_names(200_000),
+        "many names of one file": lambda: many_names(50_000),
+        "many views of one file": many_views,
+        "many steps in many storages": in_many_storages,
+    }
+)
 
 LIMITED = """
 import gc, os, re, resource, sys, time
@@ -1341,8 +1525,10 @@ def verdicts(tmp_path_factory):
         (folder / str(i)).write_bytes(make())
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, *(str(folder / str(i)) for i in range(len(BOMBS)))],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     lines = [line.rsplit(" ", 2) for line in done.stdout.splitlines()]
     return dict(zip(BOMBS, lines, strict=True))
 
@@ -1383,9 +1569,14 @@ SMALL = {
     "zip": saved(ITEMS, True),
     "stream": saved(ITEMS, False),
     "a bare pickle": pickle.dumps(ITEMS, 4),
-    "a record": bare(global_("argparse.Namespace") + b")\x81" + SETTING
-    + array_by_hand(b"K\x01\x85", raw(bytes(4)))[2:-1] + b"sb"),
-}  # fmt: skip
+    "a record": bare(
+        global_("argparse.Namespace")
+        + b")\x81"
+        + SETTING
+        + array_by_hand(b"K\x01\x85", raw(bytes(4)))[2:-1]
+        + b"sb"
+    ),
+}
 
 
 @by_proc
@@ -1416,10 +1607,29 @@ def test_any_damage_to_a_checkpoint_is_an_error_or_values(tmp_path_factory, name
 
 
 atoms = st.sampled_from(
-    [b"N", b")", b"]", b"}", b"\x88", b"K\0", b"K\x01", b"K\x02", integer(-1), integer(2**40),
-     text("0"), text("f4"), text("latin1"), raw(bytes(4)), pid() + b"Q", tensor(), b"h\x01",
-     b"\x8f", array_by_hand(b"K\x01\x85", raw(bytes(4)))[2:-1], *map(global_, STAND_INS)]
-)  # fmt: skip
+    [
+        b"N",
+        b")",
+        b"]",
+        b"}",
+        b"\x88",
+        b"K\0",
+        b"K\x01",
+        b"K\x02",
+        integer(-1),
+        integer(2**40),
+        text("0"),
+        text("f4"),
+        text("latin1"),
+        raw(bytes(4)),
+        pid() + b"Q",
+        tensor(),
+        b"h\x01",
+        b"\x8f",
+        array_by_hand(b"K\x01\x85", raw(bytes(4)))[2:-1],
+        *map(global_, STAND_INS),
+    ]
+)
 
 
 def programs_of(inner):

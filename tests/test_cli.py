@@ -34,9 +34,15 @@ def cli(*argv):
 def quick(toy_path, tmp_path):
     """Options of a quick run of the toy into tmp_path/run."""
     settings = dict(
-        generator=toy_path, steps=2, space="w", loss="l2", precision="float32", compile="off",
-        log_every=0, snapshot_every=0,
-    )  # fmt: skip
+        generator=toy_path,
+        steps=2,
+        space="w",
+        loss="l2",
+        precision="float32",
+        compile="off",
+        log_every=0,
+        snapshot_every=0,
+    )
     sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     return [*sets, "--device", "cpu", "--no-align", "--out", tmp_path / "run"]
 
@@ -261,11 +267,15 @@ def test_module_and_script_are_the_same_program(quick, photo, tmp_path):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     running = {
         way: subprocess.Popen(
-            [*words, *quick[:-1], tmp_path / way], cwd=tmp_path, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*words, *quick[:-1], tmp_path / way],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for way, words in ways.items()
-    }  # fmt: skip
+    }
     said = {way: process.communicate() for way, process in running.items()}
     assert running["module"].returncode == 0, said["module"]
     assert running["script"].returncode == 1, said["script"]

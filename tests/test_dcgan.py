@@ -64,8 +64,11 @@ def test_widths_are_those_of_the_paper():
     assert channels(256, 64) == [512, 512, 512, 256, 128, 64]
     weights = [layer.weight for layer in DCGAN(width=64).up]
     assert [tuple(w.shape) for w in weights] == [
-        (512, 256, 4, 4), (256, 128, 4, 4), (128, 64, 4, 4), (64, 3, 4, 4)
-    ]  # fmt: skip
+        (512, 256, 4, 4),
+        (256, 128, 4, 4),
+        (128, 64, 4, 4),
+        (64, 3, 4, 4),
+    ]
 
 
 def test_networks_start_as_the_paper_says():

@@ -23,9 +23,17 @@ from ganinv.params import Params, ParamsError, load_params
 from ganinv.weights import WeightsError
 
 FILES = {
-    "target.png", "reconstruction.png", "difference.png", "panel.png", "loss_curve.png",
-    "history.csv", "history.json", "latent.safetensors", "progress.gif", "progress_strip.png",
-}  # fmt: skip
+    "target.png",
+    "reconstruction.png",
+    "difference.png",
+    "panel.png",
+    "loss_curve.png",
+    "history.csv",
+    "history.json",
+    "latent.safetensors",
+    "progress.gif",
+    "progress_strip.png",
+}
 METRICS = ("psnr", "ssim", "lpips_alex", "lpips_vgg")
 
 
@@ -77,10 +85,20 @@ def finished(toy_path, make_photo, tmp_path_factory):
     for seed, name in enumerate("ab"):
         make_photo(root / "photos" / f"{name}.png", seed)
     params = load_params(
-        generator=str(toy_path), images=[str(root / "photos")], out=str(root / "run"), align=False,
-        space="w+", loss={"l2": 1.0, "lpips_alex": 0.1}, steps=6, precision="float32",
-        compile="off", device="auto", log_every=0, snapshot_every=2, seed=3,
-    )  # fmt: skip
+        generator=str(toy_path),
+        images=[str(root / "photos")],
+        out=str(root / "run"),
+        align=False,
+        space="w+",
+        loss={"l2": 1.0, "lpips_alex": 0.1},
+        steps=6,
+        precision="float32",
+        compile="off",
+        device="auto",
+        log_every=0,
+        snapshot_every=2,
+        seed=3,
+    )
     run = run_experiment(params, say=lambda text: None)
     return root / "run", run
 
@@ -283,10 +301,16 @@ def test_new_images_are_added_to_finished_ones(toy_params, photos, tmp_path, inv
 
 @pytest.mark.parametrize(
     "change",
-    [{"steps": 5}, {"seed": 1}, {"space": "w+"}, {"loss": {"l2": 2.0}}, {"lr": 0.2},
-     {"snapshot_every": 3}],
+    [
+        {"steps": 5},
+        {"seed": 1},
+        {"space": "w+"},
+        {"loss": {"l2": 2.0}},
+        {"lr": 0.2},
+        {"snapshot_every": 3},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_changed_parameters_are_done_anew(toy_params, photos, inverted, silent, change):
     run_experiment(toy_params(photos[:1]), say=silent)
     run_experiment(toy_params(photos[:1], **change), say=silent)
@@ -506,9 +530,17 @@ def test_memory_that_runs_out_is_noted(toy_params, photos, monkeypatch, silent):
 
 @pytest.mark.parametrize(
     "name",
-    ['"><img src=x onerror=alert(1)>.png', "$x^2$.png", "été à Paris.png", "..png.png", "-rf.png",
-     "metrics.json.png", "a\nb.png", "x" * 200 + ".png"],
-)  # fmt: skip
+    [
+        '"><img src=x onerror=alert(1)>.png',
+        "$x^2$.png",
+        "été à Paris.png",
+        "..png.png",
+        "-rf.png",
+        "metrics.json.png",
+        "a\nb.png",
+        "x" * 200 + ".png",
+    ],
+)
 def test_hostile_names_make_one_plain_folder(toy_params, make_photo, tmp_path, silent, name):
     photo = make_photo(tmp_path / "photos" / name)
     run = run_experiment(toy_params([photo], steps=1, snapshot_every=0), say=silent)
@@ -676,9 +708,18 @@ def lose_everything(folder):
 
 @pytest.mark.parametrize(
     "tamper",
-    [change_latent, change_weights_named, change_shape, change_reconstruction, change_target,
-     cut_latent, lose_latent, lose_reconstruction, lose_everything],
-)  # fmt: skip
+    [
+        change_latent,
+        change_weights_named,
+        change_shape,
+        change_reconstruction,
+        change_target,
+        cut_latent,
+        lose_latent,
+        lose_reconstruction,
+        lose_everything,
+    ],
+)
 def test_verify_notices_tampering(copied, silent, tamper):
     tamper(copied / "b")
     complaints = verify(copied, say=silent)

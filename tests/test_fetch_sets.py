@@ -266,10 +266,17 @@ def test_an_archive_of_something_else(sets, key, members):
 
 def test_no_member_leaves_the_folder(sets, key, tmp_path):
     names = (
-        "../../../escaped.jpg", "/tmp/absolute_member.jpg", "a/../../b.jpg", "..\\..\\windows.jpg",
-        "C:\\drive.jpg", "x/..jpg", "a/.hidden.jpg", "__MACOSX/._a.jpg", "con.jpg",
+        "../../../escaped.jpg",
+        "/tmp/absolute_member.jpg",
+        "a/../../b.jpg",
+        "..\\..\\windows.jpg",
+        "C:\\drive.jpg",
+        "x/..jpg",
+        "a/.hidden.jpg",
+        "__MACOSX/._a.jpg",
+        "con.jpg",
         "a/sub\0zero.jpg",
-    )  # fmt: skip
+    )
     members = {name: painting(i) for i, name in enumerate(names)}
     members |= {f"g/{i}.jpg": painting(20 + i) for i in range(8)}
     sets.files["art.zip"] = archive(members)
@@ -393,9 +400,16 @@ def test_a_key_from_a_file(sets, tmp_path, monkeypatch, place):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", f'{{"key": "{SECRET}"}}', f'{{"username": 1, "key": "{SECRET}"}}',
-             f'{{"username": "m€", "key": "{SECRET}"}}'],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        f'{{"key": "{SECRET}"}}',
+        f'{{"username": 1, "key": "{SECRET}"}}',
+        f'{{"username": "m€", "key": "{SECRET}"}}',
+    ],
+)
 def test_a_file_that_is_no_key(sets, tmp_path, text):
     folder = tmp_path / "home" / ".kaggle"
     folder.mkdir(parents=True)

@@ -127,9 +127,20 @@ def test_the_description_says_what_it_is_and_where_it_is_from(vector):
     path = vector.with_suffix(".safetensors")
     note = strict_json(vector.with_suffix(".json"))
     assert list(note) == [
-        "kind", "format", "architecture", "resolution", "z_dim", "w_dim", "num_ws", "config",
-        "licence", "source", "source_sha256", "sha256", "size",
-    ]  # fmt: skip
+        "kind",
+        "format",
+        "architecture",
+        "resolution",
+        "z_dim",
+        "w_dim",
+        "num_ws",
+        "config",
+        "licence",
+        "source",
+        "source_sha256",
+        "sha256",
+        "size",
+    ]
     known = dict(kind="generator", format=format_, architecture="stylegan2", resolution=64)
     known |= dict(z_dim=40 if format_ == "rosinality" else 48, w_dim=40, num_ws=10)
     known |= dict(source=vector.name, source_sha256=sha256(vector))
@@ -506,9 +517,10 @@ OF_NO_USE = {
     "g_ema of no kind": (saved({"g_ema": 3}), "not built as its format is"),
     "neither part": (saved({"state_dict": TORCHVISION}), "neither an encoder nor a decoder"),
     "other decoder": (
-        saved({"state_dict": {"decoder.a": torch.zeros(1)}}), "no StyleGAN2 generator",
+        saved({"state_dict": {"decoder.a": torch.zeros(1)}}),
+        "no StyleGAN2 generator",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", OF_NO_USE)
@@ -636,10 +648,20 @@ def test_the_head_is_read_off_the_options(tiny, kind, head):
 
 @pytest.mark.parametrize(
     "opts",
-    [None, {}, {"lr": 1.0}, {"encoder_type": None}, {"encoder_type": "BackboneEncoder"},
-     {"encoder_type": ["Encoder4Editing"]}, argparse.Namespace(), 3, ["Encoder4Editing"], "e4e"],
+    [
+        None,
+        {},
+        {"lr": 1.0},
+        {"encoder_type": None},
+        {"encoder_type": "BackboneEncoder"},
+        {"encoder_type": ["Encoder4Editing"]},
+        argparse.Namespace(),
+        3,
+        ["Encoder4Editing"],
+        "e4e",
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_options_that_do_not_say_the_head_lead_to_the_option(tiny, opts, root, capsys):
     path = tiny(opts=opts)
     message = sentence(load_encoder, path)
@@ -876,15 +898,29 @@ def test_an_encoders_18_codes_are_laid_onto_the_students_23_rows_by_resolution()
     assert laid.shape == (23, 6)
     rows = [
         0,  # 4x4: the first convolution
-        1, 2, 3,  # 8x8: first convolution, second convolution, image head
-        3, 4, 5,  # 16x16
-        5, 6, 7,  # 32x32
-        7, 8, 9,  # 64x64
-        9, 10, 11,  # 128x128
-        11, 12, 13,  # 256x256
-        13, 14, 15,  # 512x512
+        1,
+        2,
+        3,  # 8x8: first convolution, second convolution, image head
+        3,
+        4,
+        5,  # 16x16
+        5,
+        6,
+        7,  # 32x32
+        7,
+        8,
+        9,  # 64x64
+        9,
+        10,
+        11,  # 128x128
+        11,
+        12,
+        13,  # 256x256
+        13,
+        14,
+        15,  # 512x512
         17,  # 1024x1024: the last image head
-    ]  # fmt: skip
+    ]
     assert torch.equal(laid[:, 0], torch.tensor(rows, dtype=torch.float32))
 
 

@@ -26,9 +26,19 @@ from ganinv.weights import project_root
 
 SIZE = 16
 TINY = dict(
-    images="discs", resolution=SIZE, width=4, z_dim=8, batch=8, steps=6, grid=3, measure_count=0,
-    device="cpu", precision="float32", log_every=0, save_every=100,
-)  # fmt: skip
+    images="discs",
+    resolution=SIZE,
+    width=4,
+    z_dim=8,
+    batch=8,
+    steps=6,
+    grid=3,
+    measure_count=0,
+    device="cpu",
+    precision="float32",
+    log_every=0,
+    save_every=100,
+)
 FILES = {"params.yaml", "checkpoint.safetensors", "history.json", "card.json"}
 
 
@@ -97,16 +107,34 @@ def quiet(text):
 @pytest.mark.parametrize(
     "fault",
     [
-        {"steps": -1}, {"batch": 1}, {"resolution": 48}, {"resolution": 4}, {"width": 0},
-        {"z_dim": 0}, {"objective": "vanilla"}, {"spectral_norm": "on"}, {"gp_weight": -1.0},
-        {"critic_steps": 0}, {"lr_generator": 0.0}, {"lr_discriminator": math.inf},
-        {"beta1": 1.0}, {"beta2": -0.1}, {"ema": -1.0}, {"flip": "no"}, {"measure_count": -1},
-        {"grid": 1}, {"measure_count": 7}, {"measure_count": 8, "resolution": 8}, {"seed": -1},
-        {"device": "tpu"}, {"precision": "half"}, {"save_every": 0},
+        {"steps": -1},
+        {"batch": 1},
+        {"resolution": 48},
+        {"resolution": 4},
+        {"width": 0},
+        {"z_dim": 0},
+        {"objective": "vanilla"},
+        {"spectral_norm": "on"},
+        {"gp_weight": -1.0},
+        {"critic_steps": 0},
+        {"lr_generator": 0.0},
+        {"lr_discriminator": math.inf},
+        {"beta1": 1.0},
+        {"beta2": -0.1},
+        {"ema": -1.0},
+        {"flip": "no"},
+        {"measure_count": -1},
+        {"grid": 1},
+        {"measure_count": 7},
+        {"measure_count": 8, "resolution": 8},
+        {"seed": -1},
+        {"device": "tpu"},
+        {"precision": "half"},
+        {"save_every": 0},
         {"lr": 0.1},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_value_that_cannot_be_used_is_refused_by_its_name(fault):
     with pytest.raises(ParamsError, match=next(iter(fault))):
         make_params(fault, GanParams)
@@ -151,10 +179,12 @@ def weights_of(folder):
 
 CHOICES = [{"objective": name} for name in OBJECTIVES]
 CHOICES += [
-    {"objective": "hinge", "spectral_norm": True}, {"objective": "wgan-gp", "critic_steps": 2},
-    {"precision": "bf16"}, {"beta1": 0.9},
+    {"objective": "hinge", "spectral_norm": True},
+    {"objective": "wgan-gp", "critic_steps": 2},
+    {"precision": "bf16"},
+    {"beta1": 0.9},
     {"objective": "wgan-gp", "spectral_norm": True, "precision": "bf16"},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
@@ -172,8 +202,12 @@ def test_six_steps_are_three_and_three_to_the_bit(quick, tmp_path, choice):
     assert [name for name in a if not torch.equal(a[name], b[name])] == []
     moved = [name for name in a if not torch.equal(a[name], three[name])]
     assert {name.partition(".")[0] for name in moved} == {
-        "generator", "discriminator", "average", "adam_generator", "adam_discriminator"
-    }  # fmt: skip
+        "generator",
+        "discriminator",
+        "average",
+        "adam_generator",
+        "adam_discriminator",
+    }
     if choice.get("spectral_norm"):
         assert any(name.endswith("_u") for name in moved)
     rows = [strict_json(folder / "history.json") for folder in (whole, halves)]
@@ -256,9 +290,17 @@ def test_a_damaged_checkpoint_is_told(quick, tmp_path):
 # --- what is left -------------------------------------------------------------------------------
 
 LEARNT = TINY | dict(
-    steps=200, width=8, batch=16, lr_generator=1e-3, lr_discriminator=1e-3, ema=200, grid=4,
-    measure_count=32, save_every=100, seed=3,
-)  # fmt: skip
+    steps=200,
+    width=8,
+    batch=16,
+    lr_generator=1e-3,
+    lr_discriminator=1e-3,
+    ema=200,
+    grid=4,
+    measure_count=32,
+    save_every=100,
+    seed=3,
+)
 
 
 @pytest.fixture
@@ -280,8 +322,14 @@ def test_a_training_learns_and_leaves_all_that_was_promised(learnt, measures):
     # history
     assert [row["step"] for row in history] == list(range(201))
     assert [row["seconds"] for row in history] == sorted(row["seconds"] for row in history)
-    names = {"discriminator", "generator", "real", "fake", "generator_gradient",
-             "discriminator_gradient"}  # fmt: skip
+    names = {
+        "discriminator",
+        "generator",
+        "real",
+        "fake",
+        "generator_gradient",
+        "discriminator_gradient",
+    }
     assert all(names <= row.keys() for row in history[1:])
     looks = {row["step"]: row for row in history if "fid" in row}
     assert looks.keys() == {0, 100, 200}

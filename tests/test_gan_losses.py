@@ -93,9 +93,11 @@ def lowest(name):
     """(loss at a scores table, its gradient), for tables that the papers say are the best."""
     p, q = P.double() / 10, Q.double() / 10
     tables = {
-        "nonsaturating": (p / q).log(), "minimax": (p / q).log(), "lsgan": p / (p + q),
+        "nonsaturating": (p / q).log(),
+        "minimax": (p / q).log(),
+        "lsgan": p / (p + q),
         "hinge": (p - q).sign(),
-    }  # fmt: skip
+    }
     table = tables[name].requires_grad_()
     real, fake = (torch.repeat_interleave(table, counts) for counts in (P, Q))
     loss = OBJECTIVES[name][0](real, fake)
@@ -244,11 +246,15 @@ def test_step_on_one_number_is_that_of_a_hand(name, critic_steps):
     theta, psi, truth, rate, weight = 0.3, 0.6, 1.2, 0.1, 4.0
     nets = Point(theta), Slope(psi)
     row = gan_step(
-        *nets, [torch.optim.SGD(net.parameters(), lr=rate) for net in nets],
+        *nets,
+        [torch.optim.SGD(net.parameters(), lr=rate) for net in nets],
         lambda: torch.full((5,), truth, dtype=torch.float64),
         lambda: torch.zeros(5, dtype=torch.float64),
-        objective=name, critic_steps=critic_steps, gp_weight=weight, rng=seeded(),
-    )  # fmt: skip
+        objective=name,
+        critic_steps=critic_steps,
+        gp_weight=weight,
+        rng=seeded(),
+    )
     of_real, of_fake, of_generator = BY_HAND[name]
     for _ in range(critic_steps):
         gradient = of_real(psi * truth) * truth + of_fake(psi * theta) * theta
@@ -269,10 +275,14 @@ def test_step_on_one_number_is_that_of_a_hand(name, critic_steps):
 def test_losses_in_the_row_are_those_of_the_scores():
     nets = Point(0.3), Slope(0.6)
     row = gan_step(
-        *nets, [torch.optim.SGD(net.parameters(), lr=0.1) for net in nets],
+        *nets,
+        [torch.optim.SGD(net.parameters(), lr=0.1) for net in nets],
         lambda: torch.full((5,), 1.2, dtype=torch.float64),
-        lambda: torch.zeros(5, dtype=torch.float64), objective="wgan-gp", gp_weight=4, rng=seeded(),
-    )  # fmt: skip
+        lambda: torch.zeros(5, dtype=torch.float64),
+        objective="wgan-gp",
+        gp_weight=4,
+        rng=seeded(),
+    )
     assert row["penalty"] == pytest.approx(0.4**2)
     assert row["discriminator"] == pytest.approx(0.6 * (0.3 - 1.2) + 4 * 0.4**2)
     assert row["generator"] == pytest.approx(-nets[1].value.item() * 0.3)
@@ -301,11 +311,15 @@ def test_discriminator_sees_real_then_fake_and_last_its_generators_own(precision
         scores = nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
         nets = Watched(nn.Linear(2, 2), "G", calls), Watched(scores, "D", calls)
     gan_step(
-        *nets, [torch.optim.Adam(net.parameters()) for net in nets],
+        *nets,
+        [torch.optim.Adam(net.parameters()) for net in nets],
         lambda: torch.full((3, 2), 1000.0 + next(drawn)),
         lambda: torch.full((3, 2), float(next(drawn))),
-        objective="hinge", critic_steps=2, rng=seeded(), precision=precision,
-    )  # fmt: skip
+        objective="hinge",
+        critic_steps=2,
+        rng=seeded(),
+        precision=precision,
+    )
     assert [name for name, *_ in calls] == list("GDDGDDGD")
     reals = [x for name, x, *_ in calls if name == "D" and x > 900]
     assert reals == [1000.0, 1002.0]
@@ -363,9 +377,12 @@ CENTRES = torch.stack((ANGLES.cos(), ANGLES.sin()), 1)
 
 def layers(c_in, c_out, width=128):
     return nn.Sequential(
-        nn.Linear(c_in, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(),
+        nn.Linear(c_in, width),
+        nn.ReLU(),
+        nn.Linear(width, width),
+        nn.ReLU(),
         nn.Linear(width, c_out),
-    )  # fmt: skip
+    )
 
 
 def fit_ring(steps, seed=0, batch=512, **options):

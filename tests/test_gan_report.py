@@ -16,9 +16,18 @@ from ganinv.training.gan_settings import GanParams
 from ganinv.weights import project_root
 
 SMALL = dict(
-    resolution=16, width=2, z_dim=4, batch=8, steps=4, save_every=2, measure_count=8, grid=4,
-    log_every=0, device="cpu", precision="float32",
-)  # fmt: skip
+    resolution=16,
+    width=2,
+    z_dim=4,
+    batch=8,
+    steps=4,
+    save_every=2,
+    measure_count=8,
+    grid=4,
+    log_every=0,
+    device="cpu",
+    precision="float32",
+)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +82,25 @@ def test_plan_shares_all_but_objective_and_rates(tmp_path):
     changes = SMALL | dict(images="faces:64", critic_steps=1, seed=3)
     objectives = ["nonsaturating", "lsgan", "wgan-gp", "hinge"]
     plans = gan_comparison.plan(objectives, [False, True], tmp_path, changes)
-    assert list(plans) == ["GAN", "GAN + SN", "LSGAN", "LSGAN + SN", "WGAN-GP", "WGAN-GP + SN",
-                           "hinge", "hinge + SN"]  # fmt: skip
-    own = {"objective", "spectral_norm", "out", "lr_generator", "lr_discriminator", "beta1",
-           "beta2"}  # fmt: skip
+    assert list(plans) == [
+        "GAN",
+        "GAN + SN",
+        "LSGAN",
+        "LSGAN + SN",
+        "WGAN-GP",
+        "WGAN-GP + SN",
+        "hinge",
+        "hinge + SN",
+    ]
+    own = {
+        "objective",
+        "spectral_norm",
+        "out",
+        "lr_generator",
+        "lr_discriminator",
+        "beta1",
+        "beta2",
+    }
     shared = [params.model_dump(exclude=own) for params in plans.values()]
     assert all(values == shared[0] for values in shared)
     assert len({params.out for params in plans.values()}) == 8
@@ -153,9 +177,12 @@ def test_claim_on_spectral_normalization_compares_pairs(trained):
     runs = [
         pretend(trained, objective, gradients=[1.0], kids=[kid], spectral_norm=normed)
         for objective, normed, kid in (
-            ("lsgan", False, 2.0), ("lsgan", True, 1.0), ("hinge", False, 1.0), ("hinge", True, 2.0)
+            ("lsgan", False, 2.0),
+            ("lsgan", True, 1.0),
+            ("hinge", False, 1.0),
+            ("hinge", True, 2.0),
         )
-    ]  # fmt: skip
+    ]
     (verdict,) = gan_comparison.verdicts(runs, [1, 1, 1, 1])
     assert (verdict.held, verdict.total) == (1, 2)
 
@@ -187,14 +214,17 @@ def test_picture_grid_lays_images_row_by_row():
 def test_exhibits_show_a_training_and_escape_its_name(trained):
     samples = gan_comparison.draw_samples(trained, 8)
     shown = [
-        gan_exhibits.training_curves(trained), gan_exhibits.progress(trained),
-        gan_exhibits.final_samples(trained, rows=2), gan_exhibits.looks_table(trained),
-        gan_exhibits.comparison_table([trained, trained]), gan_exhibits.card_table(trained),
+        gan_exhibits.training_curves(trained),
+        gan_exhibits.progress(trained),
+        gan_exhibits.final_samples(trained, rows=2),
+        gan_exhibits.looks_table(trained),
+        gan_exhibits.comparison_table([trained, trained]),
+        gan_exhibits.card_table(trained),
         gan_exhibits.measure_curves([trained]),
         gan_exhibits.neighbour_pairs(samples, samples),
         gan_exhibits.images_html(samples, 4, alt=""),
         gan_exhibits.steadiness_table([trained], [0.5]),
-    ]  # fmt: skip
+    ]
     assert all(html.startswith("<") and "<b>" not in html for html in shown)
     assert shown[1].count("<img") == 3  # steps 0, 2, 4
     assert "step 4" in shown[1]

@@ -102,9 +102,10 @@ def test_inverse_haar_puts_each_pixel_in_its_place():
 
 @settings(max_examples=50, deadline=None)
 @given(
-    st.tuples(st.integers(1, 2), st.sampled_from([4, 8, 12]), st.integers(1, 4), st.integers(1, 4))
-    .flatmap(lambda shape: hnp.arrays(np.float64, shape, elements=st.floats(-1e3, 1e3)))
-)  # fmt: skip
+    st.tuples(
+        st.integers(1, 2), st.sampled_from([4, 8, 12]), st.integers(1, 4), st.integers(1, 4)
+    ).flatmap(lambda shape: hnp.arrays(np.float64, shape, elements=st.floats(-1e3, 1e3)))
+)
 def test_inverse_haar_keeps_energy(bands):
     picture = inverse_haar(torch.from_numpy(bands))
     assert picture.shape == (len(bands), bands.shape[1] // 4, *(2 * n for n in bands.shape[2:]))

@@ -118,10 +118,22 @@ JPEG = encode(Image.fromarray(smooth_picture(96, 64)), "JPEG")
         (png_by_hand(0, 0), None),
     ],
     ids=[
-        "empty", "half a png", "half a jpeg", "png without pixels", "png's first bytes",
-        "jpeg's first bytes", "text", "web page", "svg", "zeros", "1x1", "narrow", "low", "0x0",
+        "empty",
+        "half a png",
+        "half a jpeg",
+        "png without pixels",
+        "png's first bytes",
+        "jpeg's first bytes",
+        "text",
+        "web page",
+        "svg",
+        "zeros",
+        "1x1",
+        "narrow",
+        "low",
+        "0x0",
     ],
-)  # fmt: skip
+)
 def test_a_bad_file_is_an_image_error_with_its_reason(tmp_path, data, reason):
     path = tmp_path / "photo.png"
     path.write_bytes(data)
@@ -169,9 +181,10 @@ def gif_by_hand(width, height):
 
 def bmp_by_hand(width, height):
     return (
-        b"BM" + struct.pack("<IHHI", 54, 0, 0, 54)
+        b"BM"
+        + struct.pack("<IHHI", 54, 0, 0, 54)
         + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
-    )  # fmt: skip
+    )
 
 
 def jpeg_by_hand(width, height):

@@ -17,9 +17,7 @@ from ganinv.params import ParamsError, load_params
 from ganinv.weights import WeightsError, fetch, project_root
 from ganinv.widgets import InversionWidget
 
-QUICK = dict(
-    precision="float32", compile="off", log_every=0, snapshot_every=0, lr=0.05, steps=4
-)  # fmt: skip
+QUICK = dict(precision="float32", compile="off", log_every=0, snapshot_every=0, lr=0.05, steps=4)
 
 
 class Linear(torch.nn.Module):
@@ -96,9 +94,13 @@ def test_searching_with_the_domain_term_keeps_codes_where_the_encoder_finds_them
     found = {}
     for weight in (0.0, 50.0):
         run = ganinv.invert(
-            toy, target, space="w+", loss={"l2": 1.0, "domain": weight}, encoder=encoder,
+            toy,
+            target,
+            space="w+",
+            loss={"l2": 1.0, "domain": weight},
+            encoder=encoder,
             **QUICK | dict(steps=60),
-        )  # fmt: skip
+        )
         with torch.no_grad():
             again = encoder(toy.synthesis(run.latent[None]))[0]
         found[weight] = (run.latent - again).square().mean().item()
@@ -121,7 +123,7 @@ def test_the_first_loss_is_that_of_the_encoders_codes(toy, toy_images):
     encoder = Linear(toy, scale=0.1)
     run = ganinv.invert(
         toy, target, space="w+", loss="l2", init="encoder", encoder=encoder, **QUICK
-    )  # fmt: skip
+    )
     with torch.no_grad():
         start = toy.synthesis(encoder(run.target[None]))
     wanted = (start - run.target).square().mean().item()
@@ -139,7 +141,7 @@ def test_the_encoders_time_counts(toy, toy_images):
 
     run = ganinv.invert(
         toy, toy_images[0][0], loss="l2", init="encoder", encoder=Slow(toy), **QUICK
-    )  # fmt: skip
+    )
     assert 0.3 <= run.history[0]["seconds"] <= run.seconds
 
 

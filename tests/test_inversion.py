@@ -23,9 +23,15 @@ from ganinv.losses import make_loss
 from ganinv.weights import project_root
 
 QUICK = dict(
-    space="w", loss="l2", steps=6, lr=0.1, precision="float32", compile="off", log_every=0,
+    space="w",
+    loss="l2",
+    steps=6,
+    lr=0.1,
+    precision="float32",
+    compile="off",
+    log_every=0,
     snapshot_every=0,
-)  # fmt: skip
+)
 
 
 def search(generator, target, **changes):
@@ -93,9 +99,14 @@ def test_inverting_changes_neither_generator_nor_target(toy, toy_images):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"space": "w+", "init": "random"}, {"loss": "lpips", "lpips_net": "alex"},
-     {"optimizer": "lbfgs"}, {"precision": "bf16"}],
-)  # fmt: skip
+    [
+        {},
+        {"space": "w+", "init": "random"},
+        {"loss": "lpips", "lpips_net": "alex"},
+        {"optimizer": "lbfgs"},
+        {"precision": "bf16"},
+    ],
+)
 def test_same_seed_gives_the_same_bits(toy, toy_images, changes):
     assert_same_bits(*(search(toy, toy_images[0][0], **changes) for _ in range(2)))
 
@@ -189,9 +200,15 @@ def test_every_evaluation_is_counted(toy, toy_images, monkeypatch, optimizer, lr
 @pytest.mark.parametrize("lr", [0.3, 3.0])
 def test_best_latent_is_the_best_seen_and_its_loss_reproduces(toy, toy_images, loss, lr):
     run = search(
-        toy, toy_images[0][0], space="w+", loss=loss, lpips_net="alex", lr=lr, steps=15,
+        toy,
+        toy_images[0][0],
+        space="w+",
+        loss=loss,
+        lpips_net="alex",
+        lr=lr,
+        steps=15,
         lr_schedule="constant",
-    )  # fmt: skip
+    )
     losses = [row["loss"] for row in run.history]
     assert run.best_loss == min(losses)
     assert run.best_step == losses.index(min(losses)) + 1
@@ -357,11 +374,19 @@ def test_target_of_another_shape_is_refused(toy, shape):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"space": "z"}, {"loss": "l1"}, {"loss": {"l2": 1.0, "ssim": 1.0}}, {"optimizer": "sgd"},
-     {"lr_schedule": "cosine"}, {"precision": "fp16"}, {"compile": "yes"}, {"steps": -1},
-     {"init": "zeros"}],
+    [
+        {"space": "z"},
+        {"loss": "l1"},
+        {"loss": {"l2": 1.0, "ssim": 1.0}},
+        {"optimizer": "sgd"},
+        {"lr_schedule": "cosine"},
+        {"precision": "fp16"},
+        {"compile": "yes"},
+        {"steps": -1},
+        {"init": "zeros"},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_values_that_do_not_exist_are_refused(toy, toy_images, monkeypatch, wrong):
     monkeypatch.setattr(fast, "has_compiler", lambda device: False)  # compiling takes a minute
     with pytest.raises(ValueError):

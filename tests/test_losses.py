@@ -61,10 +61,12 @@ def noise(seed, n=2, size=64):
 @pytest.mark.parametrize(
     ("net", "conv", "weight_sum", "bias_sum"),
     [
-        ("alex", 0, -1.8427, -24.7747), ("alex", 1, -969.5110, 0.4015),
-        ("vgg", 0, -3.2429, -4.1603), ("vgg", 1, -61.0142, 0.6064),
+        ("alex", 0, -1.8427, -24.7747),
+        ("alex", 1, -969.5110, 0.4015),
+        ("vgg", 0, -3.2429, -4.1603),
+        ("vgg", 1, -61.0142, 0.6064),
     ],
-)  # fmt: skip
+)
 def test_backbones_are_the_published_ones(net, conv, weight_sum, bias_sum):
     model = load_lpips(net, torch.device("cpu"))
     layer = [m for m in model.backbone.modules() if isinstance(m, nn.Conv2d)][conv]

@@ -114,9 +114,15 @@ def test_lbfgs_follows_torchs_own_with_fewer_evaluations(function, start):
     ours, reference = Problem(function, start), Problem(function, start)
     step = lbfgs([ours.latent], history_size=5)
     theirs = torch.optim.LBFGS(
-        [reference.latent], lr=0.5, max_iter=1, max_eval=LINE_SEARCH_LIMIT, history_size=5,
-        tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe",
-    )  # fmt: skip
+        [reference.latent],
+        lr=0.5,
+        max_iter=1,
+        max_eval=LINE_SEARCH_LIMIT,
+        history_size=5,
+        tolerance_grad=0,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
     steps = 12
     for _ in range(steps):
         step(ours.evaluate, 0.5)

@@ -144,13 +144,11 @@ def test_names_of_numpy_1_and_2_are_the_same():
 
 
 arrays = st.builds(
-    lambda kind, shape, seed: (
-        np.random.default_rng(seed).integers(0, 2, shape).astype(kind)
-    ),
+    lambda kind, shape, seed: np.random.default_rng(seed).integers(0, 2, shape).astype(kind),
     st.sampled_from([*KINDS, ">f4", ">i8"]),
     st.lists(st.integers(0, 4), max_size=4).map(tuple),
     st.integers(0, 9),
-)  # fmt: skip
+)
 trees = st.recursive(
     arrays | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -230,24 +228,48 @@ def hostile(path):
         "in a tuple of arguments": pickle.dumps(Reduces(max, 1, evil), 4),
         "nested reduces": pickle.dumps(Reduces(str, Reduces(str, evil)), 4),
         "argument of _reconstruct": b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n("
-        + global_("numpy.ndarray") + b"K\0\x85U\x01b" + pickle.dumps(evil, 2)[2:-1] + b"0tR.",
-        "instead of the dtype": b"\x80\x02cnumpy\ndtype\n" + pickle.dumps(evil, 2)[2:-1]
+        + global_("numpy.ndarray")
+        + b"K\0\x85U\x01b"
+        + pickle.dumps(evil, 2)[2:-1]
+        + b"0tR.",
+        "instead of the dtype": b"\x80\x02cnumpy\ndtype\n"
+        + pickle.dumps(evil, 2)[2:-1]
         + b"0U\x02f4\x85R.",
         "INST": b"(" + text(touch(path)) + b"ibuiltins\nexec\n.",
         "OBJ": b"(" + global_("builtins.exec") + text(touch(path)) + b"o.",
         "STACK_GLOBAL": b"\x80\x04\x8c\x08builtins\x8c\x04exec\x93" + text(touch(path)) + b"\x85R.",
-        "dotted STACK_GLOBAL": b"\x80\x04\x8c\x05numpy" + text("f2py.sys.modules.get") + b"\x93"
-        + text("os") + b"\x85R0" + calls("os.system", shell)[2:],
-        "NEWOBJ": b"\x80\x02" + global_("subprocess.Popen") + b"](" + text("touch")
-        + text(str(path)) + b"e\x85\x81.",
+        "dotted STACK_GLOBAL": b"\x80\x04\x8c\x05numpy"
+        + text("f2py.sys.modules.get")
+        + b"\x93"
+        + text("os")
+        + b"\x85R0"
+        + calls("os.system", shell)[2:],
+        "NEWOBJ": b"\x80\x02"
+        + global_("subprocess.Popen")
+        + b"]("
+        + text("touch")
+        + text(str(path))
+        + b"e\x85\x81.",
         "after what is harmless": b"\x80\x02}0" + calls("builtins.exec", touch(path))[2:],
-        "by way of the memo": b"\x80\x02" + global_("builtins.exec") + b"q\x050" + text(touch(path))
+        "by way of the memo": b"\x80\x02"
+        + global_("builtins.exec")
+        + b"q\x050"
+        + text(touch(path))
         + b"\x85q\x060h\x05h\x06R.",
-        "getattr": b"\x80\x02" + global_("builtins.getattr") + global_("os.path") + text("os")
-        + b"\x86R0" + calls("os.system", shell)[2:],
-        "map": b"\x80\x02" + global_("builtins.list") + global_("builtins.map")
-        + global_("builtins.exec") + b"](" + text(touch(path)) + b"e\x86R\x85R.",
-    }  # fmt: skip
+        "getattr": b"\x80\x02"
+        + global_("builtins.getattr")
+        + global_("os.path")
+        + text("os")
+        + b"\x86R0"
+        + calls("os.system", shell)[2:],
+        "map": b"\x80\x02"
+        + global_("builtins.list")
+        + global_("builtins.map")
+        + global_("builtins.exec")
+        + b"]("
+        + text(touch(path))
+        + b"e\x86R\x85R.",
+    }
     return found
 
 
@@ -411,10 +433,22 @@ def test_arrays_of_other_types_are_refused(array, protocol):
 
 @pytest.mark.parametrize(
     "value",
-    [{1, 2}, frozenset([1]), b"bytes", bytearray(b"x"), 1j, range(3), Path("a"), np.float32(1),
-     type, len, ValueError("x"), np.ma.zeros(3)],
+    [
+        {1, 2},
+        frozenset([1]),
+        b"bytes",
+        bytearray(b"x"),
+        1j,
+        range(3),
+        Path("a"),
+        np.float32(1),
+        type,
+        len,
+        ValueError("x"),
+        np.ma.zeros(3),
+    ],
     ids=lambda value: type(value).__name__,
-)  # fmt: skip
+)
 def test_values_that_are_not_plain_are_refused(value):
     refused(pickle.dumps(value, 4))
     refused(pickle.dumps({"a": [value]}, 4))
@@ -423,11 +457,19 @@ def test_values_that_are_not_plain_are_refused(value):
 def array_by_hand(shape, data, spec="f4", order="<", fortran=b"\x89"):
     """An array's pickle with any shape and data, as opcodes and as bytes."""
     return (
-        b"\x80\x03cnumpy.core.multiarray\n_reconstruct\n" + global_("numpy.ndarray")
-        + b"K\0\x85C\x01b\x87R(K\x01" + shape + global_("numpy.dtype") + text(spec)
-        + b"K\0K\x01\x87R(K\x03" + text(order) + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
-        + fortran + data + b"tb."
-    )  # fmt: skip
+        b"\x80\x03cnumpy.core.multiarray\n_reconstruct\n"
+        + global_("numpy.ndarray")
+        + b"K\0\x85C\x01b\x87R(K\x01"
+        + shape
+        + global_("numpy.dtype")
+        + text(spec)
+        + b"K\0K\x01\x87R(K\x03"
+        + text(order)
+        + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+        + fortran
+        + data
+        + b"tb."
+    )
 
 
 def integer(value):
@@ -547,9 +589,11 @@ def read_under_limits(data):
     A process that the system had to end is an error here.
     """
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, pickles.__file__], input=data, capture_output=True,
+        [sys.executable, "-c", LIMITED, pickles.__file__],
+        input=data,
+        capture_output=True,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr.decode()[-500:]}"
     verdict, taken = done.stdout.decode().rsplit(" ", 1)
     return verdict, int(taken)

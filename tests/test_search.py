@@ -19,9 +19,15 @@ from ganinv.perceptual import load_lpips
 from ganinv.search import Search
 
 QUICK = dict(
-    space="w", loss="l2", steps=30, lr=0.1, precision="float32", compile="off", log_every=0,
+    space="w",
+    loss="l2",
+    steps=30,
+    lr=0.1,
+    precision="float32",
+    compile="off",
+    log_every=0,
     snapshot_every=0,
-)  # fmt: skip
+)
 
 
 def search(generator, target, **changes):
@@ -158,9 +164,18 @@ def watched(toy, seen, *, steps, space_rows=8):
 
     start = toy.w_avg.expand(space_rows, -1).clone()
     state = Search(
-        toy, start, toy.synthesis, objective, axes=None, noise={}, noise_regularizer=0.0,
-        noise_injection=0.2, snapshot_every=0, rng=image_rng(0, "x"), trace_at=(),
-    )  # fmt: skip
+        toy,
+        start,
+        toy.synthesis,
+        objective,
+        axes=None,
+        noise={},
+        noise_regularizer=0.0,
+        noise_injection=0.2,
+        snapshot_every=0,
+        rng=image_rng(0, "x"),
+        trace_at=(),
+    )
     state.run(adam, 1e-9, constant, steps, lambda row: None)
     return state
 
@@ -328,8 +343,15 @@ def test_a_search_along_axes_comes_nearer_and_stays_in_its_space(toy, toy_images
 
 def test_a_step_along_axes_is_what_it_says(toy, toy_images):
     """One step of Adam is the rate times the sign in the coordinates."""
-    run = search(toy, toy_images[0][0], space="w+", coordinates="style", steps=2, lr=1e-2,
-                 lr_schedule="constant")  # fmt: skip
+    run = search(
+        toy,
+        toy_images[0][0],
+        space="w+",
+        coordinates="style",
+        steps=2,
+        lr=1e-2,
+        lr_schedule="constant",
+    )
     moved = run.latent - toy.w_avg
     axes = style_axes(toy, toy.num_ws)
     along = torch.linalg.solve(axes.transpose(1, 2), moved[:, :, None])[:, :, 0]

@@ -20,8 +20,9 @@ from ganinv.training.settings import EncoderParams
 from ganinv.weights.store import save_weights
 
 CONFIG = dict(resolution=32, width=4, z_dim=16)
-SEARCH = dict(loss="l2", steps=80, lr=0.1, log_every=0, snapshot_every=0, compile="off",
-              precision="float32")  # fmt: skip
+SEARCH = dict(
+    loss="l2", steps=80, lr=0.1, log_every=0, snapshot_every=0, compile="off", precision="float32"
+)
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +83,14 @@ def experiment(small_path, tmp_path, **changes):
     image = draw(load_generator(small_path))[1]
     save_png(tmp_path / "in" / "one.png", to_uint8(image))
     values = dict(
-        generator=str(small_path), images=[str(tmp_path / "in")], align=False, space="z",
-        out=str(tmp_path / "run"), device="cpu", **SEARCH,
-    )  # fmt: skip
+        generator=str(small_path),
+        images=[str(tmp_path / "in")],
+        align=False,
+        space="z",
+        out=str(tmp_path / "run"),
+        device="cpu",
+        **SEARCH,
+    )
     return make_params(values | changes)
 
 
@@ -95,9 +101,12 @@ def test_run_on_disk_holds_z_and_verifies(small_path, tmp_path):
     assert latent.shape == (1, 16)
     assert verify(tmp_path / "run", say=lambda text: None) == {}
     params = experiment(
-        small_path, tmp_path, init=str(tmp_path / "run" / "one" / "latent.safetensors"), steps=1,
+        small_path,
+        tmp_path,
+        init=str(tmp_path / "run" / "one" / "latent.safetensors"),
+        steps=1,
         out=str(tmp_path / "again"),
-    )  # fmt: skip
+    )
     again = run_experiment(params, say=lambda text: None).results["images"]["one"]
     assert again["psnr"] >= run.results["images"]["one"]["psnr"] - 0.1
 
@@ -125,12 +134,23 @@ def test_random_start_is_drawn_from_z(small):
 def test_encoder_learns_z_and_serves_start_and_eq_4(small_path, small, tmp_path):
     params = make_params(
         dict(
-            generator=str(small_path), fit_samples=512, steps=2, batch=16, held_out=8,
-            truncation_min=1.0, truncation_max=1.0, mixing=0.0, log_every=0, save_every=2,
-            device="cpu", precision="float32", compile="off", out=str(tmp_path / "encoder"),
+            generator=str(small_path),
+            fit_samples=512,
+            steps=2,
+            batch=16,
+            held_out=8,
+            truncation_min=1.0,
+            truncation_max=1.0,
+            mixing=0.0,
+            log_every=0,
+            save_every=2,
+            device="cpu",
+            precision="float32",
+            compile="off",
+            out=str(tmp_path / "encoder"),
         ),
         EncoderParams,
-    )  # fmt: skip
+    )
     encoder = train_encoder(params, say=lambda text: None)
     history = json.loads((tmp_path / "encoder" / "history.json").read_text())
     assert history[-1]["held_out_error"] < 0.9  # of that of the mean of Z
@@ -141,9 +161,13 @@ def test_encoder_learns_z_and_serves_start_and_eq_4(small_path, small, tmp_path)
     correlation = np.corrcoef(codes[:, 0].flatten().numpy(), zs.flatten().numpy())[0, 1]
     assert correlation > 0.3
     params = experiment(
-        small_path, tmp_path, init="encoder", encoder=str(encoder), steps=3,
+        small_path,
+        tmp_path,
+        init="encoder",
+        encoder=str(encoder),
+        steps=3,
         loss={"l2": 1, "domain": 2},
-    )  # fmt: skip
+    )
     run = run_experiment(params, say=lambda text: None)
     assert not run.failed
 

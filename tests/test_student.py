@@ -43,10 +43,20 @@ def test_controls_latent_renders_the_control(student, control, all_threads):
 def test_control_is_approached_from_the_mean(student, control, all_threads):
     picture, _ = control
     run = ganinv.invert(
-        student, from_pil(Image.fromarray(picture)), space="w", loss="l2", init="mean_w",
-        optimizer="adam", lr=0.1, lr_schedule="constant", steps=6, precision="float32",
-        compile="off", log_every=0, snapshot_every=0,
-    )  # fmt: skip
+        student,
+        from_pil(Image.fromarray(picture)),
+        space="w",
+        loss="l2",
+        init="mean_w",
+        optimizer="adam",
+        lr=0.1,
+        lr_schedule="constant",
+        steps=6,
+        precision="float32",
+        compile="off",
+        log_every=0,
+        snapshot_every=0,
+    )
     assert run.stopped == ""
     assert run.latent.shape == (23, 512) and run.image.shape == (3, 1024, 1024)
     assert run.best_loss < run.history[0]["loss"] / 2.5

@@ -141,10 +141,11 @@ def networks(draw):
     mapping = draw(st.lists(st.integers(1, 12), min_size=1, max_size=2))
     return dict(
         channels=draw(st.lists(st.integers(1, 12), min_size=4, max_size=6)),
-        z_dim=draw(st.integers(1, 12)), mapping=mapping,
+        z_dim=draw(st.integers(1, 12)),
+        mapping=mapping,
         architecture=draw(st.sampled_from(ARCHITECTURES)),
         conv_clamp=draw(st.sampled_from([None, 1.5])),
-    )  # fmt: skip
+    )
 
 
 @settings(max_examples=15, deadline=None)
@@ -243,9 +244,11 @@ CONVOLUTIONS = {
     "doubling": ((2, 3, 5, 4), (3, 4, 3, 3), dict(transposed=True, stride=2)),
     "filter": ((2, 3, 5, 4), (3, 1, 4, 4), dict(padding=1, groups=3)),
     "doubling filter": (
-        (2, 3, 5, 4), (3, 1, 4, 4), dict(padding=1, groups=3, transposed=True, stride=2)
+        (2, 3, 5, 4),
+        (3, 1, 4, 4),
+        dict(padding=1, groups=3, transposed=True, stride=2),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("size", "kernel", "options"), CONVOLUTIONS.values(), ids=CONVOLUTIONS)

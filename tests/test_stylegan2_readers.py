@@ -148,9 +148,15 @@ def nvidia_conv(state, name, *, up, clamp, noise):
     if noise:
         tensors |= dict(noise_const=maps, noise_strength=state[f"{name}.noise_strength"])
     return record(
-        "SynthesisLayer", tensors, dict(affine=nvidia_linear(state, f"{name}.style")),
-        up=1 + up, resolution=len(maps), use_noise=noise, activation="lrelu", conv_clamp=clamp,
-    )  # fmt: skip
+        "SynthesisLayer",
+        tensors,
+        dict(affine=nvidia_linear(state, f"{name}.style")),
+        up=1 + up,
+        resolution=len(maps),
+        use_noise=noise,
+        activation="lrelu",
+        conv_clamp=clamp,
+    )
 
 
 def nvidia_checkpoint(generator, *, architecture="skip", clamp=None, noise=True):
@@ -167,10 +173,12 @@ def nvidia_checkpoint(generator, *, architecture="skip", clamp=None, noise=True)
             weight = state[f"{name}.to_rgb.weight"]
             gain = 1 / math.sqrt(weight.shape[1])
             parts["torgb"] = record(
-                "ToRGBLayer", dict(weight=weight / gain, bias=state[f"{name}.to_rgb.bias"]),
+                "ToRGBLayer",
+                dict(weight=weight / gain, bias=state[f"{name}.to_rgb.bias"]),
                 dict(affine=nvidia_linear(state, f"{name}.to_rgb.style")),
-                weight_gain=gain, conv_clamp=clamp,
-            )  # fmt: skip
+                weight_gain=gain,
+                conv_clamp=clamp,
+            )
         if block.skip is not None:
             weight = state[f"{name}.skip.weight"]
             gain = 1 / math.sqrt(weight.shape[1])
@@ -320,11 +328,14 @@ NVIDIA_DAMAGE = {
     "another stride": (_set("synthesis.b8.conv1", up=2), "conv1"),
     "another mapping": (_set("mapping.fc0", activation="relu"), "mapping"),
     "grey images": (
-        lambda written: find(written, "synthesis.b32.torgb").state["_parameters"].update(
-            weight=torch.ones(1, 8, 1, 1), bias=torch.ones(1)
-        ), "channels",
+        lambda written: (
+            find(written, "synthesis.b32.torgb")
+            .state["_parameters"]
+            .update(weight=torch.ones(1, 8, 1, 1), bias=torch.ones(1))
+        ),
+        "channels",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("damage", "message"), NVIDIA_DAMAGE.values(), ids=NVIDIA_DAMAGE)
@@ -341,9 +352,11 @@ def test_other_networks_of_nvidias_are_refused(damage, message):
 def network(variables, components=(), **options):
     made = Record("Network")
     made.state = dict(
-        version=4, static_kwargs=options, components=dict(components),
+        version=4,
+        static_kwargs=options,
+        components=dict(components),
         variables=[[name, np.asarray(x, np.float32)] for name, x in variables.items()],
-    )  # fmt: skip
+    )
     return made
 
 
@@ -448,9 +461,7 @@ TENSORFLOW_DAMAGE = {
     "a path": (lambda written: written.append("a path"), "no generator"),
     "nothing": (lambda written: written.clear(), "no generator"),
     "no components": (lambda written: written[-1].state.pop("components"), "no generator"),
-    "no synthesis": (
-        lambda written: written[-1].state["components"].pop("synthesis"), "synthesis"
-    ),
+    "no synthesis": (lambda written: written[-1].state["components"].pop("synthesis"), "synthesis"),
     "no mapping": (lambda written: written[-1].state["components"].pop("mapping"), "mapping"),
     "no mapping layers": (_variable("mapping", _without("Dense")), "Dense0|mapping"),
     "a bias missing": (_variable("mapping", _without("Dense1/bias")), "Dense1/bias"),
@@ -463,7 +474,7 @@ TENSORFLOW_DAMAGE = {
     "a head missing": (_variable("synthesis", _without("8x8/ToRGB")), "ToRGB"),
     "no heads": (_variable("synthesis", _without(".*ToRGB")), "ToRGB"),
     "another filter": (_top(static_kwargs=dict(resample_kernel=[1, 2, 1])), "filter"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("damage", "message"), TENSORFLOW_DAMAGE.values(), ids=TENSORFLOW_DAMAGE)
@@ -529,12 +540,16 @@ def test_rosinalitys_training_file_is_read(tmp_path):
     optimizer.step()
     torch.save(
         dict(
-            g={name: x + 1 for name, x in weights.items()}, d=layer.state_dict(), g_ema=weights,
-            g_optim=optimizer.state_dict(), d_optim=optimizer.state_dict(),
-            args=argparse.Namespace(size=32, mixing=0.9, path="a"), ada_aug_p=0.1,
+            g={name: x + 1 for name, x in weights.items()},
+            d=layer.state_dict(),
+            g_ema=weights,
+            g_optim=optimizer.state_dict(),
+            d_optim=optimizer.state_dict(),
+            args=argparse.Namespace(size=32, mixing=0.9, path="a"),
+            ada_aug_p=0.1,
         ),
         tmp_path / "100000.pt",
-    )  # fmt: skip
+    )
     checkpoint = read_checkpoint(tmp_path / "100000.pt")
     config, state = from_rosinality(checkpoint["g_ema"], checkpoint.get("latent_avg"))
     assert "w_avg" not in state

@@ -557,15 +557,34 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, said):
 @pytest.mark.parametrize(
     "fault",
     [
-        {"steps": "many"}, {"steps": 1.5}, {"steps": True}, {"steps": -1}, {"batch": 1},
-        {"lr": "fast"}, {"lr": 0}, {"lr": math.inf}, {"lr": math.nan}, {"mixing": 1.1},
-        {"clean": -0.1}, {"photographs": 3}, {"progressive": 1.0}, {"latent": -1.0},
-        {"fit_ridge": 0.0}, {"held_out": 0}, {"save_every": 0}, {"r1_every": 0}, {"seed": -1},
-        {"device": "tpu"}, {"precision": "float16"}, {"compile": True}, {"generator": None},
-        {"discriminator_resolution": 48}, {"discriminator_resolution": 4},
+        {"steps": "many"},
+        {"steps": 1.5},
+        {"steps": True},
+        {"steps": -1},
+        {"batch": 1},
+        {"lr": "fast"},
+        {"lr": 0},
+        {"lr": math.inf},
+        {"lr": math.nan},
+        {"mixing": 1.1},
+        {"clean": -0.1},
+        {"photographs": 3},
+        {"progressive": 1.0},
+        {"latent": -1.0},
+        {"fit_ridge": 0.0},
+        {"held_out": 0},
+        {"save_every": 0},
+        {"r1_every": 0},
+        {"seed": -1},
+        {"device": "tpu"},
+        {"precision": "float16"},
+        {"compile": True},
+        {"generator": None},
+        {"discriminator_resolution": 48},
+        {"discriminator_resolution": 4},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_value_that_cannot_be_used_is_refused_by_its_name(fault):
     with pytest.raises(ParamsError, match=next(iter(fault))):
         make_params(fault, EncoderParams)
@@ -609,9 +628,18 @@ def quick(toy_path, tmp_path):
 
     def build(**changes):
         settings = dict(
-            generator=str(toy_path), out=str(tmp_path / "run"), device="cpu", precision="float32",
-            compile="off", fit_samples=0, steps=2, batch=2, held_out=2, lr=0.02, log_every=0,
-        )  # fmt: skip
+            generator=str(toy_path),
+            out=str(tmp_path / "run"),
+            device="cpu",
+            precision="float32",
+            compile="off",
+            fit_samples=0,
+            steps=2,
+            batch=2,
+            held_out=2,
+            lr=0.02,
+            log_every=0,
+        )
         return make_params(settings | changes, EncoderParams)
 
     return build
@@ -622,10 +650,23 @@ def quiet(text):
 
 
 TRAINED = dict(
-    device="cpu", precision="float32", compile="off", log_every=0, held_out=16, seed=1,
-    fit_samples=300, fit_ridge=50.0, steps=45, batch=4, lr=0.3, change=0.1, clean=0.5,
-    save_every=20, r1_every=4, adversarial=0.03,
-)  # fmt: skip
+    device="cpu",
+    precision="float32",
+    compile="off",
+    log_every=0,
+    held_out=16,
+    seed=1,
+    fit_samples=300,
+    fit_ridge=50.0,
+    steps=45,
+    batch=4,
+    lr=0.3,
+    change=0.1,
+    clean=0.5,
+    save_every=20,
+    r1_every=4,
+    adversarial=0.03,
+)
 
 
 @pytest.fixture(scope="module")

@@ -65,9 +65,13 @@ class Project:
 
     def declare(self, *sources, **changes):
         entry = dict(
-            kind="perceptual", about="a tiny network", licence="BSD-3-Clause",
-            convert="lpips_backbone", file="tiny.safetensors", sources=list(sources),
-        )  # fmt: skip
+            kind="perceptual",
+            about="a tiny network",
+            licence="BSD-3-Clause",
+            convert="lpips_backbone",
+            file="tiny.safetensors",
+            sources=list(sources),
+        )
         self.write(yaml.safe_dump({"tiny": entry | changes}))
 
     def write(self, text):
@@ -125,9 +129,7 @@ class Site:
 
     def source(self, name="tiny.ckpt", data=GOOD, **changes):
         """A source of the manifest for the file that ought to be there."""
-        values = dict(
-            url=f"{self.address}/{name}", file=name, sha256=sha256(data), size=len(data)
-        )  # fmt: skip
+        values = dict(url=f"{self.address}/{name}", file=name, sha256=sha256(data), size=len(data))
         return values | changes
 
 
@@ -195,9 +197,11 @@ def test_every_source_has_a_well_formed_checksum_and_plain_names():
 def test_only_addresses_whose_publisher_gives_no_checksum_go_without():
     without = {source.file for source in listed_sources() if source.sha256 is None}
     assert without == {
-        "stylegan2-ffhq-1024x1024.pkl", "stylegan2-ffhq-config-f.pkl", "stylegan2-ffhq-256x256.pkl",
+        "stylegan2-ffhq-1024x1024.pkl",
+        "stylegan2-ffhq-config-f.pkl",
+        "stylegan2-ffhq-256x256.pkl",
         "e4e_ffhq_encode.pt",
-    }  # fmt: skip
+    }
 
 
 def test_short_checksums_are_backed_by_that_of_the_converted_file():
@@ -774,11 +778,22 @@ def locked_wheel():
         ("a.whl", locked_wheel()),
     ],
     ids=[
-        "zip lacks it", "tar lacks it", "no zip", "no tar", "zip cut", "tar cut", "a folder",
-        "symbolic link", "relative link", "hard link", "link to itself", "bad gzip", "bad deflate",
+        "zip lacks it",
+        "tar lacks it",
+        "no zip",
+        "no tar",
+        "zip cut",
+        "tar cut",
+        "a folder",
+        "symbolic link",
+        "relative link",
+        "hard link",
+        "link to itself",
+        "bad gzip",
+        "bad deflate",
         "locked",
     ],
-)  # fmt: skip
+)
 def test_an_archive_that_does_not_give_the_member_is_refused(project, site, name, data):
     site.serve(name, data)
     project.declare(site.source(name, data, members=["tiny/net.ckpt"]))

@@ -39,17 +39,26 @@ def bench_encoder(params, *, against, say=print):
             settings = plan.inversion() | {"encoder": encoder}
             before = invert(generator, target, image_id=photo.name, **settings | {"steps": 0})
             run = invert(generator, target, image_id=photo.name, **settings)
-            rows.append({
-                "image": photo.id, "start": start, "steps": plan.steps, "seconds": run.seconds,
-                "evaluations": run.evaluations, "at_start": before.metrics,
-                "after": run.metrics,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "image": photo.id,
+                    "start": start,
+                    "steps": plan.steps,
+                    "seconds": run.seconds,
+                    "evaluations": run.evaluations,
+                    "at_start": before.metrics,
+                    "after": run.metrics,
+                }
+            )
             say(f"{photo.id}, {start}: {_line(before.metrics)} -> {_line(run.metrics)}")
     return {
-        "rows": rows, "starts": _starts(rows), "verdicts": [_verdict(rows, n) for n in JUDGES],
-        "params": params.model_dump(exclude={"out"}), "against": against,
+        "rows": rows,
+        "starts": _starts(rows),
+        "verdicts": [_verdict(rows, n) for n in JUDGES],
+        "params": params.model_dump(exclude={"out"}),
+        "against": against,
         "environment": environment(params, weights_used(generator, encoder)),
-    }  # fmt: skip
+    }
 
 
 def _line(metrics):
@@ -72,6 +81,9 @@ def _verdict(rows, metric):
     pairs = _pairs(rows, "after", metric)
     new, old = (float(np.mean(values)) for values in zip(*pairs, strict=True))
     return {
-        "metric": metric, "encoder": new, "mean_w": old,
-        "at_least_as_good": sum(a <= b for a, b in pairs), "images": len(pairs),
-    }  # fmt: skip
+        "metric": metric,
+        "encoder": new,
+        "mean_w": old,
+        "at_least_as_good": sum(a <= b for a, b in pairs),
+        "images": len(pairs),
+    }

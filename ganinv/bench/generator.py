@@ -58,8 +58,9 @@ def find_generator(name, resolution, device):
     return config_f(resolution).to(device) if name == CONFIG_F else load_generator(name, device)
 
 
-def bench_generator(name=CONFIG_F, *, resolution=1024, batch=1, steps=5, device="cpu",
-                    variants=SHORT, say=print):  # fmt: skip
+def bench_generator(
+    name=CONFIG_F, *, resolution=1024, batch=1, steps=5, device="cpu", variants=SHORT, say=print
+):
     """Time the variants; a dict with `machine`, `rows` (one per variant) and `ratios` to plain."""
     rows = []
     for variant in variants:
@@ -91,9 +92,13 @@ def _measure(name, resolution, batch, steps, device, variant):
     with contextlib.nullcontext() if variant == "plain" else kept_memory(device):
         timed = time_steps(step, steps, device, started)
     return timed | dict(
-        generator=generator.name, resolution=generator.resolution, batch=batch,
-        device=str(generator.device), variant=variant, **how,
-    )  # fmt: skip
+        generator=generator.name,
+        resolution=generator.resolution,
+        batch=batch,
+        device=str(generator.device),
+        variant=variant,
+        **how,
+    )
 
 
 def _renderer(generator, variant, batch):

@@ -26,10 +26,14 @@ def describe_machine(device):
     on_gpu = torch.device(device).type == "cuda"
     return dict(
         device=torch.cuda.get_device_name(device) if on_gpu else _processor(),
-        threads=torch.get_num_threads(), cores=os.cpu_count(), python=platform.python_version(),
-        torch=torch.__version__, system=platform.platform(), seed=0,
+        threads=torch.get_num_threads(),
+        cores=os.cpu_count(),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        system=platform.platform(),
+        seed=0,
         date=time.strftime("%Y-%m-%d"),
-    )  # fmt: skip
+    )
 
 
 def _processor():

@@ -63,8 +63,9 @@ def find_recipe(text, overrides=(), **changes):
     return Recipe(text, params, published=file.parent.name == "presets")
 
 
-def bench_quality(names=DEFAULT, overrides=(), *, points=POINTS, device="auto", out=None,
-                  say=print, **changes):  # fmt: skip
+def bench_quality(
+    names=DEFAULT, overrides=(), *, points=POINTS, device="auto", out=None, say=print, **changes
+):
     """Search by every recipe; a dict that is written to `out` (a JSON file) after every search.
 
     `rows`: per recipe, image and point, its evaluations, seconds and metrics; the last of a search
@@ -86,11 +87,15 @@ def bench_quality(names=DEFAULT, overrides=(), *, points=POINTS, device="auto", 
         r.name: p.model_dump(exclude={"out"}) for r, p in zip(recipes, settled, strict=True)
     }
     result = {
-        "machine": describe_machine(device) | {"seed": settled[0].seed}, "recipes": described,
+        "machine": describe_machine(device) | {"seed": settled[0].seed},
+        "recipes": described,
         "images": {photo.id: photo.title for photo in photos},
         "environment": environment(settled[0], weights_used(generator)),
-        "plain": _plain(recipes, device, say), "rows": [], "failed": [], "reach": [],
-    }  # fmt: skip
+        "plain": _plain(recipes, device, say),
+        "rows": [],
+        "failed": [],
+        "reach": [],
+    }
     rivals = {r.name: _rival(r, recipes) for r in recipes if r.published}
     for photo, target in zip(photos, targets, strict=True):
         for recipe, params, encoder in zip(recipes, settled, encoders, strict=True):
@@ -140,9 +145,17 @@ def _plain(recipes, device, say):
         if (loss, variant) not in timed:
             what = f"{variant}, {loss}"
             row = in_a_process(
-                what, measure, recipe.params.generator, None, loss, 1, device, variant,
-                PLAIN_STEPS, recipe.params.steps,
-            )  # fmt: skip
+                what,
+                measure,
+                recipe.params.generator,
+                None,
+                loss,
+                1,
+                device,
+                variant,
+                PLAIN_STEPS,
+                recipe.params.steps,
+            )
             timed[loss, variant] = row["seconds"]
             say(f"{what}: {row['seconds']:.2f} s per step")
         seconds[recipe.name] = timed[loss, variant]
@@ -156,9 +169,12 @@ def _search(generator, target, photo, params, encoder, points):
     trace_at = np.unique(np.geomspace(1, most, points + 1).round().astype(int))
     quiet = {"encoder": encoder, "log_every": 0, "snapshot_every": 0}
     run = invert(
-        generator, target, image_id=photo.name, trace_at=trace_at[:-1].tolist(),
+        generator,
+        target,
+        image_id=photo.name,
+        trace_at=trace_at[:-1].tolist(),
         **params.inversion() | quiet,
-    )  # fmt: skip
+    )
     rows = []
     for found in run.trace:
         noise = {} if params.noise_maps == "dropped" else found.noise
@@ -195,13 +211,19 @@ def reach(result, ours, other):
         first = next((row for row in points if row[JUDGE] <= final[JUDGE]), None)
         published = step and final["evaluations"] * step
         found = first or {"seconds": None, "evaluations": None}
-        images.append({
-            "image": image, JUDGE: final[JUDGE], "seconds_fast": final["seconds"],
-            "seconds_published": published, "evaluations": final["evaluations"],
-            "ours_seconds": found["seconds"], "ours_evaluations": found["evaluations"],
-            "share_of_fast": first and first["seconds"] / final["seconds"],
-            "share_of_published": first and published and first["seconds"] / published,
-        })  # fmt: skip
+        images.append(
+            {
+                "image": image,
+                JUDGE: final[JUDGE],
+                "seconds_fast": final["seconds"],
+                "seconds_published": published,
+                "evaluations": final["evaluations"],
+                "ours_seconds": found["seconds"],
+                "ours_evaluations": found["evaluations"],
+                "share_of_fast": first and first["seconds"] / final["seconds"],
+                "share_of_published": first and published and first["seconds"] / published,
+            }
+        )
     return {"recipe": other, "ours": ours, "images": images}
 
 

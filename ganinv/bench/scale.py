@@ -28,8 +28,17 @@ from ganinv.weights import locate
 TIMED = 5  # steps per batch size
 
 
-def bench_scale(name="ffhq-student", *, loss="lpips", batches=(), images=(1, 2, 4), steps=300,
-                device="cpu", out=None, say=print):  # fmt: skip
+def bench_scale(
+    name="ffhq-student",
+    *,
+    loss="lpips",
+    batches=(),
+    images=(1, 2, 4),
+    steps=300,
+    device="cpu",
+    out=None,
+    say=print,
+):
     """Time batches (() are the device's own) and folders of each number of `images`.
 
     Returns a dict with `machine`, `params`, `batches`, `folders` and `fit` (a, b, r2, or None
@@ -37,9 +46,16 @@ def bench_scale(name="ffhq-student", *, loss="lpips", batches=(), images=(1, 2, 
     """
     images = sorted(set(images))
     locate(name, "generator")  # raises where it is not here, before anything is timed
-    params = make_params(dict(
-        generator=name, loss=loss, steps=steps, device=device, align=False, log_every=0,
-    ))  # fmt: skip
+    params = make_params(
+        dict(
+            generator=name,
+            loss=loss,
+            steps=steps,
+            device=device,
+            align=False,
+            log_every=0,
+        )
+    )
     described = params.model_dump(exclude={"images", "out"})
     result = dict(
         machine=describe_machine(device), params=described, batches=[], folders=[], fit=None
@@ -64,16 +80,26 @@ def bench_scale(name="ffhq-student", *, loss="lpips", batches=(), images=(1, 2, 
 
 def _batch(params, batch, say):
     row = in_a_process(
-        f"batch {batch}", measure, params.generator, None, params.loss, batch, params.device,
-        "ours", TIMED, params.steps,
-    )  # fmt: skip
+        f"batch {batch}",
+        measure,
+        params.generator,
+        None,
+        params.loss,
+        batch,
+        params.device,
+        "ours",
+        TIMED,
+        params.steps,
+    )
     per_hour = images_per_hour(row["seconds"], params.steps, batch)
     say(f"batch {batch}: {per_hour:.1f} images per hour, {row['peak_mb']:.0f} MB")
     kept = ("generator", "loss", "batch", "device", "precision", "compile", "warm_up_seconds")
     return {key: row[key] for key in kept} | dict(
-        seconds_per_step=row["seconds"], steps=params.steps, images_per_hour=per_hour,
+        seconds_per_step=row["seconds"],
+        steps=params.steps,
+        images_per_hour=per_hour,
         peak_mb=row["peak_mb"],
-    )  # fmt: skip
+    )
 
 
 def images_per_hour(seconds_per_step, steps, batch):
@@ -104,9 +130,12 @@ def _folder(params, count, work, earlier, say):
     seconds, peak = in_a_process(f"the folder of {count}", time_folder, plan)
     say(f"{count} images: {seconds:.1f} s, {peak:.0f} MB")
     return dict(
-        images=count, seconds=seconds, seconds_per_image=seconds / count, peak_mb=peak,
+        images=count,
+        seconds=seconds,
+        seconds_per_image=seconds / count,
+        peak_mb=peak,
         peak_growth_mb=peak - (earlier[0]["peak_mb"] if earlier else peak),
-    )  # fmt: skip
+    )
 
 
 def time_folder(params):

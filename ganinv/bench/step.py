@@ -49,8 +49,17 @@ def default_batches(device):
     return (1, 4, 16) if torch.device(device).type == "cuda" else (1, 2)
 
 
-def bench_step(generators=GENERATORS, losses=LOSSES, batches=(), *, steps=5, resolution=1024,
-               device="cpu", out=None, say=print):  # fmt: skip
+def bench_step(
+    generators=GENERATORS,
+    losses=LOSSES,
+    batches=(),
+    *,
+    steps=5,
+    resolution=1024,
+    device="cpu",
+    out=None,
+    say=print,
+):
     """Time plain and ours for each generator, loss and batch; `batches` () are the device's own.
 
     Returns a dict with `machine`, `rows` (one per variant), `ratios` (one per pair) and `failed`
@@ -118,9 +127,14 @@ def measure(name, resolution, loss, batch, device, variant, steps, search_steps)
     with contextlib.nullcontext() if plain else kept_memory(device):
         timed = time_steps(step, steps, device, started)
     return timed | dict(
-        generator=generator.name, resolution=generator.resolution, loss=loss, batch=batch,
-        device=str(generator.device), variant=variant, **how,
-    )  # fmt: skip
+        generator=generator.name,
+        resolution=generator.resolution,
+        loss=loss,
+        batch=batch,
+        device=str(generator.device),
+        variant=variant,
+        **how,
+    )
 
 
 @torch.no_grad()
@@ -136,9 +150,13 @@ def fast_loss(generator, targets, loss, search_steps, precision="auto"):
         generator, precision=precision, compiled="auto", steps=search_steps, batch=len(targets)
     )
     objective = make_loss(
-        loss, targets, lpips_net="vgg", loss_resolution=LPIPS_SIZE, precision=how["precision"],
+        loss,
+        targets,
+        lpips_net="vgg",
+        loss_resolution=LPIPS_SIZE,
+        precision=how["precision"],
         compiled=how["compile"],
-    )  # fmt: skip
+    )
     return lambda ws: objective(render(ws))[0], how
 
 

@@ -229,9 +229,14 @@ class Block(nn.Module):
         residual = architecture == "resnet" and c_in > 0
         self.conv0 = StyledConv(w_dim, c_in, c_out, size, up=True, clamp=clamp) if c_in else None
         self.conv1 = StyledConv(
-            w_dim, c_out, c_out, size, up=False, clamp=clamp,
+            w_dim,
+            c_out,
+            c_out,
+            size,
+            up=False,
+            clamp=clamp,
             gain=math.sqrt(0.5) if residual else 1.0,
-        )  # fmt: skip
+        )
         self.skip = nn.Conv2d(c_in, c_out, 1, bias=False) if residual else None
         self.to_rgb = ToRGB(w_dim, c_out, clamp) if head else None
         self.blur = Blur()
@@ -266,9 +271,16 @@ class StyleGAN2(Generator):
     """
 
     def __init__(
-        self, *, channels, z_dim=512, mapping=(512,) * 8, c_dim=0, c_embed=0,
-        architecture="skip", conv_clamp=None,
-    ):  # fmt: skip
+        self,
+        *,
+        channels,
+        z_dim=512,
+        mapping=(512,) * 8,
+        c_dim=0,
+        c_embed=0,
+        architecture="skip",
+        conv_clamp=None,
+    ):
         if architecture not in ARCHITECTURES:
             raise ValueError(f"architecture must be one of {', '.join(ARCHITECTURES)}")
         w_dim, blocks = mapping[-1], len(channels)
@@ -280,11 +292,16 @@ class StyleGAN2(Generator):
         self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
         self.blocks = nn.ModuleList(
             Block(
-                w_dim, channels[i - 1] if i else 0, channels[i], 4 * 2**i, clamp=conv_clamp,
-                architecture=architecture, head=architecture == "skip" or i == blocks - 1,
+                w_dim,
+                channels[i - 1] if i else 0,
+                channels[i],
+                4 * 2**i,
+                clamp=conv_clamp,
+                architecture=architecture,
+                head=architecture == "skip" or i == blocks - 1,
             )
             for i in range(blocks)
-        )  # fmt: skip
+        )
         self.prepare()
 
     def prepare(self):
@@ -305,9 +322,10 @@ class StyleGAN2(Generator):
     def mapping(self, z, c=None, truncation=1.0):
         if (c is None) != (self.c_dim == 0):
             raise ValueError(
-                f"this generator needs labels c (N, {self.c_dim})" if self.c_dim
+                f"this generator needs labels c (N, {self.c_dim})"
+                if self.c_dim
                 else "this generator has no class labels; leave c out"
-            )  # fmt: skip
+            )
         return self.broadcast(self.mapping_network(z, c), truncation)
 
     def synthesis(self, ws, noise="const"):

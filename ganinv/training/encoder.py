@@ -144,9 +144,12 @@ class Training(Loop):
         params, rng = self.params, self.rng("step", step)
         photos = self.photos()
         ws, _ = draws.draw_ws(
-            self.generator, params.batch, rng, mixing=params.mixing,
+            self.generator,
+            params.batch,
+            rng,
+            mixing=params.mixing,
             truncation=(params.truncation_min, params.truncation_max),
-        )  # fmt: skip
+        )
         images = self.render(ws)
         known = math.ceil(params.clean * (params.batch - photos))
         changed = draws.change(images[known : params.batch - photos], rng, params.change)
@@ -183,9 +186,12 @@ class Training(Loop):
         features, wanted, started = [], [], time.perf_counter()
         for index in range(0, count, params.batch):
             ws, _ = draws.draw_ws(
-                self.generator, params.batch, self.rng("fit", index), mixing=0,
+                self.generator,
+                params.batch,
+                self.rng("fit", index),
+                mixing=0,
                 truncation=(params.truncation_min, params.truncation_max),
-            )  # fmt: skip
+            )
             wanted.append(ws[:, 0] - encoder.w_avg)
             features.append([x.half() for x in self.see(self.render(ws))])
             drawn, every = len(wanted), max(10 * params.log_every // params.batch, 1)
@@ -330,8 +336,9 @@ class Training(Loop):
     def _decisive(self):
         chosen = self.params.model_dump(exclude=NOT_DECISIVE)
         return chosen | {
-            "generator": self.generator.sha256, "start": self.earlier and self.earlier[1]
-        }  # fmt: skip
+            "generator": self.generator.sha256,
+            "start": self.earlier and self.earlier[1],
+        }
 
     def _parts(self):
         modules = {"encoder": self.encoder, "discriminator": self.discriminator}
@@ -344,9 +351,12 @@ class Training(Loop):
     def save(self):
         _, optimizers = self._parts()
         notes = {
-            "params": self._decisive(), "step": self.step, "seconds": self.seconds,
-            "history": self.history, "figures": self.figures,
-        }  # fmt: skip
+            "params": self._decisive(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "figures": self.figures,
+        }
         state.save_state(self.out / "checkpoint.safetensors", self._states(), optimizers, notes)
         write_json(self.out / "history.json", self.history)
 

@@ -36,8 +36,16 @@ MEMBER_BYTES, BYTES, MEMBERS = (
 )  # of an archive; the real ones stay far below
 ORIENTATION = 0x0112  # the EXIF tag
 QUALITY = 95  # of the heads' JPEG; they are shrunk afterwards
-BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError,
-          EOFError, OSError, ValueError)  # fmt: skip
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+    NotImplementedError,
+    EOFError,
+    OSError,
+    ValueError,
+)
 # the data set's authors replaced this annotation, whose name is of no cat, by the other
 WRONG, RIGHT = "CAT_00/00000003_019.jpg.cat", "CAT_00/00000003_015.jpg.cat"
 
@@ -102,10 +110,11 @@ def _obtain(source, entry, say):
 
 def _by_hand(name, entry):
     files = [
-        f"- {s.file}, from {s.place}, md5 {s.md5}" if s.md5 else
-        f"- {s.file}, from {entry.page}, of which no checksum is published"
+        f"- {s.file}, from {s.place}, md5 {s.md5}"
+        if s.md5
+        else f"- {s.file}, from {entry.page}, of which no checksum is published"
         for s in entry.sources
-    ]  # fmt: skip
+    ]
     return (
         f"By hand: bring to {downloads_folder()}, under these names, and run `ganinv data {name}` "
         "again:\n" + "\n".join(files) + f"\nOr put pictures of your own into {set_folder(name)}."

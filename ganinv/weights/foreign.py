@@ -84,9 +84,11 @@ def _parts(checkpoint, head, kinds):
 
 def _generator(format_, config, tensors):
     facts = dict(
-        resolution=4 * 2 ** (len(config["channels"]) - 1), z_dim=config["z_dim"],
-        w_dim=config["mapping"][-1], num_ws=2 * len(config["channels"]),
-    )  # fmt: skip
+        resolution=4 * 2 ** (len(config["channels"]) - 1),
+        z_dim=config["z_dim"],
+        w_dim=config["mapping"][-1],
+        num_ws=2 * len(config["channels"]),
+    )
     return Part("generator", format_, "stylegan2", config, tensors, facts)
 
 
@@ -132,9 +134,11 @@ def _encoder(state, options, average, head):
     if average is not None and wanted:
         state["latent_avg"] = average.float().reshape(-1, 512).expand(len(styles), -1)
     facts = dict(
-        resolution=256, w_dim=512, num_ws=len(styles),
+        resolution=256,
+        w_dim=512,
+        num_ws=len(styles),
         generator_resolution=2 ** (len(styles) // 2 + 1),
-    )  # fmt: skip
+    )
     return Part("encoder", head, "irse", config, state, facts)
 
 

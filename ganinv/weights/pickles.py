@@ -163,10 +163,12 @@ class ArrayUnpickler(pickle._Unpickler):
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
         for name in _OPCODES.split()
     } | {
-        pickle.REDUCE[0]: load_reduce, pickle.BUILD[0]: load_build,
-        pickle.SETITEMS[0]: load_setitems, pickle.SETITEM[0]: load_setitem,
+        pickle.REDUCE[0]: load_reduce,
+        pickle.BUILD[0]: load_build,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.SETITEM[0]: load_setitem,
         pickle.DICT[0]: load_dict,
-    }  # fmt: skip
+    }
 
     def find_class(self, module, name):
         if (module, name) not in self.allowed:

@@ -52,9 +52,11 @@ def from_nvidia(checkpoint):
         residual = architecture == "resnet" and i > 0
         _nvidia_block(state, i, _child(synthesis, name), head=head, residual=residual)
     config = dict(
-        architecture=architecture, conv_clamp=clamp,
-        c_dim=state["mapping_network.embed.weight"].shape[1] if c_embed else 0, c_embed=c_embed,
-    )  # fmt: skip
+        architecture=architecture,
+        conv_clamp=clamp,
+        c_dim=state["mapping_network.embed.weight"].shape[1] if c_embed else 0,
+        c_embed=c_embed,
+    )
     return config | _widths(state, c_embed), state
 
 
@@ -140,10 +142,14 @@ def _nvidia_conv(state, name, conv, *, up):
     noisy = conv.state.get("use_noise", True)
     _linear(state, f"{name}.style", _child(conv, "affine"))
     _put_conv(
-        state, name, _tensor(conv, "weight"), _tensor(conv, "bias"), up=up,
+        state,
+        name,
+        _tensor(conv, "weight"),
+        _tensor(conv, "bias"),
+        up=up,
         strength=_tensor(conv, "noise_strength") if noisy else torch.zeros(()),
         noise=_tensor(conv, "noise_const") if noisy else torch.zeros(size, size),
-    )  # fmt: skip
+    )
 
 
 def _put_conv(state, name, weight, bias, *, up, strength, noise):
@@ -324,7 +330,11 @@ def _rosinality_conv(state, name, weights, source, number):
     # files of the code's first weeks have no maps; then they are drawn, the same ones always
     drawn = torch.randn(size, size, generator=torch.Generator().manual_seed(number))
     _put_conv(
-        state, name, weight, weights[f"{source}.activate.bias"], up=up,
+        state,
+        name,
+        weight,
+        weights[f"{source}.activate.bias"],
+        up=up,
         strength=weights[f"{source}.noise.weight"],
         noise=weights.get(f"noises.noise_{number}", drawn),
-    )  # fmt: skip
+    )
