@@ -13,15 +13,12 @@ import warnings
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from ganinv.images import ImageError, from_pil, open_image
+from ganinv.errors import ImageError, NoFaceError
+from ganinv.images import from_pil, open_image
 
 DETECTION_SIDE = 1200  # longer photographs are shrunk for the detector; it costs by the pixel
 CLEAR_SCORE = 0.3  # the sample photographs score 1.1 to 2.4, a patch on a spacesuit 0.12
 SUPERSAMPLING = 4
-
-
-class NoFaceError(ImageError):
-    """No face was found in a photograph that was to be aligned."""
 
 
 def load_image(path, size, align=False):

@@ -20,6 +20,7 @@ from PIL import Image
 
 import ganinv
 from ganinv import figures
+from ganinv.errors import WeightsError
 from ganinv.files import (
     atomic_path,
     read_json,
@@ -31,8 +32,7 @@ from ganinv.images import to_uint8
 from ganinv.latents import save_latent
 from ganinv.metrics import HIGHER_IS_BETTER, NAMES
 from ganinv.params import Params, dump_yaml, load_params
-from ganinv.weights import project_root
-from ganinv.weights.manifest import WeightsError
+from ganinv.paths import project_root
 
 PACKAGES = (
     "torch",

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from ganinv.params import ParamsError, load_params
+from ganinv.errors import ParamsError
+from ganinv.params import load_params
 
 app = typer.Typer(no_args_is_help=True, help="Speed, memory and quality, measured.")
 

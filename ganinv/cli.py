@@ -15,10 +15,10 @@ import typer
 import ganinv
 from ganinv import bench_cli, data_cli
 from ganinv.bench_cli import Overrides, ParamsFile
-from ganinv.params import ParamsError, load_params, read_yaml
+from ganinv.errors import BadArgumentsError, ParamsError
+from ganinv.params import load_params, read_yaml
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
-
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -27,8 +27,13 @@ app = typer.Typer(
 )
 weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
 app.add_typer(weights_app, name="weights")
+
+
 app.add_typer(data_cli.app, name="data")
+
+
 app.add_typer(bench_cli.app, name="bench")
+
 
 Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda")]
@@ -58,13 +63,9 @@ def main(argv=None):
     raise SystemExit(code or 0)
 
 
-class BadArgumentsError(Exception):
-    """Arguments that cannot be used."""
-
-
 def _complain_of(error):
     """Turn an exception into a sentence and a status; what nobody foresaw keeps its traceback."""
-    from ganinv.weights import WeightsError
+    from ganinv.errors import WeightsError
 
     if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # click's own
         error.show()
@@ -166,8 +167,9 @@ def align(
     """Cut faces out of photographs as FFHQ does it."""
     from ganinv.alignment import load_image
     from ganinv.artifacts import save_png
+    from ganinv.errors import ImageError
     from ganinv.experiment import find_photos
-    from ganinv.images import ImageError, to_uint8
+    from ganinv.images import to_uint8
 
     failed = 0
     for photo in find_photos(inputs, True, out):
@@ -190,7 +192,8 @@ def report(
     fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
 ):
     """Run the experiments' notebooks and assemble the comparison."""
-    from ganinv.report import ReportError, make_report
+    from ganinv.errors import ReportError
+    from ganinv.report import make_report
 
     try:
         page, failed = make_report(out, quick=quick, overrides=overrides, fresh=fresh)
@@ -208,8 +211,8 @@ def gan_report(
     fresh: Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")] = False,
 ):
     """Train small GANs, compare and invert them. The same command again goes on."""
+    from ganinv.errors import ReportError
     from ganinv.gan_report import make_gan_report
-    from ganinv.report import ReportError
 
     try:
         page = make_gan_report(out, quick=quick, overrides=overrides, fresh=fresh)
@@ -257,8 +260,7 @@ def train_gan(
 @weights_app.command("list")
 def weights_list():
     """Every weight file by name: whether it is here, its size and licence."""
-    from ganinv.weights import load_manifest
-    from ganinv.weights.manifest import weight_path
+    from ganinv.weights.manifest import load_manifest, weight_path
 
     for name, entry in load_manifest().items():
         here = "here" if weight_path(name).is_file() else "not here"
@@ -270,7 +272,8 @@ def weights_list():
 @weights_app.command("fetch")
 def weights_fetch(names: Annotated[list[str], typer.Argument(help="names, or all")]):
     """Bring weights and convert them; what is here and whole is kept."""
-    from ganinv.weights import fetch, load_manifest
+    from ganinv.weights.fetch import fetch
+    from ganinv.weights.manifest import load_manifest
 
     for name in load_manifest() if names == ["all"] else names:
         print(fetch(name))
@@ -279,8 +282,8 @@ def weights_fetch(names: Annotated[list[str], typer.Argument(help="names, or all
 @weights_app.command("verify")
 def weights_verify():
     """Compare the checksum of every weight file that is here."""
-    from ganinv.weights import load_manifest
     from ganinv.weights.fetch import damage
+    from ganinv.weights.manifest import load_manifest
 
     bad = 0
     for name in load_manifest():

@@ -13,7 +13,7 @@ from ganinv.experiment import run_experiment
 from ganinv.files import read_json, write_json
 from ganinv.metrics import HIGHER_IS_BETTER
 from ganinv.params import Params, load_params
-from ganinv.weights import project_root
+from ganinv.paths import project_root
 
 LABELS = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips_alex": "LPIPS-alex", "lpips_vgg": "LPIPS-vgg"}
 DIGITS = {"psnr": 2, "ssim": 3, "lpips_alex": 3, "lpips_vgg": 3, "seconds": 0}

@@ -24,31 +24,17 @@ from ganinv.artifacts import (
     write_params,
 )
 from ganinv.encoders import load_encoder
+from ganinv.errors import ImageError, ParamsError
 from ganinv.fast import render_result, resolve_compile, resolve_device, resolve_precision
 from ganinv.files import sha256_file, write_json
 from ganinv.generators import load_generator
-from ganinv.images import (
-    ImageError,
-    from_pil,
-    image_id,
-    list_images,
-    open_image,
-    read_bytes,
-    to_uint8,
-)
+from ganinv.images import from_pil, image_id, list_images, open_image, read_bytes, to_uint8
 from ganinv.inversion import invert, needs_encoder
-from ganinv.latents import (
-    find_style_matrices,
-    fit_rows,
-    image_rng,
-    load_latent,
-    load_noise,
-    start_latent,
-)
+from ganinv.latents import find_style_matrices, fit_rows, load_latent, load_noise, start_latent
 from ganinv.metrics import NAMES, compute_metrics
-from ganinv.params import ParamsError
 from ganinv.samples import find_sample, photographs
-from ganinv.weights import ensure
+from ganinv.seeds import image_rng
+from ganinv.weights.manifest import ensure
 
 # parameters that joined later, with what they were before there were any: as long as they are that,
 # results of earlier versions still count

@@ -18,8 +18,8 @@ import warnings
 
 import torch
 
-from ganinv.params import ParamsError
-from ganinv.weights import WeightsError, project_root
+from ganinv.errors import ParamsError, WeightsError
+from ganinv.paths import project_root
 
 WORTH_COMPILING = 100  # steps; below, the first compilation costs more than it saves
 

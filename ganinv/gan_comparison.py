@@ -14,16 +14,17 @@ import torch
 
 from ganinv.artifacts import read_png
 from ganinv.comparison import Verdict, listed
+from ganinv.errors import ParamsError
 from ganinv.files import read_json, write_json
 from ganinv.generators import load_generator
 from ganinv.images import to_uint8
-from ganinv.latents import image_rng
-from ganinv.params import ParamsError, load_params
+from ganinv.params import load_params
+from ganinv.paths import project_root
+from ganinv.seeds import image_rng
 from ganinv.training.gan_measures import nearest, set_features
 from ganinv.training.gan_settings import GanParams
 from ganinv.training.gan_trouble import tell_trouble
 from ganinv.training.state import read_history
-from ganinv.weights import project_root
 
 LOWER = ("fid", "kid")  # are better when lower
 NAMES = {

@@ -8,11 +8,12 @@ OUT/notebooks/ the executed notebooks
 import functools
 from pathlib import Path
 
-from ganinv.params import ParamsError, load_params
+from ganinv.errors import ParamsError
+from ganinv.params import load_params
+from ganinv.paths import project_root
 from ganinv.report import from_notebooks, run_notebook, write_page
 from ganinv.training.faces import COUNT
 from ganinv.training.gan_settings import GanParams
-from ganinv.weights import project_root
 
 PAGES = {"index": "Objectives", "train_gan": "One training", "invert_dcgan": "Inversion"}
 NOTEBOOKS = {

@@ -17,14 +17,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ganinv.errors import ImageError
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MIN_SIDE = 16
 MAX_BYTES = 500_000_000
 MAX_PIXELS = 100_000_000  # a hostile header can announce more than memory holds
-
-
-class ImageError(ValueError):
-    """A file that cannot be used as a photograph; the message says why."""
 
 
 def open_image(source):

@@ -18,7 +18,7 @@ from ganinv.encoders import load_encoder
 from ganinv.fast import make_renderer, render_result, resolve_compile, resolve_precision
 from ganinv.generators.base import Generator
 from ganinv.images import quantize
-from ganinv.latents import fit_rows, image_rng, load_noise, start_latent, style_axes
+from ganinv.latents import fit_rows, load_noise, start_latent, style_axes
 from ganinv.losses import loss_weights, make_loss
 from ganinv.memory import kept_memory
 from ganinv.metrics import compute_metrics
@@ -27,6 +27,7 @@ from ganinv.optimizers import SCHEDULES, adam, constant, lbfgs
 from ganinv.params import Params, make_params
 from ganinv.progress import make_reporter
 from ganinv.search import Search
+from ganinv.seeds import image_rng
 
 _DEFAULT = Params()
 

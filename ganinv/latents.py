@@ -5,7 +5,6 @@ A space is the shape of what is optimized: (1, w_dim) in W, broadcast to every s
 the space of a generator without mapping, whose only row is z itself, w_dim = z_dim; its mean is 0.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -18,12 +17,6 @@ from ganinv.params import STARTS
 
 AXES_POWER = 0.5  # p of `style_axes`: 0 turns w's axes only, 1 is what the styles do to w
 NOISE = "noise."  # before the names of noise maps in a latent's file
-
-
-def image_rng(seed, image_id):
-    """A CPU random generator seeded from (seed, image id), so that no image depends on others."""
-    digest = hashlib.sha256(f"{seed}:{image_id}".encode("utf-8", "surrogatepass")).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 @torch.no_grad()

@@ -13,12 +13,10 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ganinv.errors import ParamsError
+
 LOSS_TERMS = ("l2", "l2_full", "lpips", "lpips_vgg", "lpips_alex", "vgg", "domain")
 STARTS = ("mean_w", "random", "encoder")
-
-
-class ParamsError(ValueError):
-    """A parameter that cannot be used; the message says which and what would be right."""
 
 
 class Params(BaseModel):
@@ -276,4 +274,6 @@ def _text(dumper, value):
 
 
 _CoreLoader.add_constructor("tag:yaml.org,2002:int", _int)
+
+
 _CoreDumper.add_representer(str, _text)

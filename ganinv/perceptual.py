@@ -17,8 +17,9 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from ganinv.errors import WeightsError
 from ganinv.images import at_least_float32
-from ganinv.weights import WeightsError, ensure
+from ganinv.weights.manifest import ensure
 
 LPIPS_SIZE = 256  # both for the metric and, by default, for the loss
 

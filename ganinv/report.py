@@ -22,11 +22,13 @@ from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
+from ganinv.errors import ParamsError, ReportError
 from ganinv.experiment import find_encoder
 from ganinv.files import atomic_path, read_json, write_text
 from ganinv.generators import load_generator
-from ganinv.params import STARTS, ParamsError, load_params
-from ganinv.weights import load_manifest, project_root
+from ganinv.params import STARTS, load_params
+from ganinv.paths import project_root
+from ganinv.weights.manifest import load_manifest
 
 EXPERIMENTS = {
     "exp01": ("exp01_w_l2.ipynb", "Exp-01"),
@@ -38,16 +40,14 @@ COMPARISON, IN_DOMAIN = "comparison.ipynb", "indomain.ipynb"
 BENCHMARKS = "benchmarks.ipynb"
 PAGES = {"index": "Comparison"} | {name: title for name, (_, title) in EXPERIMENTS.items()}
 PAGES |= {"indomain": "In-domain", "benchmarks": "Benchmarks"}
+
+
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
 QUICK_NOTICE = (
     f"A quick run at a {QUICK}th of the steps, on the first of the images: a check of the "
     "pipeline, not a result."
 )
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-class ReportError(RuntimeError):
-    """A notebook failed; the message names it, its error and where to look."""
 
 
 def make_report(out, *, quick=False, overrides=(), fresh=False):

@@ -9,14 +9,15 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.files import atomic_path, write_bytes
 from ganinv.generators import load_generator
 from ganinv.images import to_pil
 from ganinv.latents import save_latent
 from ganinv.params import read_yaml, unknown_name
-from ganinv.weights import project_root
+from ganinv.paths import project_root
 from ganinv.weights.fetch import bring
-from ganinv.weights.manifest import Source, UnknownNameError, WeightsError
+from ganinv.weights.manifest import Source
 
 
 class Drawn(BaseModel):

@@ -5,10 +5,11 @@ from pathlib import Path
 import ipywidgets
 from IPython.display import Image, display
 
+from ganinv.errors import ParamsError, WeightsError
 from ganinv.experiment import run_experiment
-from ganinv.params import Params, ParamsError
+from ganinv.params import Params
 from ganinv.samples import photographs
-from ganinv.weights import WeightsError, load_manifest
+from ganinv.weights.manifest import load_manifest
 
 
 class InversionWidget(ipywidgets.VBox):

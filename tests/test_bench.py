@@ -13,8 +13,8 @@ from ganinv.bench.generator import SHORT, VARIANTS, bench_generator, config_f
 from ganinv.bench.plain import plain_synthesis, upfirdn2d
 from ganinv.cli import main
 from ganinv.encoders.domain import DomainEncoder, domain_config
+from ganinv.errors import ParamsError
 from ganinv.memory import kept_memory, peak_mb, reset_peak
-from ganinv.params import ParamsError
 from ganinv.weights.store import save_weights
 
 # --- what is measured ---------------------------------------------------------------------------

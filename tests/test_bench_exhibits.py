@@ -4,7 +4,7 @@ import pytest
 
 from ganinv import bench_exhibits as exhibits
 from ganinv.files import read_json
-from ganinv.weights import project_root
+from ganinv.paths import project_root
 
 HOSTILE = '"><script>alert(1)</script>'
 MACHINE = dict(device=HOSTILE, threads=2, torch="2", system="s", date="2026-01-01", seed=0)

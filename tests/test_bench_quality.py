@@ -11,9 +11,9 @@ from ganinv.bench import quality
 from ganinv.bench.quality import bench_quality, describe_reach, find_recipe, reach
 from ganinv.bench.step import KEPT
 from ganinv.cli import main
+from ganinv.errors import ParamsError
 from ganinv.metrics import NAMES
-from ganinv.params import ParamsError
-from ganinv.weights import project_root
+from ganinv.paths import project_root
 
 PRESETS = sorted((project_root() / "params" / "presets").glob("*.yaml"))
 SMALL = ("steps=4", "loss_resolution=32", "precision=float32", "compile=off", "align=false")

@@ -14,7 +14,7 @@ from ganinv.bench.measure import in_a_process, time_steps
 from ganinv.bench.scale import bench_scale, fit_line, images_per_hour, time_folder
 from ganinv.bench.step import bench_step, draw_targets, fast_loss, plain_loss
 from ganinv.cli import main
-from ganinv.params import ParamsError
+from ganinv.errors import ParamsError
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganinv.images import ImageError
+from ganinv.errors import ImageError
 from ganinv.training.cat_heads import crop_head, head_square, read_points
 
 # a head of 100 pixels, upright: eyes, mouth, and the ears' points, outer base, tip, inner base

@@ -17,8 +17,9 @@ from safetensors.torch import save_file
 import ganinv
 from ganinv import experiment
 from ganinv.cli import main
-from ganinv.params import ParamsError, load_params
-from ganinv.weights import project_root
+from ganinv.errors import ParamsError
+from ganinv.params import load_params
+from ganinv.paths import project_root
 
 ROOT = Path(__file__).resolve().parent.parent
 

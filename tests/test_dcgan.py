@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from ganinv import load_generator
+from ganinv.errors import WeightsError
 from ganinv.fast import make_renderer
 from ganinv.generators.base import freeze
 from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator, channels
-from ganinv.weights import WeightsError
 from ganinv.weights.store import save_weights
 
 SIZES = dict(resolution=16, width=4, z_dim=12)

@@ -12,9 +12,10 @@ from torch import nn
 
 from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder, domain_config
+from ganinv.errors import WeightsError
 from ganinv.perceptual import load_lpips
 from ganinv.training.state import copy_tensors
-from ganinv.weights import WeightsError, ensure
+from ganinv.weights.manifest import ensure
 from ganinv.weights.store import read_weights, save_weights
 
 SMALL = dict(resolution=32, num_ws=8, w_dim=32, view=32, grid=2)  # as the toy's

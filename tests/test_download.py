@@ -21,8 +21,9 @@ import pytest
 import yaml
 from test_weights import FETCHED, GOOD, HTML, NOTHING, Project, backbone, closed_port, sha256
 
-from ganinv.weights import WeightsError, download, fetch
-from ganinv.weights.fetch import damage
+from ganinv.errors import WeightsError
+from ganinv.weights import download
+from ganinv.weights.fetch import damage, fetch
 
 BODY = np.random.default_rng(0).bytes(1_000_000)
 OTHER = np.random.default_rng(1).bytes(900_000)

@@ -15,10 +15,11 @@ from test_download import Site, moving, refusing, serving
 from test_weights import closed_port
 
 from ganinv.cli import main
+from ganinv.errors import WeightsError
+from ganinv.paths import project_root
 from ganinv.training import fetch_sets
 from ganinv.training.fetch_sets import fetch_set, kaggle_key, load_sets
 from ganinv.training.image_sets import FETCHED, load_image_set
-from ganinv.weights import WeightsError, project_root
 
 SECRET = "0123456789abcdef"
 BASIC = "Basic bWU6MDEyMzQ1Njc4OWFiY2RlZg=="  # of me:0123456789abcdef

@@ -29,14 +29,14 @@ import ganinv
 from ganinv import encoders, experiment, inversion, load_generator
 from ganinv.encoders import load_encoder
 from ganinv.encoders.irse import IRSEEncoder
+from ganinv.errors import ParamsError, WeightsError
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.latents import expand, fit_rows
 from ganinv.metrics import NAMES
-from ganinv.params import ParamsError
-from ganinv.weights import WeightsError, foreign, read_weights, store
+from ganinv.weights import foreign, store
 from ganinv.weights.checkpoints import read_checkpoint
 from ganinv.weights.foreign import convert_checkpoint, converted, describe_file, read_parts
-from ganinv.weights.store import save_weights
+from ganinv.weights.store import read_weights, save_weights
 
 DATA = Path(__file__).parent / "data"
 FORMATS = {"nvidia_64.pkl": "nvidia", "tf_64.pkl": "tensorflow", "rosinality_64.pt": "rosinality"}

@@ -14,15 +14,16 @@ import ganinv.training.gan
 import ganinv.training.gan_trouble
 from ganinv import load_generator
 from ganinv.cli import main
+from ganinv.errors import ParamsError
 from ganinv.generators.dcgan import DCGAN
 from ganinv.images import to_uint8
-from ganinv.params import ParamsError, dump_yaml, load_params, make_params, read_yaml
+from ganinv.params import dump_yaml, load_params, make_params, read_yaml
+from ganinv.paths import project_root
 from ganinv.training.gan import GanTraining, train_gan
 from ganinv.training.gan_losses import OBJECTIVES
 from ganinv.training.gan_settings import GanParams
 from ganinv.training.gan_trouble import find_trouble, spread, tell_trouble
 from ganinv.training.state import read_notes
-from ganinv.weights import project_root
 
 SIZE = 16
 TINY = dict(

@@ -8,12 +8,13 @@ import pytest
 from conftest import strict_json
 
 from ganinv import gan_comparison, gan_exhibits, gan_report
-from ganinv.params import ParamsError, load_params, make_params
+from ganinv.errors import ParamsError
+from ganinv.params import load_params, make_params
+from ganinv.paths import project_root
 from ganinv.report import check_parameters
 from ganinv.training.gan import train_gan
 from ganinv.training.gan_measures import set_features
 from ganinv.training.gan_settings import GanParams
-from ganinv.weights import project_root
 
 SMALL = dict(
     resolution=16,

@@ -15,9 +15,10 @@ from hypothesis.extra import numpy as hnp
 from safetensors.torch import save_file
 
 from ganinv import load_generator
+from ganinv.errors import WeightsError
 from ganinv.generators.base import measure_w
 from ganinv.generators.mobile_stylegan import inverse_haar
-from ganinv.weights import WeightsError, project_root
+from ganinv.paths import project_root
 
 VECTORS = Path(__file__).parent / "data" / "student_openvino.npz"
 

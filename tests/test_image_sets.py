@@ -9,13 +9,13 @@ import torch
 from conftest import strict_json
 from PIL import Image
 
+from ganinv.errors import ParamsError
 from ganinv.generators import load_generator
 from ganinv.images import to_uint8
-from ganinv.latents import image_rng
-from ganinv.params import ParamsError
+from ganinv.paths import project_root
+from ganinv.seeds import image_rng
 from ganinv.training import faces, image_sets
 from ganinv.training.image_sets import MIN_IMAGES, load_image_set
-from ganinv.weights import project_root
 
 
 @pytest.fixture(autouse=True)

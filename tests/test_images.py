@@ -22,9 +22,9 @@ from PIL import Image
 
 from ganinv import load_image
 from ganinv.artifacts import RESERVED
+from ganinv.errors import ImageError
 from ganinv.images import (
     MIN_SIDE,
-    ImageError,
     box_resize,
     from_pil,
     image_id,

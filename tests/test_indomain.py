@@ -10,11 +10,13 @@ from test_report import fake_run
 
 import ganinv
 from ganinv import comparison, exhibits
+from ganinv.errors import ParamsError, WeightsError
 from ganinv.inversion import rows_encoder
 from ganinv.losses import make_loss
 from ganinv.manifold import WSpread, distance_to_w, interpolate, used_rows
-from ganinv.params import ParamsError, load_params
-from ganinv.weights import WeightsError, fetch, project_root
+from ganinv.params import load_params
+from ganinv.paths import project_root
+from ganinv.weights.fetch import fetch
 from ganinv.widgets import InversionWidget
 
 QUICK = dict(precision="float32", compile="off", log_every=0, snapshot_every=0, lr=0.05, steps=4)

@@ -20,7 +20,7 @@ from ganinv import fast, inversion, perceptual
 from ganinv.experiment import run_experiment
 from ganinv.images import quantize, to_uint8
 from ganinv.losses import make_loss
-from ganinv.weights import project_root
+from ganinv.paths import project_root
 
 QUICK = dict(
     space="w",

@@ -14,8 +14,9 @@ from torch import nn
 import ganinv.losses
 from ganinv.images import box_resize
 from ganinv.losses import make_loss
+from ganinv.paths import project_root
 from ganinv.perceptual import Lpips, load_lpips
-from ganinv.weights import ensure, project_root
+from ganinv.weights.manifest import ensure
 
 NETS = ("alex", "vgg")
 

@@ -10,7 +10,7 @@ from skimage.metrics import structural_similarity
 from test_losses import package_lpips
 
 from ganinv import compute_metrics
-from ganinv.weights import project_root
+from ganinv.paths import project_root
 
 
 def from_levels(levels):

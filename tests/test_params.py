@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import ganinv
+from ganinv.errors import ParamsError
 from ganinv.files import write_text
 from ganinv.params import (
     INVERSION,
     Params,
-    ParamsError,
     collect_params,
     dump_yaml,
     load_params,

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganinv import comparison, exhibits, report
+from ganinv import comparison, errors, exhibits, report
+from ganinv.errors import ParamsError
 from ganinv.files import read_json, write_json
-from ganinv.params import Params, ParamsError, dump_yaml
+from ganinv.params import Params, dump_yaml
 
 HOSTILE = '"><img src=x onerror=alert(1)>.png'
 
@@ -177,7 +178,7 @@ def test_a_notebook_runs_with_its_values_and_becomes_a_page(project):
 def test_a_failing_notebook_is_named_and_the_older_copy_stays(project):
     notebook(project / "notebooks" / "n.ipynb", "assert value == 1, 'value is off'")
     good = report.run_notebook("n.ipynb", project / "out", {"value": 1}).read_text()
-    with pytest.raises(report.ReportError, match=r"n\.ipynb failed .*value is off"):
+    with pytest.raises(errors.ReportError, match=r"n\.ipynb failed .*value is off"):
         report.run_notebook("n.ipynb", project / "out", {"value": 2})
     assert (project / "out" / "n.ipynb").read_text() == good
     assert "value is off" in (project / "out" / "n.failed.ipynb").read_text()

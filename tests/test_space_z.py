@@ -9,12 +9,13 @@ from safetensors.torch import load_file
 
 import ganinv
 from ganinv.artifacts import save_png
+from ganinv.errors import ParamsError
 from ganinv.experiment import run_experiment, verify
 from ganinv.generators import load_generator
 from ganinv.generators.base import freeze
 from ganinv.generators.dcgan import DCGAN
 from ganinv.images import to_uint8
-from ganinv.params import ParamsError, make_params
+from ganinv.params import make_params
 from ganinv.training.encoder import train_encoder
 from ganinv.training.settings import EncoderParams
 from ganinv.weights.store import save_weights

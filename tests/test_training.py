@@ -21,10 +21,12 @@ from ganinv.alignment import load_image
 from ganinv.cli import main
 from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder
+from ganinv.errors import ParamsError, WeightsError
 from ganinv.generators import load_generator
-from ganinv.latents import image_rng
-from ganinv.params import ParamsError, dump_yaml, load_params, make_params, read_yaml
+from ganinv.params import dump_yaml, load_params, make_params, read_yaml
+from ganinv.paths import project_root
 from ganinv.perceptual import load_lpips
+from ganinv.seeds import image_rng
 from ganinv.training import draws
 from ganinv.training.closed_form import fit_head, ridge
 from ganinv.training.discriminator import (
@@ -37,7 +39,6 @@ from ganinv.training.encoder import Training, train_encoder
 from ganinv.training.publish import _card_of
 from ganinv.training.settings import EncoderParams
 from ganinv.training.state import copy_tensors, load_state, read_notes, save_state
-from ganinv.weights import WeightsError, project_root
 from ganinv.weights.manifest import weight_path
 from ganinv.weights.store import save_weights
 

@@ -24,11 +24,12 @@ import torch
 import yaml
 from safetensors.torch import load_file, safe_open
 
+from ganinv.errors import WeightsError
+from ganinv.paths import project_root
 from ganinv.samples import load_samples
-from ganinv.weights import WeightsError, ensure, fetch, load_manifest, project_root
 from ganinv.weights.convert import CONVERTERS
-from ganinv.weights.fetch import check_file, damage
-from ganinv.weights.manifest import Source, weight_path
+from ganinv.weights.fetch import check_file, damage, fetch
+from ganinv.weights.manifest import Source, ensure, load_manifest, weight_path
 from ganinv.weights.openvino import read_constants
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,12 +8,12 @@ import numpy as np
 
 from ganinv.alignment import load_image
 from ganinv.artifacts import environment
+from ganinv.errors import ParamsError
 from ganinv.experiment import find_encoder, find_photos, resolve, weights_used
 from ganinv.fast import resolve_device
 from ganinv.generators import load_generator
 from ganinv.inversion import invert
 from ganinv.metrics import NAMES
-from ganinv.params import ParamsError
 
 JUDGES = ("lpips_alex", "lpips_vgg")
 

@@ -20,16 +20,16 @@ from ganinv.alignment import load_image
 from ganinv.artifacts import environment
 from ganinv.bench.measure import describe_machine, in_a_process
 from ganinv.bench.step import KEPT, LOSSES, measure
+from ganinv.errors import ImageError, ParamsError
 from ganinv.experiment import find_encoder, find_photos, resolve, weights_used
 from ganinv.fast import render_result, resolve_device
 from ganinv.files import write_json
 from ganinv.generators import load_generator
-from ganinv.images import ImageError
 from ganinv.inversion import invert
 from ganinv.losses import loss_weights
 from ganinv.metrics import compute_metrics
-from ganinv.params import Params, ParamsError, load_params
-from ganinv.weights import project_root
+from ganinv.params import Params, load_params
+from ganinv.paths import project_root
 
 OURS = "fast"
 IN_W = f"{OURS}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result

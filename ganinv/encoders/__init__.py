@@ -6,7 +6,9 @@ import torch
 
 from ganinv.encoders.domain import DomainEncoder
 from ganinv.encoders.irse import IRSEEncoder, irse_config
-from ganinv.weights import WeightsError, locate, read_weights
+from ganinv.errors import WeightsError
+from ganinv.weights import locate
+from ganinv.weights.store import read_weights
 
 ARCHITECTURES = {"irse": IRSEEncoder, "domain": DomainEncoder}
 CHECKS = {"irse": irse_config}  # which say what another network is

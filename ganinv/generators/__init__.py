@@ -1,10 +1,12 @@
 """Generators: latent -> image. `load_generator` finds them by name or path."""
 
+from ganinv.errors import WeightsError
 from ganinv.generators.base import Generator, freeze, measure_w
 from ganinv.generators.dcgan import DCGAN
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.generators.stylegan2 import StyleGAN2
-from ganinv.weights import WeightsError, locate, read_weights
+from ganinv.weights import locate
+from ganinv.weights.store import read_weights
 
 ARCHITECTURES = {"dcgan": DCGAN, "mobile_stylegan": MobileStyleGAN, "stylegan2": StyleGAN2}
 

@@ -8,7 +8,7 @@ holds all nine points and, below the mouth, the chin.
 import numpy as np
 
 from ganinv.alignment import crop_square
-from ganinv.images import ImageError
+from ganinv.errors import ImageError
 
 POINTS = 9
 FARTHEST = 100_000  # pixels, of a point

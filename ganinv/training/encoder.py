@@ -28,12 +28,13 @@ import torch
 
 from ganinv.artifacts import save_png
 from ganinv.encoders.domain import DomainEncoder, domain_config
+from ganinv.errors import ParamsError
 from ganinv.fast import autocast, make_renderer, resolve_compile, resolve_device, resolve_precision
 from ganinv.files import write_json, write_text
 from ganinv.generators import load_generator
 from ganinv.images import box_resize, to_uint8
 from ganinv.memory import kept_memory
-from ganinv.params import ParamsError, dump_yaml
+from ganinv.params import dump_yaml
 from ganinv.perceptual import load_lpips
 from ganinv.training import draws, state
 from ganinv.training.card import HELD_OUT_TRUNCATION, model_card

@@ -20,8 +20,8 @@ from ganinv.fast import make_renderer, resolve_device, resolve_precision
 from ganinv.files import atomic_path
 from ganinv.generators import load_generator
 from ganinv.images import box_resize, to_uint8
-from ganinv.latents import image_rng
 from ganinv.memory import kept_memory
+from ganinv.seeds import image_rng
 from ganinv.weights import locate
 
 GENERATOR, TRUNCATION, SEED = "ffhq-student", 1.0, 0

@@ -20,12 +20,13 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ganinv.artifacts import save_jpeg
+from ganinv.errors import ImageError, WeightsError
 from ganinv.files import read_json, write_bytes
-from ganinv.images import SUFFIXES, ImageError, image_id, open_image
+from ganinv.images import SUFFIXES, image_id, open_image
 from ganinv.params import read_yaml
+from ganinv.paths import project_root
 from ganinv.training.cat_heads import crop_head, read_points
 from ganinv.training.image_sets import MIN_IMAGES, NAMED, is_here, set_folder
-from ganinv.weights import WeightsError, project_root
 from ganinv.weights.fetch import downloads_folder, obtain
 from ganinv.weights.manifest import Source
 

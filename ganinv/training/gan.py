@@ -25,12 +25,13 @@ import torch
 from torch.optim.swa_utils import update_bn
 
 from ganinv.artifacts import save_png
+from ganinv.errors import ParamsError
 from ganinv.fast import resolve_device, resolve_precision
 from ganinv.files import write_json, write_text
 from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator
 from ganinv.images import to_uint8
 from ganinv.memory import kept_memory
-from ganinv.params import ParamsError, dump_yaml
+from ganinv.params import dump_yaml
 from ganinv.training import state
 from ganinv.training.card import gan_card
 from ganinv.training.gan_measures import (

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from ganinv.errors import ImageError, ParamsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
-from ganinv.images import SUFFIXES, ImageError, image_id, list_images, open_image
-from ganinv.params import ParamsError
+from ganinv.images import SUFFIXES, image_id, list_images, open_image
+from ganinv.paths import project_root
 from ganinv.training import faces
-from ganinv.weights import project_root
 
 FETCHED = ("cats", "abstract-art")
 MIN_IMAGES = 8  # fewer are no distribution, and no batch

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv.latents import image_rng
+from ganinv.seeds import image_rng
 from ganinv.training import state
 
 

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder
+from ganinv.errors import ParamsError
 from ganinv.files import atomic_path, read_json
-from ganinv.params import ParamsError
 
 
 def save_state(path, modules, optimizers, notes):

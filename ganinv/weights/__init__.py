@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from ganinv.errors import WeightsError
 from ganinv.files import sha256_file
+from ganinv.paths import project_root
 from ganinv.weights.fetch import fetch
 from ganinv.weights.foreign import converted, find_file
-from ganinv.weights.manifest import WeightsError, ensure, load_manifest, project_root
+from ganinv.weights.manifest import ensure, load_manifest
 from ganinv.weights.store import read_weights
 
 __all__ = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import requests
 
-from ganinv.weights.manifest import WeightsError
+from ganinv.errors import WeightsError
 
 TRIES = 5
 TIMEOUT = 10, 60  # seconds to connect, and without a byte

@@ -10,10 +10,12 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from ganinv.errors import WeightsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
+from ganinv.paths import project_root
 from ganinv.weights import convert
 from ganinv.weights.download import download
-from ganinv.weights.manifest import WeightsError, find_entry, project_root, weight_path
+from ganinv.weights.manifest import find_entry, weight_path
 
 TIMEOUT = 600  # seconds without an answer from pip
 

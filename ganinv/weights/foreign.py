@@ -11,10 +11,12 @@ from pathlib import Path
 
 import torch
 
+from ganinv.errors import WeightsError
 from ganinv.files import read_json, sha256_file, write_json
+from ganinv.paths import project_root
 from ganinv.weights import stylegan2
 from ganinv.weights.checkpoints import read_checkpoint
-from ganinv.weights.manifest import WeightsError, ensure, project_root
+from ganinv.weights.manifest import ensure
 from ganinv.weights.pickles import PickleError
 from ganinv.weights.standins import Record
 from ganinv.weights.store import read_description, save_weights

@@ -11,21 +11,11 @@ is used before anything is fetched. An entry whose list of sources is empty is a
 repository itself (convert: none).
 """
 
-import os
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-import ganinv
-from ganinv.params import ParamsError, read_yaml, unknown_name
-
-
-class WeightsError(RuntimeError):
-    """Weights that cannot be had or cannot be trusted; the message says what to do."""
-
-
-class UnknownNameError(WeightsError, ParamsError):
-    """A name that is not in a list; the message gives the nearest that are."""
+from ganinv.errors import UnknownNameError, WeightsError
+from ganinv.params import read_yaml, unknown_name
+from ganinv.paths import project_root
 
 
 class Source(BaseModel):
@@ -68,18 +58,6 @@ class Entry(BaseModel):
     sha256: str | None = None
     size: int | None = None
     sources: list[Source]
-
-
-def project_root():
-    """The folder with checkpoints/, data/ and params/: $GANINV_ROOT, or the checkout."""
-    given = os.environ.get("GANINV_ROOT")
-    root = Path(given) if given else Path(ganinv.__file__).resolve().parent.parent
-    if not (root / "checkpoints" / "manifest.yaml").is_file():
-        raise WeightsError(
-            f"{root} holds no checkpoints/manifest.yaml: install ganinv from a clone with "
-            "`pip install -e .`, or point GANINV_ROOT at one"
-        )
-    return root
 
 
 def load_manifest():

@@ -5,8 +5,8 @@ import json
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from ganinv.errors import WeightsError
 from ganinv.files import atomic_path
-from ganinv.weights.manifest import WeightsError
 
 
 def save_weights(path, tensors, description):

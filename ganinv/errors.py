@@ -1,0 +1,36 @@
+"""Every error a user may see, one family: a message says what is wrong and what to do.
+
+Each also is the built-in error that its kind is usually told by, so that `except ValueError` works.
+"""
+
+
+class GaninvError(Exception):
+    """The root of the family."""
+
+
+class ParamsError(GaninvError, ValueError):
+    """A parameter that cannot be used; the message says which and what would be right."""
+
+
+class WeightsError(GaninvError, RuntimeError):
+    """Weights that cannot be had or cannot be trusted; the message says what to do."""
+
+
+class UnknownNameError(WeightsError, ParamsError):
+    """A name that is not in a list; the message gives the nearest that are."""
+
+
+class ImageError(GaninvError, ValueError):
+    """A file that cannot be used as a photograph; the message says why."""
+
+
+class NoFaceError(ImageError):
+    """No face was found in a photograph that was to be aligned."""
+
+
+class ReportError(GaninvError, RuntimeError):
+    """A notebook failed; the message names it, its error and where to look."""
+
+
+class BadArgumentsError(GaninvError):
+    """Arguments that cannot be used."""
