@@ -5,7 +5,7 @@ Without a command's name in front, `invert` is meant.
 
 import sys
 
-from ganinv.cli import app, main
+from ganinv.cli.main import app, main
 
 COMMANDS = {command.name or command.callback.__name__ for command in app.registered_commands}
 COMMANDS |= {group.name for group in app.registered_groups} | {"--help", "--version"}

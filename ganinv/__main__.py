@@ -1,5 +1,5 @@
 """`python -m ganinv` is the command `ganinv`."""
 
-from ganinv.cli import main
+from ganinv.cli.main import main
 
 main()

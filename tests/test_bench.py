@@ -11,7 +11,7 @@ import torch
 from ganinv.bench.encoder import bench_encoder
 from ganinv.bench.generator import SHORT, VARIANTS, bench_generator, config_f
 from ganinv.bench.plain import plain_synthesis, upfirdn2d
-from ganinv.cli import main
+from ganinv.cli.main import main
 from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.errors import ParamsError
 from ganinv.memory import kept_memory, peak_mb, reset_peak

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ganinv import bench_exhibits as exhibits
 from ganinv.files import read_json
 from ganinv.paths import project_root
+from ganinv.report import show_benchmarks as exhibits
 
 HOSTILE = '"><script>alert(1)</script>'
 MACHINE = dict(device=HOSTILE, threads=2, torch="2", system="s", date="2026-01-01", seed=0)

@@ -10,7 +10,7 @@ import ganinv
 from ganinv.bench import quality
 from ganinv.bench.quality import bench_quality, describe_reach, find_recipe, reach
 from ganinv.bench.step import KEPT
-from ganinv.cli import main
+from ganinv.cli.main import main
 from ganinv.errors import ParamsError
 from ganinv.metrics import NAMES
 from ganinv.paths import project_root

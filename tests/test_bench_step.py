@@ -13,7 +13,7 @@ from ganinv.bench.generator import config_f
 from ganinv.bench.measure import in_a_process, time_steps
 from ganinv.bench.scale import bench_scale, fit_line, images_per_hour, time_folder
 from ganinv.bench.step import bench_step, draw_targets, fast_loss, plain_loss
-from ganinv.cli import main
+from ganinv.cli.main import main
 from ganinv.errors import ParamsError
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ganinv.errors import ImageError
-from ganinv.training.cat_heads import crop_head, head_square, read_points
+from ganinv.training.sets.cat_heads import crop_head, head_square, read_points
 
 # a head of 100 pixels, upright: eyes, mouth, and the ears' points, outer base, tip, inner base
 UPRIGHT = np.array(

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 import ganinv
 from ganinv import experiment
-from ganinv.cli import main
+from ganinv.cli.main import main
 from ganinv.errors import ParamsError
 from ganinv.params import load_params
 from ganinv.paths import project_root

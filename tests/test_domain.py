@@ -14,7 +14,7 @@ from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.errors import WeightsError
 from ganinv.perceptual import load_lpips
-from ganinv.training.state import copy_tensors
+from ganinv.training.checkpoint import copy_tensors
 from ganinv.weights.manifest import ensure
 from ganinv.weights.store import read_weights, save_weights
 

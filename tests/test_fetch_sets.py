@@ -14,12 +14,12 @@ from test_cat_heads import UPRIGHT, annotation, dotted, turned
 from test_download import Site, moving, refusing, serving
 from test_weights import closed_port
 
-from ganinv.cli import main
+from ganinv.cli.main import main
 from ganinv.errors import WeightsError
 from ganinv.paths import project_root
-from ganinv.training import fetch_sets
-from ganinv.training.fetch_sets import fetch_set, kaggle_key, load_sets
-from ganinv.training.image_sets import FETCHED, load_image_set
+from ganinv.training.sets import fetch
+from ganinv.training.sets.fetch import fetch_set, kaggle_key, load_sets
+from ganinv.training.sets.image_sets import FETCHED, load_image_set
 
 SECRET = "0123456789abcdef"
 BASIC = "Basic bWU6MDEyMzQ1Njc4OWFiY2RlZg=="  # of me:0123456789abcdef
@@ -161,7 +161,7 @@ def test_a_set_that_is_here_is_kept(sets):
 
 
 def test_an_interrupted_unpacking_goes_on(sets, monkeypatch):
-    heads, crop = [], fetch_sets._head
+    heads, crop = [], fetch._head
 
     def stopping(data, text):
         if len(heads) == 5:
@@ -169,11 +169,11 @@ def test_an_interrupted_unpacking_goes_on(sets, monkeypatch):
         heads.append(crop(data, text))
         return heads[-1]
 
-    monkeypatch.setattr(fetch_sets, "_head", stopping)
+    monkeypatch.setattr(fetch, "_head", stopping)
     with pytest.raises(KeyboardInterrupt):
         fetch_set("cats", say=lambda _: None)
     assert not (sets.data / "cats").exists() and len(sets.pictures("cats.part")) == 5
-    monkeypatch.setattr(fetch_sets, "_head", lambda data, text: heads.append(0) or crop(data, text))
+    monkeypatch.setattr(fetch, "_head", lambda data, text: heads.append(0) or crop(data, text))
     fetch_set("cats", say=lambda _: None)
     assert len(heads) == 12 == len(sets.pictures("cats")), "none was cropped twice"
     assert len(sets.site.asked) == 3, "nothing was fetched twice"
@@ -305,7 +305,7 @@ def test_links_are_not_followed(sets, key):
 
 
 def test_what_announces_itself_too_large_is_not_unpacked(sets, key, monkeypatch):
-    monkeypatch.setattr(fetch_sets, "MEMBER_BYTES", 100_000)
+    monkeypatch.setattr(fetch, "MEMBER_BYTES", 100_000)
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("g/bomb.jpg", bytes(10_000_000))
@@ -313,7 +313,7 @@ def test_what_announces_itself_too_large_is_not_unpacked(sets, key, monkeypatch)
             file.writestr(f"g/{i}.jpg", painting(i))
     sets.files["art.zip"] = bomb.getvalue()
     read = []
-    monkeypatch.setattr(fetch_sets, "open_image", lambda data: read.append(len(data)))
+    monkeypatch.setattr(fetch, "open_image", lambda data: read.append(len(data)))
     said = Said()
     fetch_set("abstract-art", say=said)
     assert max(read) < 100_000 and any("g/bomb.jpg (it announces 10 MB)" in line for line in said)
@@ -334,7 +334,7 @@ def test_a_lie_about_the_size_is_no_way_around(sets, key, monkeypatch):
 
 
 def test_too_many_members(sets, key, monkeypatch):
-    monkeypatch.setattr(fetch_sets, "MEMBERS", 9)
+    monkeypatch.setattr(fetch, "MEMBERS", 9)
     assert "announces 10 files" in refused("abstract-art")
 
 

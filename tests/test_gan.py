@@ -10,20 +10,20 @@ from conftest import strict_json
 from PIL import Image
 from safetensors.torch import load_file
 
-import ganinv.training.gan
-import ganinv.training.gan_trouble
+import ganinv.training.gan.train
+import ganinv.training.gan.trouble
 from ganinv import load_generator
-from ganinv.cli import main
+from ganinv.cli.main import main
 from ganinv.errors import ParamsError
 from ganinv.generators.dcgan import DCGAN
 from ganinv.images import to_uint8
 from ganinv.params import dump_yaml, load_params, make_params, read_yaml
 from ganinv.paths import project_root
-from ganinv.training.gan import GanTraining, train_gan
+from ganinv.training.checkpoint import read_notes
+from ganinv.training.gan.settings import GanParams
+from ganinv.training.gan.train import GanTraining, train_gan
+from ganinv.training.gan.trouble import find_trouble, spread, tell_trouble
 from ganinv.training.gan_losses import OBJECTIVES
-from ganinv.training.gan_settings import GanParams
-from ganinv.training.gan_trouble import find_trouble, spread, tell_trouble
-from ganinv.training.state import read_notes
 
 SIZE = 16
 TINY = dict(
@@ -66,7 +66,7 @@ def sets(monkeypatch):
         assert array.shape[1:] == (size, size, 3)
         return array
 
-    monkeypatch.setattr(ganinv.training.gan, "load_image_set", load_image_set)
+    monkeypatch.setattr(ganinv.training.gan.train, "load_image_set", load_image_set)
     return known
 
 
@@ -84,9 +84,9 @@ def measures(monkeypatch):
         distance = (real.mean(0) - fake.mean(0)).norm().item()
         return {"fid": distance, "kid": distance / 2, "precision": 0.5, "recall": 0.25}
 
-    monkeypatch.setattr(ganinv.training.gan, "set_features", set_features)
-    monkeypatch.setattr(ganinv.training.gan, "compare_sets", compare_sets)
-    monkeypatch.setattr(ganinv.training.gan, "diversity", lambda real, fake: 0.75)
+    monkeypatch.setattr(ganinv.training.gan.train, "set_features", set_features)
+    monkeypatch.setattr(ganinv.training.gan.train, "compare_sets", compare_sets)
+    monkeypatch.setattr(ganinv.training.gan.train, "diversity", lambda real, fake: 0.75)
     return compared
 
 
@@ -223,7 +223,7 @@ def test_six_steps_are_three_and_three_to_the_bit(quick, tmp_path, choice):
 
 def test_an_interrupted_training_loses_nothing_that_was_saved(quick, tmp_path, monkeypatch):
     train_gan(quick(out=str(tmp_path / "whole"), save_every=2), say=quiet)
-    real_step, calls = ganinv.training.gan.gan_step, []
+    real_step, calls = ganinv.training.gan.train.gan_step, []
 
     def interrupted(*args, **options):
         calls.append(1)
@@ -231,7 +231,7 @@ def test_an_interrupted_training_loses_nothing_that_was_saved(quick, tmp_path, m
             raise KeyboardInterrupt
         return real_step(*args, **options)
 
-    monkeypatch.setattr(ganinv.training.gan, "gan_step", interrupted)
+    monkeypatch.setattr(ganinv.training.gan.train, "gan_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train_gan(quick(save_every=2), say=quiet)
     assert read_notes(tmp_path / "run" / "checkpoint.safetensors")["step"] == 2
@@ -247,7 +247,7 @@ def test_a_finished_training_is_not_done_again(quick, monkeypatch):
     def refuse(*args, **options):
         raise AssertionError("a step")
 
-    monkeypatch.setattr(ganinv.training.gan, "gan_step", refuse)
+    monkeypatch.setattr(ganinv.training.gan.train, "gan_step", refuse)
     assert train_gan(quick(), say=quiet).read_bytes() == before
 
 
@@ -541,9 +541,11 @@ class OneImage(DCGAN):
 
 
 def test_a_want_of_variety_is_said_once_noted_and_not_fatal(quick, tmp_path, monkeypatch):
-    monkeypatch.setattr(ganinv.training.gan, "DCGAN", OneImage)
-    monkeypatch.setattr(ganinv.training.gan_trouble, "EARLY", 1)
-    monkeypatch.setattr(ganinv.training.gan, "update_bn", lambda zs, model: None)  # it would divide
+    monkeypatch.setattr(ganinv.training.gan.train, "DCGAN", OneImage)
+    monkeypatch.setattr(ganinv.training.gan.trouble, "EARLY", 1)
+    monkeypatch.setattr(
+        ganinv.training.gan.train, "update_bn", lambda zs, model: None
+    )  # it would divide
     said = []
     train_gan(quick(steps=10, save_every=2, lr_generator=1e-7), say=said.append)
     warned = [text for text in said if text.startswith("warning")]

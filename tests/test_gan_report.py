@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from conftest import strict_json
 
-from ganinv import gan_comparison, gan_exhibits, gan_report
+from ganinv.analysis import gans as compared
 from ganinv.errors import ParamsError
 from ganinv.params import load_params, make_params
 from ganinv.paths import project_root
-from ganinv.report import check_parameters
-from ganinv.training.gan import train_gan
+from ganinv.report import gans, show_gans
+from ganinv.report.notebooks import check_parameters
+from ganinv.training.gan.settings import GanParams
+from ganinv.training.gan.train import train_gan
 from ganinv.training.gan_measures import set_features
-from ganinv.training.gan_settings import GanParams
 
 SMALL = dict(
     resolution=16,
@@ -41,13 +42,13 @@ def trained(make_photo, tmp_path_factory):
         SMALL | dict(images=str(folder / "set"), out=str(folder / "run")), GanParams
     )
     train_gan(params, say=lambda text: None)
-    return gan_comparison.Trained(folder / "run", "GAN <b>")
+    return compared.Trained(folder / "run", "GAN <b>")
 
 
 def pretend(trained, objective, *, gradients, kids, recall=0.5, spectral_norm=False):
     """The training with another history."""
     other = copy.copy(trained)
-    other.name = gan_comparison.NAMES[objective] + (" + SN" if spectral_norm else "")
+    other.name = compared.NAMES[objective] + (" + SN" if spectral_norm else "")
     other.params = trained.params | {"objective": objective, "spectral_norm": spectral_norm}
     other.steps = [{"step": i, "generator_gradient": g} for i, g in enumerate(gradients, 1)]
     other.looks = [{"step": i, "kid": k, "recall": recall} for i, k in enumerate(kids)]
@@ -82,7 +83,7 @@ def test_a_run_inside_the_folder_of_its_images_is_refused(make_photo, tmp_path):
 def test_plan_shares_all_but_objective_and_rates(tmp_path):
     changes = SMALL | dict(images="faces:64", critic_steps=1, seed=3)
     objectives = ["nonsaturating", "lsgan", "wgan-gp", "hinge"]
-    plans = gan_comparison.plan(objectives, [False, True], tmp_path, changes)
+    plans = compared.plan(objectives, [False, True], tmp_path, changes)
     assert list(plans) == [
         "GAN",
         "GAN + SN",
@@ -113,7 +114,7 @@ def test_plan_shares_all_but_objective_and_rates(tmp_path):
 
 def test_plan_gives_more_critic_steps_to_wgan_gp_alone(tmp_path):
     changes = SMALL | dict(images="faces:64", critic_steps=5)
-    plans = gan_comparison.plan(["lsgan", "wgan-gp"], [False], tmp_path, changes)
+    plans = compared.plan(["lsgan", "wgan-gp"], [False], tmp_path, changes)
     assert plans["LSGAN"].critic_steps == 1
     assert plans["WGAN-GP"].critic_steps == 5
     assert plans["WGAN-GP"].lr_discriminator == plans["WGAN-GP"].lr_generator
@@ -142,16 +143,16 @@ def test_different_neighbours_counts_images():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
     known = set_features(images)
-    share, index = gan_comparison.different_neighbours(images, known)
+    share, index = compared.different_neighbours(images, known)
     assert share == 1 and index.tolist() == list(range(12))
-    share, index = gan_comparison.different_neighbours(images[[3, 3, 3, 5]], known)
+    share, index = compared.different_neighbours(images[[3, 3, 3, 5]], known)
     assert share == 0.5 and index.tolist() == [3, 3, 3, 5]
 
 
 def test_samples_are_those_of_the_seed(trained):
-    samples = gan_comparison.draw_samples(trained, 6)
+    samples = compared.draw_samples(trained, 6)
     assert samples.shape == (6, 16, 16, 3) and samples.dtype == np.uint8
-    assert np.array_equal(samples, gan_comparison.draw_samples(trained, 6))
+    assert np.array_equal(samples, compared.draw_samples(trained, 6))
 
 
 # --- verdicts -------------------------------------------------------------------------------------
@@ -165,12 +166,12 @@ def four(trained, **wgan):
 
 def test_claims_on_wgan_gp_are_held_against_each_other_objective(trained):
     steady = four(trained, gradients=[1.0] * 40, kids=[4, 3, 2, 1], recall=0.6)
-    stable, collapse, _ = gan_comparison.verdicts(steady, [0.5, 0.5, 0.5, 0.9])
+    stable, collapse, _ = compared.verdicts(steady, [0.5, 0.5, 0.5, 0.9])
     assert (stable.word, collapse.word) == ("confirmed", "confirmed")
     shaky = four(trained, gradients=[1.0, 99.0] * 20, recall=0.1)
-    stable, collapse, _ = gan_comparison.verdicts(shaky, [0.5, 0.5, 0.5, 0.1])
+    stable, collapse, _ = compared.verdicts(shaky, [0.5, 0.5, 0.5, 0.1])
     assert (stable.word, collapse.word) == ("refuted", "refuted")
-    _, mixed, _ = gan_comparison.verdicts(steady, [0.95, 0.5, 0.5, 0.9])
+    _, mixed, _ = compared.verdicts(steady, [0.95, 0.5, 0.5, 0.9])
     assert mixed.word == "held on 2 of 3 objectives"
 
 
@@ -184,18 +185,18 @@ def test_claim_on_spectral_normalization_compares_pairs(trained):
             ("hinge", True, 2.0),
         )
     ]
-    (verdict,) = gan_comparison.verdicts(runs, [1, 1, 1, 1])
+    (verdict,) = compared.verdicts(runs, [1, 1, 1, 1])
     assert (verdict.held, verdict.total) == (1, 2)
 
 
 def test_claims_are_left_out_where_nothing_can_test_them(trained):
     alone = [pretend(trained, "wgan-gp", gradients=[1.0], kids=[1.0])]
-    (verdict,) = gan_comparison.verdicts(alone, [1.0])
+    (verdict,) = compared.verdicts(alone, [1.0])
     assert verdict.word == "not tested"
 
 
 def test_summary_is_strict_json(trained, tmp_path):
-    gan_comparison.write_summary(tmp_path / "summary.json", [trained])
+    compared.write_summary(tmp_path / "summary.json", [trained])
     found = strict_json(tmp_path / "summary.json")["trainings"][trained.name]
     assert found["last"]["step"] == 4 and found["params"]["width"] == 2
 
@@ -205,26 +206,26 @@ def test_summary_is_strict_json(trained, tmp_path):
 
 def test_picture_grid_lays_images_row_by_row():
     images = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    grid = gan_exhibits.picture_grid(images, 3)
+    grid = show_gans.picture_grid(images, 3)
     assert grid.shape == (4, 6, 3)
     assert grid[::2, ::2, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
-    ragged = gan_exhibits.picture_grid(images[:4], 3)
+    ragged = show_gans.picture_grid(images[:4], 3)
     assert ragged[::2, ::2, 0].tolist() == [[0, 1, 2], [3, 255, 255]]
 
 
 def test_exhibits_show_a_training_and_escape_its_name(trained):
-    samples = gan_comparison.draw_samples(trained, 8)
+    samples = compared.draw_samples(trained, 8)
     shown = [
-        gan_exhibits.training_curves(trained),
-        gan_exhibits.progress(trained),
-        gan_exhibits.final_samples(trained, rows=2),
-        gan_exhibits.looks_table(trained),
-        gan_exhibits.comparison_table([trained, trained]),
-        gan_exhibits.card_table(trained),
-        gan_exhibits.measure_curves([trained]),
-        gan_exhibits.neighbour_pairs(samples, samples),
-        gan_exhibits.images_html(samples, 4, alt=""),
-        gan_exhibits.steadiness_table([trained], [0.5]),
+        show_gans.training_curves(trained),
+        show_gans.progress(trained),
+        show_gans.final_samples(trained, rows=2),
+        show_gans.looks_table(trained),
+        show_gans.comparison_table([trained, trained]),
+        show_gans.card_table(trained),
+        show_gans.measure_curves([trained]),
+        show_gans.neighbour_pairs(samples, samples),
+        show_gans.images_html(samples, 4, alt=""),
+        show_gans.steadiness_table([trained], [0.5]),
     ]
     assert all(html.startswith("<") and "<b>" not in html for html in shown)
     assert shown[1].count("<img") == 3  # steps 0, 2, 4
@@ -239,9 +240,9 @@ def test_report_gives_notebooks_what_they_name(tmp_path, monkeypatch):
         ran[name] = values
         return tmp_path / name
 
-    monkeypatch.setattr(gan_report, "run_notebook", run_notebook)
-    monkeypatch.setattr(gan_report, "write_page", lambda *args, **options: None)
-    page = gan_report.make_gan_report(tmp_path, overrides=("steps=7", "images=faces:100"))
+    monkeypatch.setattr(gans, "run_notebook", run_notebook)
+    monkeypatch.setattr(gans, "write_page", lambda *args, **options: None)
+    page = gans.make_gan_report(tmp_path, overrides=("steps=7", "images=faces:100"))
     assert page == tmp_path / "index.html"
     assert list(ran) == ["train_gan.ipynb", "invert_dcgan.ipynb", "gan_objectives.ipynb"]
     assert ran["train_gan.ipynb"]["steps"] == ran["gan_objectives.ipynb"]["steps"] == 7
@@ -249,28 +250,28 @@ def test_report_gives_notebooks_what_they_name(tmp_path, monkeypatch):
     inversion = ran["invert_dcgan.ipynb"]
     assert inversion["images"] == f"faces:{100 + inversion['held_out']}"
     assert inversion["generator"].endswith("runs/train_gan/generator.safetensors")
-    gan_report.make_gan_report(tmp_path, quick=True)
+    gans.make_gan_report(tmp_path, quick=True)
     assert ran["gan_objectives.ipynb"]["images"] == "faces:64"
 
 
 def test_report_refuses_unknown_parameters_before_anything_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(gan_report, "run_notebook", lambda *args: pytest.fail("ran"))
+    monkeypatch.setattr(gans, "run_notebook", lambda *args: pytest.fail("ran"))
     with pytest.raises(ParamsError, match="widht"):
-        gan_report.make_gan_report(tmp_path, overrides=("widht=3",))
+        gans.make_gan_report(tmp_path, overrides=("widht=3",))
 
 
 @pytest.mark.parametrize("text", ["z_dim=64", "flip=false", "precision=float32"])
 def test_report_refuses_what_its_notebooks_would_drop(tmp_path, monkeypatch, text):
-    monkeypatch.setattr(gan_report, "run_notebook", lambda *args: pytest.fail("ran"))
+    monkeypatch.setattr(gans, "run_notebook", lambda *args: pytest.fail("ran"))
     with pytest.raises(ParamsError, match="gan-report does not take"):
-        gan_report.make_gan_report(tmp_path, overrides=(text,))
+        gans.make_gan_report(tmp_path, overrides=(text,))
 
 
 def test_quick_leaves_what_was_asked_for(tmp_path, monkeypatch):
     ran = {}
-    monkeypatch.setattr(gan_report, "run_notebook", lambda n, f, values: ran.update({n: values}))
-    monkeypatch.setattr(gan_report, "write_page", lambda *args, **options: None)
-    gan_report.make_gan_report(tmp_path, quick=True, overrides=("width=4",))
+    monkeypatch.setattr(gans, "run_notebook", lambda n, f, values: ran.update({n: values}))
+    monkeypatch.setattr(gans, "write_page", lambda *args, **options: None)
+    gans.make_gan_report(tmp_path, quick=True, overrides=("width=4",))
     assert ran["gan_objectives.ipynb"]["width"] == 4
 
 
@@ -278,7 +279,7 @@ def test_quick_leaves_what_was_asked_for(tmp_path, monkeypatch):
 def test_nothing_to_compare_is_said_before_anything_runs(tmp_path, nothing):
     changes = SMALL | dict(images="faces:64", critic_steps=1) | nothing
     with pytest.raises(ParamsError, match="above 0"):
-        gan_comparison.plan(["lsgan"], [False], tmp_path, changes)
+        compared.plan(["lsgan"], [False], tmp_path, changes)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +287,7 @@ def test_nothing_to_compare_is_said_before_anything_runs(tmp_path, nothing):
     [("faces", "faces:4104"), ("faces:64", "faces:72"), ("cats", "cats"), ("a/b", "a/b")],
 )
 def test_unseen_images_follow_those_that_were_seen(images, wanted):
-    assert gan_report.unseen(images, 8) == wanted
+    assert gans.unseen(images, 8) == wanted
 
 
 def test_full_parameters_are_whole():

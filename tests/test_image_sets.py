@@ -14,8 +14,8 @@ from ganinv.generators import load_generator
 from ganinv.images import to_uint8
 from ganinv.paths import project_root
 from ganinv.seeds import image_rng
-from ganinv.training import faces, image_sets
-from ganinv.training.image_sets import MIN_IMAGES, load_image_set
+from ganinv.training.sets import faces, image_sets
+from ganinv.training.sets.image_sets import MIN_IMAGES, load_image_set
 
 
 @pytest.fixture(autouse=True)

@@ -9,13 +9,14 @@ from conftest import build_toy
 from test_report import fake_run
 
 import ganinv
-from ganinv import comparison, exhibits
+from ganinv.analysis import finished, verdicts
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.inversion import rows_encoder
 from ganinv.losses import make_loss
 from ganinv.manifold import WSpread, distance_to_w, interpolate, used_rows
 from ganinv.params import load_params
 from ganinv.paths import project_root
+from ganinv.report import show_runs
 from ganinv.weights.fetch import fetch
 from ganinv.widgets import InversionWidget
 
@@ -200,28 +201,28 @@ def test_interpolation_begins_and_ends_at_its_ends():
 @pytest.mark.parametrize(("new", "held"), [(0.19, 1), (0.209, 1), (0.211, 0)])
 def test_about_as_good_allows_five_per_cent(tmp_path, new, held):
     runs = [
-        comparison.read_experiment(fake_run(tmp_path / name, {"a": {"lpips_alex": lpips}}), name)
+        finished.read_experiment(fake_run(tmp_path / name, {"a": {"lpips_alex": lpips}}), name)
         for name, lpips in (("new", new), ("old", 0.2))
     ]
-    assert comparison.about_as_good(*runs, "lpips_alex").held == held
+    assert verdicts.about_as_good(*runs, "lpips_alex").held == held
 
 
 @pytest.mark.parametrize(("new", "held"), [(20.0, 1), (19.1, 1), (18.9, 0)])
 def test_about_as_good_knows_which_way_is_better(tmp_path, new, held):
     runs = [
-        comparison.read_experiment(fake_run(tmp_path / name, {"a": {"psnr": psnr}}), name)
+        finished.read_experiment(fake_run(tmp_path / name, {"a": {"psnr": psnr}}), name)
         for name, psnr in (("new", new), ("old", 20.0))
     ]
-    assert comparison.about_as_good(*runs, "psnr").held == held
+    assert verdicts.about_as_good(*runs, "psnr").held == held
 
 
 def test_evaluations_to_reach_a_loss(tmp_path):
-    run = comparison.read_experiment(fake_run(tmp_path / "r", {"a": {}}, (1.0, 0.5, 0.6, 0.2)), "R")
-    assert comparison.evaluations_to_reach(run, "a", 0.55) == 2
-    assert comparison.evaluations_to_reach(run, "a", 0.2) == 4
-    assert comparison.evaluations_to_reach(run, "a", 0.1) is None
-    slow = comparison.read_experiment(fake_run(tmp_path / "s", {"a": {}}, (1.0, 0.9)), "S")
-    assert "not in 2" in exhibits.reaching_table(slow, run)
+    run = finished.read_experiment(fake_run(tmp_path / "r", {"a": {}}, (1.0, 0.5, 0.6, 0.2)), "R")
+    assert verdicts.evaluations_to_reach(run, "a", 0.55) == 2
+    assert verdicts.evaluations_to_reach(run, "a", 0.2) == 4
+    assert verdicts.evaluations_to_reach(run, "a", 0.1) is None
+    slow = finished.read_experiment(fake_run(tmp_path / "s", {"a": {}}, (1.0, 0.9)), "S")
+    assert "not in 2" in show_runs.reaching_table(slow, run)
 
 
 # --- the project's own parameters and weights ---

@@ -523,7 +523,7 @@ states = torch.get_rng_state(), numpy.random.get_state()[1].tolist()
 device, threads = torch.get_default_device(), torch.get_num_threads()
 for name in ganinv.__all__:
     getattr(ganinv, name)
-import ganinv.cli, ganinv.samples
+import ganinv.cli.main, ganinv.samples
 assert torch.equal(torch.get_rng_state(), states[0]), "torch's seed"
 assert numpy.random.get_state()[1].tolist() == states[1], "numpy's seed"
 assert torch.get_default_device() == device and torch.get_num_threads() == threads

@@ -16,8 +16,8 @@ from ganinv.generators.base import freeze
 from ganinv.generators.dcgan import DCGAN
 from ganinv.images import to_uint8
 from ganinv.params import make_params
-from ganinv.training.encoder import train_encoder
-from ganinv.training.settings import EncoderParams
+from ganinv.training.encoder.settings import EncoderParams
+from ganinv.training.encoder.train import train_encoder
 from ganinv.weights.store import save_weights
 
 CONFIG = dict(resolution=32, width=4, z_dim=16)

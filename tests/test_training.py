@@ -16,9 +16,9 @@ from safetensors.torch import load, load_file, save_file
 from torch import nn
 
 import ganinv.encoders.domain
-import ganinv.training.draws
+import ganinv.training.encoder.draws
 from ganinv.alignment import load_image
-from ganinv.cli import main
+from ganinv.cli.main import main
 from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder
 from ganinv.errors import ParamsError, WeightsError
@@ -27,18 +27,18 @@ from ganinv.params import dump_yaml, load_params, make_params, read_yaml
 from ganinv.paths import project_root
 from ganinv.perceptual import load_lpips
 from ganinv.seeds import image_rng
-from ganinv.training import draws
-from ganinv.training.closed_form import fit_head, ridge
-from ganinv.training.discriminator import (
+from ganinv.training.checkpoint import copy_tensors, load_state, read_notes, save_state
+from ganinv.training.encoder import draws
+from ganinv.training.encoder.closed_form import fit_head, ridge
+from ganinv.training.encoder.discriminator import (
     Discriminator,
     discriminator_loss,
     encoder_loss,
     r1_penalty,
 )
-from ganinv.training.encoder import Training, train_encoder
-from ganinv.training.publish import _card_of
-from ganinv.training.settings import EncoderParams
-from ganinv.training.state import copy_tensors, load_state, read_notes, save_state
+from ganinv.training.encoder.publish import _card_of
+from ganinv.training.encoder.settings import EncoderParams
+from ganinv.training.encoder.train import Training, train_encoder
 from ganinv.weights.manifest import weight_path
 from ganinv.weights.store import save_weights
 
@@ -348,7 +348,7 @@ def unaligned(monkeypatch):
         assert align
         return load_image(path, size, align=False)
 
-    monkeypatch.setattr(ganinv.training.draws, "load_image", load)
+    monkeypatch.setattr(ganinv.training.encoder.draws, "load_image", load)
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -1,1 +1,2 @@
-"""Benchmarks: the package's path beside plain code for the same network, in one run."""
+"""Speed, memory and quality, measured beside plain code and published recipes. What the page on
+them shows lies in `report`."""

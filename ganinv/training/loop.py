@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ganinv.seeds import image_rng
-from ganinv.training import state
+from ganinv.training import checkpoint
 
 
 class Loop:
@@ -34,14 +34,14 @@ class Loop:
             row = self._one()
             self.step += 1
             self.seconds = before + time.perf_counter() - started
-            state.check_finite(row, self.FINITE or row, self.step, self.out, self.RATES)
+            checkpoint.check_finite(row, self.FINITE or row, self.step, self.out, self.RATES)
             self.history.append({"step": self.step, "seconds": self.seconds} | row)
             if params.log_every and self.step % params.log_every == 0:
                 self._say_progress()
             if self.step % params.save_every == 0 or self.step == params.steps:
                 self.look()
                 figures = self.FINITE_FIGURES
-                state.check_finite(self.figures, figures, self.step, self.out, self.RATES)
+                checkpoint.check_finite(self.figures, figures, self.step, self.out, self.RATES)
                 self.save()
 
     def _say_progress(self):

@@ -9,8 +9,8 @@ app = typer.Typer(no_args_is_help=True, help="The sample photographs, and sets t
 def data_list():
     """The sample photographs and image sets, where they come from and their licences."""
     from ganinv.samples import load_samples
-    from ganinv.training.fetch_sets import load_sets
-    from ganinv.training.image_sets import is_here
+    from ganinv.training.sets.fetch import load_sets
+    from ganinv.training.sets.image_sets import is_here
 
     for name, sample in load_samples().items():
         _list(f"sample:{name}", sample, sample.path.is_file())
@@ -34,7 +34,7 @@ def data_fetch():
 @app.command("cats")
 def data_cats():
     """Bring the cat heads to data/cats/: a download of 2.2 GB. A second call goes on."""
-    from ganinv.training.fetch_sets import fetch_set
+    from ganinv.training.sets.fetch import fetch_set
 
     fetch_set("cats")
 
@@ -42,6 +42,6 @@ def data_cats():
 @app.command("abstract-art")
 def data_abstract_art():
     """Bring the abstract paintings to data/abstract-art/, by your own Kaggle key."""
-    from ganinv.training.fetch_sets import fetch_set
+    from ganinv.training.sets.fetch import fetch_set
 
     fetch_set("abstract-art")

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ganinv import figures
-from ganinv.exhibits import grid, table
-from ganinv.gan_comparison import LOWER
+from ganinv.analysis.gans import LOWER
+from ganinv.report.html import grid, table
 
 MEASURES = {
     "fid": "FID",

@@ -8,26 +8,17 @@ Pages hold their own style and pictures and open offline. Every parameter is che
 `ganinv.Params` before the first notebook starts, because papermill only warns.
 """
 
-import contextlib
 import functools
-import logging
-import os
-import sys
-import tempfile
 from pathlib import Path
 
-import nbformat
-import papermill
-from nbclient.exceptions import DeadKernelError
-from nbconvert import HTMLExporter
-from traitlets.config import Config
-
-from ganinv.errors import ParamsError, ReportError
+from ganinv.errors import ParamsError
 from ganinv.experiment import find_encoder
-from ganinv.files import atomic_path, read_json, write_text
+from ganinv.files import read_json
 from ganinv.generators import load_generator
 from ganinv.params import STARTS, load_params
 from ganinv.paths import project_root
+from ganinv.report.html import write_page
+from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.weights.manifest import load_manifest
 
 EXPERIMENTS = {
@@ -47,7 +38,6 @@ QUICK_NOTICE = (
     f"A quick run at a {QUICK}th of the steps, on the first of the images: a check of the "
     "pipeline, not a result."
 )
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def make_report(out, *, quick=False, overrides=(), fresh=False):
@@ -132,11 +122,6 @@ def _plan(name, out, quick, overrides):
     return params.replace(**changes)
 
 
-def from_notebooks(path):
-    """A path as seen from notebooks/, so that no machine's folders get into the pages."""
-    return Path(os.path.relpath(path, project_root() / "notebooks")).as_posix()
-
-
 def _place(name):
     """A path as seen from notebooks/; names of samples, starts and weights stay names."""
     is_name = name in ("samples", *STARTS, *load_manifest()) or name.startswith("sample:")
@@ -148,101 +133,3 @@ def _previous(name, plans):
     names = list(plans)
     place = names.index(name)
     return plans[names[place - 1]].out if place else ""
-
-
-def run_notebook(name, folder, values):
-    """Execute notebooks/NAME with `values`; return the path of the executed copy in `folder`.
-
-    The copy appears under its name only when every cell has run; what a failed run had executed
-    is kept as NAME.failed.ipynb.
-    """
-    source = project_root() / "notebooks" / name
-    check_parameters(source, values)
-    target = Path(folder) / name
-    with quiet(), tempfile.TemporaryDirectory() as work:
-        partial = Path(work) / name
-        try:
-            papermill.execute_notebook(
-                _unformatted(source),
-                _unformatted(partial),
-                parameters=values,
-                cwd=source.parent,
-                progress_bar=False,
-                stdout_file=sys.stdout,
-                stderr_file=sys.stderr,
-                kernel_name="python3",
-                config=_kernel_config(work),
-            )
-        except (papermill.PapermillExecutionError, DeadKernelError) as error:
-            kept = target.with_suffix(".failed.ipynb")
-            write_text(kept, partial.read_text(encoding="utf-8"))
-            raise ReportError(
-                f"{name} failed ({_reason(error)}); what it had run is in {kept}, and finished "
-                "images are kept: the same command continues"
-            ) from None
-        write_text(target, partial.read_text(encoding="utf-8"))
-    return target
-
-
-def _reason(error):
-    if isinstance(error, DeadKernelError):
-        return "its kernel was killed; out of memory?"
-    return f"{error.ename}: {error.evalue}"
-
-
-def _kernel_config(folder):
-    """Talk to the kernel through sockets in `folder`, where nobody else can listen, or by TCP."""
-    sockets = str(Path(folder) / "k")
-    if (
-        os.name == "nt" or len(os.fsencode(sockets)) > 90
-    ):  # the length of a socket's name is limited
-        return Config()
-    return Config(KernelManager={"transport": "ipc", "ip": sockets})
-
-
-def _unformatted(path):
-    """papermill formats paths; braces in a folder's name must not be taken for fields."""
-    return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def check_parameters(source, values):
-    """Raise ParamsError unless the notebook's parameters cell names every one of `values`."""
-    cells = nbformat.read(source, as_version=4).cells
-    tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
-    if len(tagged) != 1:
-        raise ParamsError(f"{source.name} has {len(tagged)} cells tagged parameters, not one")
-    given = {
-        line.split("=")[0].split(":")[0].strip() for line in tagged[0].splitlines() if "=" in line
-    }
-    unknown = values.keys() - given
-    if unknown:
-        raise ParamsError(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
-
-
-@contextlib.contextmanager
-def quiet():
-    """papermill logs every cell; only its warnings are of use here."""
-    logger = logging.getLogger("papermill")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-def write_page(notebook, path, name, notice="", pages=PAGES):
-    """Convert an executed notebook to one self-contained HTML page, code folded away."""
-    exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
-    style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
-    resources = {
-        "page_title": f"ganinv: {pages[name]}",
-        "page_style": style,
-        "page_name": name,
-        "page_notice": notice,
-        "pages": list(pages.items()),
-    }
-    body, _ = exporter.from_filename(str(notebook), resources=resources)
-    with atomic_path(path) as temporary:
-        temporary.write_text(body, encoding="utf-8", errors="replace")
-    return path

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ganinv.analysis.verdicts import Verdict, listed
 from ganinv.artifacts import read_png
-from ganinv.comparison import Verdict, listed
 from ganinv.errors import ParamsError
 from ganinv.files import read_json, write_json
 from ganinv.generators import load_generator
@@ -21,10 +21,10 @@ from ganinv.images import to_uint8
 from ganinv.params import load_params
 from ganinv.paths import project_root
 from ganinv.seeds import image_rng
+from ganinv.training.checkpoint import read_history
+from ganinv.training.gan.settings import GanParams
+from ganinv.training.gan.trouble import tell_trouble
 from ganinv.training.gan_measures import nearest, set_features
-from ganinv.training.gan_settings import GanParams
-from ganinv.training.gan_trouble import tell_trouble
-from ganinv.training.state import read_history
 
 LOWER = ("fid", "kid")  # are better when lower
 NAMES = {

@@ -1,25 +1,5 @@
-"""Train the domain-guided encoder: E so that G(E(x)) gives x back, G frozen.
-
-Zhu et al. 2020 (arXiv 2004.00049), eq. 2:
-
-    min over E of  |x - G(E(x))|^2 + l_vgg |F(x) - F(G(E(x)))|^2 - l_adv E[D(G(E(x)))]
-
-and eq. 3 for the discriminator D, with R1 (see `discriminator`). Departures from the paper:
-- x is drawn from the generator (see `draws`), and photographs are mixed in where there is a folder:
-  the paper trains on FFHQ itself. Images left as drawn have a known latent, whose distance is one
-  more term;
-- F is LPIPS-VGG, on a quarter of the image at full size and on the whole at a quarter of the size;
-- w begins as the ridge regression of known latents on the trunk's features, in closed form;
-- offsets from w are penalized (e4e's delta regularization, arXiv 2102.02766, eq. 5).
-
-A run is a folder:
-
-    OUT/params.yaml  checkpoint.safetensors  history.json  samples/step_NNNNNN.png
-    OUT/encoder.safetensors  card.json
-
-The same call again goes on from the checkpoint. Every step draws from a generator of random
-numbers seeded by (seed, step), so that on one CPU the result is the same to the bit.
-"""
+"""A training's state on disk: one safetensors file, written atomically, read back to the bit; its
+history, and the earlier encoder that it may begin from."""
 
 import math
 import time
@@ -27,6 +7,7 @@ import time
 import torch
 
 from ganinv.artifacts import save_png
+from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.errors import ParamsError
 from ganinv.fast import autocast, make_renderer, resolve_compile, resolve_device, resolve_precision
@@ -36,17 +17,31 @@ from ganinv.images import box_resize, to_uint8
 from ganinv.memory import kept_memory
 from ganinv.params import dump_yaml
 from ganinv.perceptual import load_lpips
-from ganinv.training import draws, state
-from ganinv.training.card import HELD_OUT_TRUNCATION, model_card
-from ganinv.training.closed_form import fit_head
-from ganinv.training.discriminator import (
+from ganinv.training import checkpoint
+from ganinv.training.encoder import draws, train
+from ganinv.training.encoder.closed_form import fit_head
+from ganinv.training.encoder.discriminator import (
     Discriminator,
     discriminator_loss,
     encoder_loss,
     r1_penalty,
 )
 from ganinv.training.loop import Loop
+from ganinv.training.model_card import HELD_OUT_TRUNCATION, model_card
 from ganinv.weights.store import save_weights
+
+
+def load_start(name, like):
+    """The head of the encoder `name`, with shapes like those of the encoder `like`, and its hash.
+
+    Raises ParamsError for an encoder that does not fit, WeightsError for one that is not here.
+    """
+    encoder = load_encoder(name)
+    head = encoder.head() if isinstance(encoder, DomainEncoder) else {}
+    if {k: x.shape for k, x in head.items()} != {k: x.shape for k, x in like.head().items()}:
+        raise ParamsError(f"start: {name} is no domain-guided encoder for this generator")
+    return head, encoder.sha256
+
 
 WARM_UP = 50  # steps in which Adam's rate rises from 0: its first moments are noise
 PICTURED = 6
@@ -91,7 +86,7 @@ class Training(Loop):
             self.encoder = DomainEncoder(**config)
             self.discriminator_size = min(params.discriminator_resolution, self.resolution)
             self.discriminator = Discriminator(size=self.discriminator_size).to(self.device)
-        self.earlier = state.load_start(params.start, self.encoder) if params.start else None
+        self.earlier = train.load_start(params.start, self.encoder) if params.start else None
         self.encoder.w_avg.copy_(generator.w_avg)
         self.encoder.to(self.device).attach_trunk()
         self.encoder.reduce.requires_grad_(False)
@@ -314,18 +309,18 @@ class Training(Loop):
         """Take up the checkpoint, or begin: the closed-form start, and a first look."""
         path, decisive = self.out / "checkpoint.safetensors", self._decisive()
         if path.is_file() and not fresh:
-            notes = state.read_notes(path)
+            notes = checkpoint.read_notes(path)
             if {"start": None} | notes["params"] != decisive:  # start joined later
                 raise ParamsError(
                     f"{self.out} holds a training under other parameters; name another folder by "
                     "--out, or start over with --fresh"
                 )
-            state.load_state(path, *self._parts(), self._states())
+            checkpoint.load_state(path, *self._parts(), self._states())
             self.step, self.seconds = notes["step"], notes["seconds"]
             self.history, self.figures = notes["history"], notes["figures"]
             self.say(f"going on from step {self.step}")
             return
-        state.clear(self.out)
+        checkpoint.clear(self.out)
         write_text(self.out / "params.yaml", dump_yaml(self.params.model_dump()))
         started = time.perf_counter()
         self.start()
@@ -358,7 +353,9 @@ class Training(Loop):
             "history": self.history,
             "figures": self.figures,
         }
-        state.save_state(self.out / "checkpoint.safetensors", self._states(), optimizers, notes)
+        checkpoint.save_state(
+            self.out / "checkpoint.safetensors", self._states(), optimizers, notes
+        )
         write_json(self.out / "history.json", self.history)
 
     def publish(self):
@@ -366,6 +363,6 @@ class Training(Loop):
         path = self.out / "encoder.safetensors"
         made_for = {"name": self.generator.name, "sha256": self.generator.sha256}
         description = {"architecture": "domain", "config": self.config, "generator": made_for}
-        save_weights(path, state.copy_tensors(self.encoder.head(), torch.float16), description)
+        save_weights(path, checkpoint.copy_tensors(self.encoder.head(), torch.float16), description)
         write_json(self.out / "card.json", model_card(self, path, made_for))
         return path

@@ -11,9 +11,10 @@ from pathlib import Path
 from ganinv.errors import ParamsError
 from ganinv.params import load_params
 from ganinv.paths import project_root
-from ganinv.report import from_notebooks, run_notebook, write_page
-from ganinv.training.faces import COUNT
-from ganinv.training.gan_settings import GanParams
+from ganinv.report.html import write_page
+from ganinv.report.notebooks import from_notebooks, run_notebook
+from ganinv.training.gan.settings import GanParams
+from ganinv.training.sets.faces import COUNT
 
 PAGES = {"index": "Objectives", "train_gan": "One training", "invert_dcgan": "Inversion"}
 NOTEBOOKS = {

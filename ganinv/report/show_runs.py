@@ -8,46 +8,15 @@ import html
 import numpy as np
 
 from ganinv import figures
+from ganinv.analysis.finished import common_images, value
+from ganinv.analysis.verdicts import DIGITS, LABELS, evaluations_to_reach
 from ganinv.artifacts import describe, describe_metrics
-from ganinv.comparison import DIGITS, LABELS, common_images, evaluations_to_reach, value
 from ganinv.files import read_json
 from ganinv.metrics import HIGHER_IS_BETTER, NAMES
 from ganinv.params import Params
+from ganinv.report.html import grid, picture_html, table
 
-PICTURE_WIDTH = 400  # pixels, in grids
 ARROWS = {True: "↑", False: "↓"}
-
-
-def verdict_cards(verdicts):
-    """Verdicts as a row of cards."""
-    cards = []
-    for verdict in verdicts:
-        state = "held" if verdict.word == "confirmed" else ("partly" if verdict.held else "not")
-        cards.append(
-            f'<div class="card {state}"><strong>{html.escape(verdict.word.capitalize())}</strong>'
-            f"<p>{html.escape(verdict.claim)}</p><p>{html.escape(verdict.detail)}</p></div>"
-        )
-    return f'<div class="cards" style="display: grid; gap: 0.8rem">{"".join(cards)}</div>'
-
-
-def table(head, rows, best=()):
-    """An HTML table; `best` holds the (row, column) cells to print bold."""
-    lines = ["<tr>" + "".join(f"<th>{html.escape(str(cell))}</th>" for cell in head) + "</tr>"]
-    for r, row in enumerate(rows):
-        cells = (
-            f'<td class="{_css(cell, (r, c) in best)}">{html.escape(str(cell))}</td>'
-            for c, cell in enumerate(row)
-        )
-        lines.append("<tr>" + "".join(cells) + "</tr>")
-    body = "".join(lines[1:])
-    return (
-        f'<div class="scroll"><table><thead>{lines[0]}</thead><tbody>{body}</tbody></table></div>'
-    )
-
-
-def _css(cell, is_best):
-    words = "" if str(cell)[:1] in "0123456789+-∞—" else "words"
-    return f"{words} best" if is_best else words
 
 
 def metrics_head():
@@ -139,12 +108,6 @@ def changes_table(experiments):
     return table(["experiment", *names], rows)
 
 
-def grid(pictures, columns, css=""):
-    """HTML figures in a grid, which needs no style sheet, so that it shows in Jupyter too."""
-    style = f"display: grid; gap: 0.6rem; grid-template-columns: repeat({columns}, minmax(0, 1fr))"
-    return f'<div class="grid {css}" style="{style}">{"".join(pictures)}</div>'
-
-
 def reconstructions(experiments, image_id):
     """Target and reconstructions of one image, then the difference maps below them."""
     first = experiments[0]
@@ -166,10 +129,6 @@ def reconstructions(experiments, image_id):
         )
     columns = len(experiments) + 1
     return f"<h3>{html.escape(title)}</h3>" + grid(shown, columns) + grid(maps, columns)
-
-
-def picture_html(picture, alt, caption):
-    return figures.image_html(picture, alt=alt, caption=caption, width=PICTURE_WIDTH)
 
 
 def triptychs(experiment):
@@ -299,28 +258,3 @@ def provenance(experiment):
     ]
     summary = "Versions, device and weights"
     return f"<details><summary>{summary}</summary>{table(['', experiment.name], rows)}</details>"
-
-
-def codes_table(rows):
-    """How near to W codes lie, from the rows of `editing.study_codes`."""
-    head = ["image", "codes", "distance to W ↓", "spread (W has 1) ↓", "found again ↓"]
-    cells = [
-        [
-            row["image"],
-            row["experiment"],
-            f"{row['distance']:.2f}",
-            f"{row['spread']:.2f}",
-            f"{row['found_again']:.4f}",
-        ]
-        for row in rows
-    ]
-    return table(head, cells)
-
-
-def walk(title, pictures, spreads):
-    """Pictures on the line between two codes, each with its spread."""
-    shown = [
-        picture_html(picture, f"{title}, step {i} of the walk", f"spread {spread:.2f}")
-        for i, (picture, spread) in enumerate(zip(pictures, spreads, strict=True))
-    ]
-    return f"<h3>{html.escape(title)}</h3>" + grid(shown, len(shown))

@@ -9,8 +9,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from ganinv.encoders import load_encoder
-from ganinv.encoders.domain import DomainEncoder
 from ganinv.errors import ParamsError
 from ganinv.files import atomic_path, read_json
 
@@ -105,18 +103,6 @@ def _below(tensors, name):
 def copy_tensors(tensors, dtype):
     """Tensors of another type, on the CPU."""
     return {name: x.detach().to("cpu", dtype).contiguous() for name, x in tensors.items()}
-
-
-def load_start(name, like):
-    """The head of the encoder `name`, with shapes like those of the encoder `like`, and its hash.
-
-    Raises ParamsError for an encoder that does not fit, WeightsError for one that is not here.
-    """
-    encoder = load_encoder(name)
-    head = encoder.head() if isinstance(encoder, DomainEncoder) else {}
-    if {k: x.shape for k, x in head.items()} != {k: x.shape for k, x in like.head().items()}:
-        raise ParamsError(f"start: {name} is no domain-guided encoder for this generator")
-    return head, encoder.sha256
 
 
 def read_history(folder):

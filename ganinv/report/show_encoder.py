@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ganinv import figures
 from ganinv.artifacts import read_png
-from ganinv.exhibits import grid, picture_html, table
+from ganinv.report.html import grid, picture_html, table
 
 STARTS = ("mean_w", "encoder")
 TERMS = {

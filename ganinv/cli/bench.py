@@ -5,13 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from ganinv.cli.shared import Overrides, ParamsFile
 from ganinv.errors import ParamsError
 from ganinv.params import load_params
 
 app = typer.Typer(no_args_is_help=True, help="Speed, memory and quality, measured.")
-
-ParamsFile = Annotated[Path | None, typer.Option("--params", help="a YAML file, as in params/")]
-Overrides = Annotated[list[str], typer.Option("--set", help="key=value, any parameter; repeatable")]
 Out = Annotated[Path | None, typer.Option(help="a JSON file for the figures")]
 
 

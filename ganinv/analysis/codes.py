@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganinv.comparison import Verdict
+from ganinv.analysis.verdicts import Verdict
 from ganinv.encoders import load_encoder
 from ganinv.fast import render_result, resolve_device
 from ganinv.generators import load_generator

@@ -32,18 +32,13 @@ from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator
 from ganinv.images import to_uint8
 from ganinv.memory import kept_memory
 from ganinv.params import dump_yaml
-from ganinv.training import state
-from ganinv.training.card import gan_card
-from ganinv.training.gan_measures import (
-    FEATURES,
-    compare_sets,
-    diversity,
-    set_features,
-)
-from ganinv.training.gan_step import average_weights, averaging_decay, gan_step
-from ganinv.training.gan_trouble import begun, find_trouble, spread
-from ganinv.training.image_sets import load_image_set
+from ganinv.training import checkpoint
+from ganinv.training.gan.step import average_weights, averaging_decay, gan_step
+from ganinv.training.gan.trouble import begun, find_trouble, spread
+from ganinv.training.gan_measures import FEATURES, compare_sets, diversity, set_features
 from ganinv.training.loop import Loop
+from ganinv.training.model_card import gan_card
+from ganinv.training.sets.image_sets import load_image_set
 from ganinv.weights.store import save_weights
 
 STATISTICS = 2048  # draws of z that BatchNorm's statistics are measured on
@@ -208,13 +203,13 @@ class GanTraining(Loop):
         """Take up the checkpoint, or begin."""
         path, decisive = self.out / "checkpoint.safetensors", self._decisive()
         if not path.is_file() or fresh:
-            state.clear(self.out)
+            checkpoint.clear(self.out)
             self._write_params()
             self.history = [{"step": 0, "seconds": 0.0}]
             self.look()
             self.save()
             return
-        notes = state.read_notes(path)
+        notes = checkpoint.read_notes(path)
         if notes["params"] != decisive:
             raise ParamsError(
                 f"{self.out} holds a training under other parameters or images; name another "
@@ -225,7 +220,7 @@ class GanTraining(Loop):
                 f"{self.out} is at step {notes['step']} already, beyond steps: "
                 f"{self.params.steps}; ask for more, or start over with --fresh"
             )
-        state.load_state(path, *self._parts(), self._states())
+        checkpoint.load_state(path, *self._parts(), self._states())
         self.step, self.seconds, self.history = notes["step"], notes["seconds"], notes["history"]
         self.figures, self.trouble = notes["figures"], notes["trouble"]
         self._write_params()
@@ -260,7 +255,7 @@ class GanTraining(Loop):
             "trouble": self.trouble,
         }
         path = self.out / "checkpoint.safetensors"
-        state.save_state(path, self._states(), self._parts()[1], notes)
+        checkpoint.save_state(path, self._states(), self._parts()[1], notes)
         write_json(self.out / "history.json", self.history)
 
     def publish(self):

@@ -25,8 +25,8 @@ from ganinv.files import read_json, write_bytes
 from ganinv.images import SUFFIXES, image_id, open_image
 from ganinv.params import read_yaml
 from ganinv.paths import project_root
-from ganinv.training.cat_heads import crop_head, read_points
-from ganinv.training.image_sets import MIN_IMAGES, NAMED, is_here, set_folder
+from ganinv.training.sets.cat_heads import crop_head, read_points
+from ganinv.training.sets.image_sets import MIN_IMAGES, NAMED, is_here, set_folder
 from ganinv.weights.fetch import downloads_folder, obtain
 from ganinv.weights.manifest import Source
 

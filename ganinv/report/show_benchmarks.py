@@ -5,10 +5,11 @@ import html
 import numpy as np
 
 from ganinv import figures
+from ganinv.analysis.verdicts import DIGITS, LABELS
 from ganinv.bench.quality import JUDGE
-from ganinv.comparison import DIGITS, LABELS
-from ganinv.exhibits import ARROWS, metrics_head, table
 from ganinv.metrics import HIGHER_IS_BETTER, NAMES
+from ganinv.report.html import table
+from ganinv.report.show_runs import ARROWS, metrics_head
 
 
 def machine(result):

@@ -10,9 +10,9 @@ from pathlib import Path
 from ganinv.encoders import load_encoder
 from ganinv.files import atomic_path, read_json, write_json
 from ganinv.generators import load_generator
-from ganinv.training.encoder import FIGURES
-from ganinv.training.starts import compare_starts
-from ganinv.training.state import read_history
+from ganinv.training.checkpoint import read_history
+from ganinv.training.encoder.starts import compare_starts
+from ganinv.training.encoder.train import FIGURES
 from ganinv.weights.manifest import load_manifest, weight_path
 
 CURVE = 20  # steps that one point of the card's curves is the mean of

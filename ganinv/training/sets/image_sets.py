@@ -21,7 +21,7 @@ from ganinv.errors import ImageError, ParamsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
 from ganinv.images import SUFFIXES, image_id, list_images, open_image
 from ganinv.paths import project_root
-from ganinv.training import faces
+from ganinv.training.sets import faces
 
 FETCHED = ("cats", "abstract-art")
 MIN_IMAGES = 8  # fewer are no distribution, and no batch

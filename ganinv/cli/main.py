@@ -1,0 +1,88 @@
+"""The command line: ganinv invert | report | weights | data | align | verify | bench, and
+train-encoder.
+
+Exit status: 0 when all succeeded, 1 when some images failed or something could not be had,
+2 for arguments that cannot be used.
+"""
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+import ganinv
+from ganinv.cli import bench, data, invert, report, train
+from ganinv.cli.shared import complain
+from ganinv.cli.weights import weights_app
+from ganinv.errors import BadArgumentsError, ParamsError, WeightsError
+
+INTERRUPTED = 130  # the shell's status for Ctrl-C
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Put a photograph into StyleGAN2's latent space, and show what each choice does.",
+)
+app.add_typer(weights_app, name="weights")
+app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
+app.command()(invert.invert)
+app.command()(invert.verify)
+app.command()(invert.align)
+app.command()(report.report)
+app.command("gan-report")(report.gan_report)
+app.command("train-encoder")(train.train_encoder)
+app.command("train-gan")(train.train_gan)
+
+
+def main(argv=None):
+    """Run the program and exit with its status."""
+    warnings.showwarning = _say_warning
+    for stream in (sys.stdout, sys.stderr):  # a file's name may be no Unicode
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = app(args=argv, prog_name="ganinv", standalone_mode=False)
+        if code == INTERRUPTED:  # typer turns the interrupt into a status
+            raise KeyboardInterrupt
+    except BadArgumentsError as error:
+        code = complain(error, 2)
+    except typer.Exit as error:
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = complain(
+            "interrupted; finished images are kept, the same command continues", INTERRUPTED
+        )
+    except Exception as error:
+        code = _complain_of(error)
+    raise SystemExit(code or 0)
+
+
+def _complain_of(error):
+    """Turn an exception into a sentence and a status; what nobody foresaw keeps its traceback."""
+    if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # click's own
+        error.show()
+        return error.exit_code
+    if isinstance(error, ParamsError):
+        return complain(error, 2)
+    if isinstance(error, (WeightsError, OSError, MemoryError)):
+        return complain(error, 1)
+    raise error
+
+
+def _say_warning(message, category, filename, lineno, file=None, line=None):
+    print(f"ganinv: {message}", file=sys.stderr)
+
+
+def _version(value: bool):
+    if value:
+        print(ganinv.__version__)
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+):
+    pass

@@ -1,0 +1,43 @@
+"""ganinv report | gan-report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganinv.cli.shared import Fresh, Overrides, complain
+
+
+def report(
+    out: Annotated[Path, typer.Option(help="the folder for the report")] = Path("reports"),
+    quick: Annotated[bool, typer.Option("--quick", help="about a tenth of the steps")] = False,
+    overrides: Overrides = (),
+    fresh: Fresh = False,
+):
+    """Run the experiments' notebooks and assemble the comparison."""
+    from ganinv.errors import ReportError
+    from ganinv.report.experiments import make_report
+
+    try:
+        page, failed = make_report(out, quick=quick, overrides=overrides, fresh=fresh)
+    except ReportError as error:
+        raise typer.Exit(complain(error, 1)) from None
+    print(f"the comparison is {page}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def gan_report(
+    out: Annotated[Path, typer.Option(help="the folder for the report")] = Path("reports/gan"),
+    quick: Annotated[bool, typer.Option("--quick", help="a few steps of tiny networks")] = False,
+    overrides: Overrides = (),
+    fresh: Fresh = False,
+):
+    """Train small GANs, compare and invert them. The same command again goes on."""
+    from ganinv.errors import ReportError
+    from ganinv.report.gans import make_gan_report
+
+    try:
+        page = make_gan_report(out, quick=quick, overrides=overrides, fresh=fresh)
+    except ReportError as error:
+        raise typer.Exit(complain(error, 1)) from None
+    print(f"the report on small GANs is {page}")

@@ -1,0 +1,72 @@
+"""ganinv weights list | fetch | verify | convert | info."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
+
+
+@weights_app.command("list")
+def weights_list():
+    """Every weight file by name: whether it is here, its size and licence."""
+    from ganinv.weights.manifest import load_manifest, weight_path
+
+    for name, entry in load_manifest().items():
+        here = "here" if weight_path(name).is_file() else "not here"
+        size = f"{entry.size / 1e6:.0f} MB" if entry.size else "size unknown"
+        print(f"{name}  ({entry.kind}, {size}, {here})\n    {entry.about}")
+        print(f"    licence: {entry.licence}")
+
+
+@weights_app.command("fetch")
+def weights_fetch(names: Annotated[list[str], typer.Argument(help="names, or all")]):
+    """Bring weights and convert them; what is here and whole is kept."""
+    from ganinv.weights.fetch import fetch
+    from ganinv.weights.manifest import load_manifest
+
+    for name in load_manifest() if names == ["all"] else names:
+        print(fetch(name))
+
+
+@weights_app.command("verify")
+def weights_verify():
+    """Compare the checksum of every weight file that is here."""
+    from ganinv.weights.fetch import damage
+    from ganinv.weights.manifest import load_manifest
+
+    bad = 0
+    for name in load_manifest():
+        complaint = damage(name)
+        bad += complaint not in ("", "not here")
+        print(f"{name}: {complaint or 'whole'}")
+    raise typer.Exit(1 if bad else 0)
+
+
+@weights_app.command("convert")
+def weights_convert(
+    file: Annotated[Path, typer.Argument(help="a StyleGAN2, e4e or pSp checkpoint")],
+    out: Annotated[Path | None, typer.Option(help="a .safetensors file; else beside it")] = None,
+    head: Annotated[
+        Literal["e4e", "psp"] | None, typer.Option(help="of an encoder whose opts do not say")
+    ] = None,
+):
+    """Turn an own checkpoint into safetensors and a JSON description; nothing in it is run."""
+    from ganinv.weights.foreign import convert_checkpoint
+
+    for path in convert_checkpoint(file, out, head):
+        print(path)
+
+
+@weights_app.command("info")
+def weights_info(
+    file: Annotated[str, typer.Argument(help="a checkpoint, a .safetensors file, or a name")],
+):
+    """What a weight file holds: architecture, resolution, widths, source, checksum, licence."""
+    from ganinv.weights.foreign import describe_file
+
+    for number, description in enumerate(describe_file(file)):
+        print("\n" * bool(number), end="")
+        for name, value in description.items():
+            print(f"{name}: {value}")

@@ -1,0 +1,107 @@
+"""Run a notebook by papermill with checked parameters, from its own folder.
+
+papermill only warns of an unknown parameter, formats braces in a path, and leaves a failed run
+in place.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from traitlets.config import Config
+
+from ganinv.errors import ParamsError, ReportError
+from ganinv.files import write_text
+from ganinv.paths import project_root
+
+
+def from_notebooks(path):
+    """A path as seen from notebooks/, so that no machine's folders get into the pages."""
+    return Path(os.path.relpath(path, project_root() / "notebooks")).as_posix()
+
+
+def run_notebook(name, folder, values):
+    """Execute notebooks/NAME with `values`; return the path of the executed copy in `folder`.
+
+    The copy appears under its name only when every cell has run; what a failed run had executed
+    is kept as NAME.failed.ipynb.
+    """
+    source = project_root() / "notebooks" / name
+    check_parameters(source, values)
+    target = Path(folder) / name
+    with quiet(), tempfile.TemporaryDirectory() as work:
+        partial = Path(work) / name
+        try:
+            papermill.execute_notebook(
+                _unformatted(source),
+                _unformatted(partial),
+                parameters=values,
+                cwd=source.parent,
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                stderr_file=sys.stderr,
+                kernel_name="python3",
+                config=_kernel_config(work),
+            )
+        except (papermill.PapermillExecutionError, DeadKernelError) as error:
+            kept = target.with_suffix(".failed.ipynb")
+            write_text(kept, partial.read_text(encoding="utf-8"))
+            raise ReportError(
+                f"{name} failed ({_reason(error)}); what it had run is in {kept}, and finished "
+                "images are kept: the same command continues"
+            ) from None
+        write_text(target, partial.read_text(encoding="utf-8"))
+    return target
+
+
+def _reason(error):
+    if isinstance(error, DeadKernelError):
+        return "its kernel was killed; out of memory?"
+    return f"{error.ename}: {error.evalue}"
+
+
+def _kernel_config(folder):
+    """Talk to the kernel through sockets in `folder`, where nobody else can listen, or by TCP."""
+    sockets = str(Path(folder) / "k")
+    if (
+        os.name == "nt" or len(os.fsencode(sockets)) > 90
+    ):  # the length of a socket's name is limited
+        return Config()
+    return Config(KernelManager={"transport": "ipc", "ip": sockets})
+
+
+def _unformatted(path):
+    """papermill formats paths; braces in a folder's name must not be taken for fields."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def check_parameters(source, values):
+    """Raise ParamsError unless the notebook's parameters cell names every one of `values`."""
+    cells = nbformat.read(source, as_version=4).cells
+    tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise ParamsError(f"{source.name} has {len(tagged)} cells tagged parameters, not one")
+    given = {
+        line.split("=")[0].split(":")[0].strip() for line in tagged[0].splitlines() if "=" in line
+    }
+    unknown = values.keys() - given
+    if unknown:
+        raise ParamsError(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
+
+
+@contextlib.contextmanager
+def quiet():
+    """papermill logs every cell; only its warnings are of use here."""
+    logger = logging.getLogger("papermill")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
