@@ -12,12 +12,12 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "load_generator": "generators",
-    "load_encoder": "encoders",
-    "load_image": "alignment",
+    "load_generator": "generators.load",
+    "load_encoder": "encoders.load",
+    "load_image": "images.alignment",
     "invert": "inversion",
     "Inversion": "inversion",
-    "compute_metrics": "metrics",
+    "compute_metrics": "measures.reconstruction",
     "Params": "params",
     "load_params": "params",
     "collect_params": "params",

@@ -28,9 +28,9 @@ from ganinv.files import (
     write_json,
     write_text,
 )
-from ganinv.images import to_uint8
+from ganinv.images.pixels import to_uint8
 from ganinv.latents import save_latent
-from ganinv.metrics import HIGHER_IS_BETTER, NAMES
+from ganinv.measures.reconstruction import HIGHER_IS_BETTER, NAMES
 from ganinv.params import Params, dump_yaml, load_params
 from ganinv.paths import project_root
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import torch
 
-from ganinv.alignment import frame
 from ganinv.artifacts import (
     RESERVED,
     SETTINGS,
@@ -23,15 +22,19 @@ from ganinv.artifacts import (
     save_inversion,
     write_params,
 )
-from ganinv.encoders import load_encoder
+from ganinv.compute.compile import resolve_compile
+from ganinv.compute.device import resolve_device, resolve_precision
+from ganinv.compute.render import render_result
+from ganinv.encoders.load import load_encoder
 from ganinv.errors import ImageError, ParamsError
-from ganinv.fast import render_result, resolve_compile, resolve_device, resolve_precision
 from ganinv.files import sha256_file, write_json
-from ganinv.generators import load_generator
-from ganinv.images import from_pil, image_id, list_images, open_image, read_bytes, to_uint8
+from ganinv.generators.load import load_generator
+from ganinv.images.alignment import frame
+from ganinv.images.pixels import from_pil, to_uint8
+from ganinv.images.reading import image_id, list_images, open_image, read_bytes
 from ganinv.inversion import invert, needs_encoder
 from ganinv.latents import find_style_matrices, fit_rows, load_latent, load_noise, start_latent
-from ganinv.metrics import NAMES, compute_metrics
+from ganinv.measures.reconstruction import NAMES, compute_metrics
 from ganinv.samples import find_sample, photographs
 from ganinv.seeds import image_rng
 from ganinv.weights.manifest import ensure

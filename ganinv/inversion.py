@@ -14,14 +14,16 @@ from pathlib import Path
 
 import torch
 
-from ganinv.encoders import load_encoder
-from ganinv.fast import make_renderer, render_result, resolve_compile, resolve_precision
+from ganinv.compute.compile import resolve_compile
+from ganinv.compute.device import resolve_precision
+from ganinv.compute.memory import kept_memory
+from ganinv.compute.render import make_renderer, render_result
+from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
-from ganinv.images import quantize
+from ganinv.images.pixels import quantize
 from ganinv.latents import fit_rows, load_noise, start_latent, style_axes
-from ganinv.losses import loss_weights, make_loss
-from ganinv.memory import kept_memory
-from ganinv.metrics import compute_metrics
+from ganinv.losses.reconstruction import loss_weights, make_loss
+from ganinv.measures.reconstruction import compute_metrics
 from ganinv.noise import draw_maps, unstrengthened
 from ganinv.optimizers import SCHEDULES, adam, constant, lbfgs
 from ganinv.params import Params, make_params

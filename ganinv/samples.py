@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.files import atomic_path, write_bytes
-from ganinv.generators import load_generator
-from ganinv.images import to_pil
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import to_pil
 from ganinv.latents import save_latent
 from ganinv.params import read_yaml, unknown_name
 from ganinv.paths import project_root

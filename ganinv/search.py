@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganinv.images import box_resize, to_uint8
+from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.latents import expand
 from ganinv.noise import autocorrelation, normalize, strengthened
 from ganinv.optimizers import RAMP_DOWN, RAMP_UP, constant

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganinv import load_image
-from ganinv.alignment import align_face, crop_square, face_square, find_faces
 from ganinv.errors import ImageError, NoFaceError
-from ganinv.images import open_image
+from ganinv.images.alignment import align_face, crop_square, face_square, find_faces
+from ganinv.images.reading import open_image
 from ganinv.samples import find_sample, photographs
 
 SAMPLES = ("astronaut", "hopper", "obama", "biden")

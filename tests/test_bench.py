@@ -12,9 +12,9 @@ from ganinv.bench.encoder import bench_encoder
 from ganinv.bench.generator import SHORT, VARIANTS, bench_generator, config_f
 from ganinv.bench.plain import plain_synthesis, upfirdn2d
 from ganinv.cli.main import main
+from ganinv.compute.memory import kept_memory, peak_mb, reset_peak
 from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.errors import ParamsError
-from ganinv.memory import kept_memory, peak_mb, reset_peak
 from ganinv.weights.store import save_weights
 
 # --- what is measured ---------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def run(code):
 def test_the_peak_is_that_of_the_block_measured():
     big, small = run(
         "import torch\n"
-        "from ganinv.memory import peak_mb, reset_peak\n"
+        "from ganinv.compute.memory import peak_mb, reset_peak\n"
         "x = torch.ones(100_000_000); del x\n"
         "print(peak_mb('cpu'))\n"
         "reset_peak('cpu')\n"
@@ -134,7 +134,7 @@ def test_the_peak_is_that_of_the_block_measured():
 def test_kept_memory_is_given_back_at_the_end():
     inside, after = run(
         "import torch\n"
-        "from ganinv.memory import kept_memory, peak_mb, reset_peak\n"
+        "from ganinv.compute.memory import kept_memory, peak_mb, reset_peak\n"
         "def now():\n"
         "    reset_peak('cpu')\n"
         "    return peak_mb('cpu')\n"

@@ -12,7 +12,7 @@ from ganinv.bench.quality import bench_quality, describe_reach, find_recipe, rea
 from ganinv.bench.step import KEPT
 from ganinv.cli.main import main
 from ganinv.errors import ParamsError
-from ganinv.metrics import NAMES
+from ganinv.measures.reconstruction import NAMES
 from ganinv.paths import project_root
 
 PRESETS = sorted((project_root() / "params" / "presets").glob("*.yaml"))

@@ -23,6 +23,7 @@ import lpips
 import numpy as np
 import pytest
 import torch
+from ganinv.weights.checkpoints import Record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_pickles import (
@@ -40,9 +41,9 @@ from test_pickles import (
     touch,
 )
 
-from ganinv.weights import checkpoints, standins
-from ganinv.weights.checkpoints import Record, read_checkpoint
-from ganinv.weights.pickles import PickleError
+from ganinv.weights.readers import checkpoints, stand_ins
+from ganinv.weights.readers.checkpoints import read_checkpoint
+from ganinv.weights.readers.pickles import PickleError
 
 DATA = Path(__file__).parent / "data"
 VECTORS = ["nvidia_64.pkl", "tf_64.pkl", "rosinality_64.pt"]
@@ -747,7 +748,7 @@ def test_one_checkpoint_cannot_change_how_the_next_is_read(name, file):
 
 
 def is_ours(thing):
-    return getattr(thing, "__module__", "") in (checkpoints.__name__, standins.__name__)
+    return getattr(thing, "__module__", "") in (checkpoints.__name__, stand_ins.__name__)
 
 
 def test_what_is_changed_after_its_check_is_not_believed(file):

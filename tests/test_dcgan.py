@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from ganinv import load_generator
+from ganinv.compute.render import make_renderer
 from ganinv.errors import WeightsError
-from ganinv.fast import make_renderer
 from ganinv.generators.base import freeze
 from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator, channels
 from ganinv.weights.store import save_weights

@@ -10,10 +10,10 @@ from conftest import TOY_CONFIG
 from safetensors.torch import load_file
 from torch import nn
 
-from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder, domain_config
+from ganinv.encoders.load import load_encoder
 from ganinv.errors import WeightsError
-from ganinv.perceptual import load_lpips
+from ganinv.losses.lpips import load_lpips
 from ganinv.training.checkpoint import copy_tensors
 from ganinv.weights.manifest import ensure
 from ganinv.weights.store import read_weights, save_weights

@@ -18,7 +18,7 @@ from ganinv import artifacts, compute_metrics, experiment, figures, files
 from ganinv.artifacts import SETTINGS
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.experiment import JOINED, find_photos, run_experiment, settings_key, verify
-from ganinv.images import from_pil, quantize, to_pil
+from ganinv.images.pixels import from_pil, quantize, to_pil
 from ganinv.latents import load_latent
 from ganinv.params import Params, load_params
 

@@ -26,16 +26,20 @@ from test_stylegan2 import assert_close, random_stylegan2
 from torch import nn
 
 import ganinv
-from ganinv import encoders, experiment, inversion, load_generator
-from ganinv.encoders import load_encoder
+from ganinv import experiment, inversion, load_generator
+from ganinv.encoders import load
 from ganinv.encoders.irse import IRSEEncoder
+from ganinv.encoders.load import load_encoder
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.latents import expand, fit_rows
-from ganinv.metrics import NAMES
-from ganinv.weights import foreign, store
-from ganinv.weights.checkpoints import read_checkpoint
-from ganinv.weights.foreign import convert_checkpoint, converted, describe_file, read_parts
+from ganinv.measures.reconstruction import NAMES
+from ganinv.weights import convert, store
+from ganinv.weights.convert import convert_checkpoint, converted
+from ganinv.weights.locate import describe_file
+from ganinv.weights.readers import networks
+from ganinv.weights.readers.checkpoints import read_checkpoint
+from ganinv.weights.readers.networks import read_parts
 from ganinv.weights.store import read_weights, save_weights
 
 DATA = Path(__file__).parent / "data"
@@ -203,8 +207,8 @@ def test_a_loaded_generator_is_frozen_and_knows_its_checkpoint(vector):
 @pytest.fixture
 def reads(monkeypatch):
     """The checkpoints that were really read."""
-    seen, read = [], foreign.read_checkpoint
-    monkeypatch.setattr(foreign, "read_checkpoint", lambda path: seen.append(path) or read(path))
+    seen, read = [], networks.read_checkpoint
+    monkeypatch.setattr(networks, "read_checkpoint", lambda path: seen.append(path) or read(path))
     return seen
 
 
@@ -233,7 +237,7 @@ def test_another_file_of_the_same_name_is_converted_anew(tmp_path, reads):
 
 def test_a_kept_conversion_of_an_older_version_is_not_used(rosinality, reads, root, monkeypatch):
     converted(rosinality, "generator")
-    monkeypatch.setattr(foreign, "VERSION", foreign.VERSION + 1)
+    monkeypatch.setattr(convert, "VERSION", convert.VERSION + 1)
     converted(rosinality, "generator")
     assert len(reads) == 2 and len(kept_in(root)) == 4
 
@@ -1032,7 +1036,7 @@ class Flat(nn.Module):
 @pytest.fixture
 def flat(tmp_path, monkeypatch, published):
     """A function that writes such an encoder to one path."""
-    monkeypatch.setitem(encoders.ARCHITECTURES, "flat", Flat)
+    monkeypatch.setitem(load.ARCHITECTURES, "flat", Flat)
 
     def write(codes):
         path = tmp_path / "flat.safetensors"

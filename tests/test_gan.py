@@ -16,14 +16,14 @@ from ganinv import load_generator
 from ganinv.cli.main import main
 from ganinv.errors import ParamsError
 from ganinv.generators.dcgan import DCGAN
-from ganinv.images import to_uint8
+from ganinv.images.pixels import to_uint8
+from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.params import dump_yaml, load_params, make_params, read_yaml
 from ganinv.paths import project_root
 from ganinv.training.checkpoint import read_notes
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.train import GanTraining, train_gan
 from ganinv.training.gan.trouble import find_trouble, spread, tell_trouble
-from ganinv.training.gan_losses import OBJECTIVES
 
 SIZE = 16
 TINY = dict(

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ganinv.generators.dcgan import DCGANDiscriminator
+from ganinv.losses.adversarial import OBJECTIVES, gradient_penalty
 from ganinv.training.gan.step import average_weights, averaging_decay, gan_step
-from ganinv.training.gan_losses import OBJECTIVES, gradient_penalty
 
 
 def seeded(seed=0):

@@ -10,9 +10,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 from skimage import data
 
-from ganinv.perceptual import package_lpips
-from ganinv.training import gan_measures
-from ganinv.training.gan_measures import (
+from ganinv.losses.lpips import package_lpips
+from ganinv.measures import distributions
+from ganinv.measures.distributions import (
     FEATURES,
     compare_sets,
     coverage,
@@ -106,7 +106,7 @@ def test_kid_is_the_unbiased_mmd_of_the_cubic_kernel():
     wanted = mean_kernel(real, real, True) + mean_kernel(fake, fake, True)
     wanted -= 2 * mean_kernel(real, fake, False)
     values = [compare_sets(torch.tensor(real), torch.tensor(fake), seed=i) for i in range(8)]
-    error = values[0]["kid_std"] / np.sqrt(8 * gan_measures.KID_SUBSETS)
+    error = values[0]["kid_std"] / np.sqrt(8 * distributions.KID_SUBSETS)
     assert np.mean([v["kid"] for v in values]) == pytest.approx(wanted, abs=4 * error)
     assert error < 0.05 * wanted
 
@@ -176,7 +176,7 @@ def test_one_image_again_and_again_has_precision_without_recall():
 @pytest.mark.parametrize("block", [7, 50, 1024])
 def test_coverage_is_that_of_all_distances(monkeypatch, block):
     """By scipy's matrix of distances, with blocks that do and do not divide the sets."""
-    monkeypatch.setattr(gan_measures, "BLOCK", block)
+    monkeypatch.setattr(distributions, "BLOCK", block)
     points, reference = normal(120, 5, seed=1) * 1.3, normal(100, 5)
     radii = np.sort(cdist(reference, reference), 1)[:, 3]  # the first is its own
     wanted = (cdist(points, reference) <= radii).any(1).mean()
@@ -198,7 +198,7 @@ def test_nearest_by_hand():
 
 
 def test_nearest_is_that_of_all_distances(monkeypatch):
-    monkeypatch.setattr(gan_measures, "BLOCK", 9)
+    monkeypatch.setattr(distributions, "BLOCK", 9)
     real, fake = normal(80, 6), normal(50, 6, seed=1)
     fake[3] = real[11]
     index, distance = nearest(real.float(), fake.float())
@@ -216,7 +216,7 @@ def test_diversity_in_closed_form():
 
 
 def test_diversity_of_many_blocks(monkeypatch):
-    monkeypatch.setattr(gan_measures, "BLOCK", 16)
+    monkeypatch.setattr(distributions, "BLOCK", 16)
     real, fake = normal(60, 5), normal(45, 5, seed=1) * 2
     means = [cdist(x, x).sum() / (len(x) * (len(x) - 1)) for x in (real, fake)]
     assert diversity(real, fake) == pytest.approx(means[1] / means[0])
@@ -255,7 +255,7 @@ def test_features_are_those_of_the_lpips_package(crops):
 def test_features_do_not_depend_on_the_batch_and_come_from_disk(crops, monkeypatch, tmp_path):
     whole = set_features(crops[0, :7])
     np.save(tmp_path / "set.npy", crops[0, :7])
-    monkeypatch.setattr(gan_measures, "BATCH", 3)
+    monkeypatch.setattr(distributions, "BATCH", 3)
     mapped = set_features(np.load(tmp_path / "set.npy", mmap_mode="r"))
     assert torch.allclose(mapped, whole, atol=1e-5)
 

@@ -9,13 +9,13 @@ from conftest import strict_json
 
 from ganinv.analysis import gans as compared
 from ganinv.errors import ParamsError
+from ganinv.measures.distributions import set_features
 from ganinv.params import load_params, make_params
 from ganinv.paths import project_root
 from ganinv.report import gans, show_gans
 from ganinv.report.notebooks import check_parameters
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.train import train_gan
-from ganinv.training.gan_measures import set_features
 
 SMALL = dict(
     resolution=16,

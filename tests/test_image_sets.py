@@ -10,8 +10,8 @@ from conftest import strict_json
 from PIL import Image
 
 from ganinv.errors import ParamsError
-from ganinv.generators import load_generator
-from ganinv.images import to_uint8
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import to_uint8
 from ganinv.paths import project_root
 from ganinv.seeds import image_rng
 from ganinv.training.sets import faces, image_sets

@@ -23,17 +23,8 @@ from PIL import Image
 from ganinv import load_image
 from ganinv.artifacts import RESERVED
 from ganinv.errors import ImageError
-from ganinv.images import (
-    MIN_SIDE,
-    box_resize,
-    from_pil,
-    image_id,
-    list_images,
-    open_image,
-    quantize,
-    to_pil,
-    to_uint8,
-)
+from ganinv.images.pixels import box_resize, from_pil, quantize, to_pil, to_uint8
+from ganinv.images.reading import MIN_SIDE, image_id, list_images, open_image
 
 GIB = 2**30
 

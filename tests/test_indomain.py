@@ -12,8 +12,8 @@ import ganinv
 from ganinv.analysis import finished, verdicts
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.inversion import rows_encoder
-from ganinv.losses import make_loss
-from ganinv.manifold import WSpread, distance_to_w, interpolate, used_rows
+from ganinv.losses.reconstruction import make_loss
+from ganinv.measures.codes import WSpread, distance_to_w, interpolate, used_rows
 from ganinv.params import load_params
 from ganinv.paths import project_root
 from ganinv.report import show_runs

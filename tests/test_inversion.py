@@ -16,10 +16,12 @@ from conftest import build_toy, psnr
 from safetensors.torch import save_file
 
 import ganinv
-from ganinv import fast, inversion, perceptual
+from ganinv import inversion
+from ganinv.compute import compile
 from ganinv.experiment import run_experiment
-from ganinv.images import quantize, to_uint8
-from ganinv.losses import make_loss
+from ganinv.images.pixels import quantize, to_uint8
+from ganinv.losses import lpips
+from ganinv.losses.reconstruction import make_loss
 from ganinv.paths import project_root
 
 QUICK = dict(
@@ -388,7 +390,7 @@ def test_target_of_another_shape_is_refused(toy, shape):
     ids=str,
 )
 def test_values_that_do_not_exist_are_refused(toy, toy_images, monkeypatch, wrong):
-    monkeypatch.setattr(fast, "has_compiler", lambda device: False)  # compiling takes a minute
+    monkeypatch.setattr(compile, "has_compiler", lambda device: False)  # compiling takes a minute
     with pytest.raises(ValueError):
         search(toy, toy_images[0][0], **wrong)
 
@@ -427,18 +429,18 @@ def test_auto_without_a_compiler_says_nothing(toy, monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert fast.resolve_compile("auto", toy, 1000) == "off"
+        assert compile.resolve_compile("auto", toy, 1000) == "off"
 
 
 def test_auto_compiles_long_searches_of_large_images_only(toy, monkeypatch):
-    monkeypatch.setattr(fast, "has_compiler", lambda device: True)
+    monkeypatch.setattr(compile, "has_compiler", lambda device: True)
     large = copy.copy(toy)
     large.resolution = 1024
-    assert fast.resolve_compile("auto", large, 300) == "on"
-    assert fast.resolve_compile("auto", large, 5) == "off"
-    assert fast.resolve_compile("auto", toy, 300) == "off"
-    assert fast.resolve_compile("on", toy, 5) == "on"
-    assert fast.resolve_compile("off", large, 300) == "off"
+    assert compile.resolve_compile("auto", large, 300) == "on"
+    assert compile.resolve_compile("auto", large, 5) == "off"
+    assert compile.resolve_compile("auto", toy, 300) == "off"
+    assert compile.resolve_compile("on", toy, 5) == "on"
+    assert compile.resolve_compile("off", large, 300) == "off"
 
 
 def compile_that_raises(function, **options):
@@ -454,7 +456,7 @@ def compile_that_raises_when_called(function, **options):
 
 @pytest.mark.parametrize("broken", [compile_that_raises, compile_that_raises_when_called])
 def test_compile_that_fails_warns_and_goes_on(toy, toy_images, monkeypatch, broken):
-    monkeypatch.setattr(fast, "has_compiler", lambda device: True)
+    monkeypatch.setattr(compile, "has_compiler", lambda device: True)
     monkeypatch.setattr(torch, "compile", broken)
     with pytest.warns(UserWarning, match="torch.compile failed"):
         run = search(build_toy(), toy_images[0][0], compile="on")
@@ -475,7 +477,7 @@ def pretended_compiler(monkeypatch):
 
         return call
 
-    monkeypatch.setattr(fast, "has_compiler", lambda device: True)
+    monkeypatch.setattr(compile, "has_compiler", lambda device: True)
     monkeypatch.setattr(torch, "compile", pretend)
     return compiled, calls
 
@@ -505,7 +507,7 @@ def test_copy_of_a_compiled_generator_renders_its_own_weights(toy_images, preten
 
 
 def test_inverting_leaves_global_state_alone(toy, toy_images):
-    perceptual._load.cache_clear()  # building the metric is part of what is looked at
+    lpips._load.cache_clear()  # building the metric is part of what is looked at
     random, device = torch.get_rng_state(), torch.get_default_device()
     search(toy, toy_images[0][0], init="random", loss="lpips", lpips_net="alex")
     assert torch.equal(torch.get_rng_state(), random)
@@ -548,9 +550,9 @@ def test_latent_of_a_result_can_be_saved_and_continued(toy, toy_images, tmp_path
 
 def test_what_is_compiled_is_kept_beside_the_weights(monkeypatch):
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    fast.keep_compiled()
+    compile.keep_compiled()
     kept = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
     assert kept == project_root() / "checkpoints" / "compiled"
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
-    fast.keep_compiled()
+    compile.keep_compiled()
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"

@@ -11,11 +11,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
-import ganinv.losses
-from ganinv.images import box_resize
-from ganinv.losses import make_loss
+import ganinv.losses.reconstruction
+from ganinv.images.pixels import box_resize
+from ganinv.losses.lpips import Lpips, load_lpips
+from ganinv.losses.reconstruction import make_loss
 from ganinv.paths import project_root
-from ganinv.perceptual import Lpips, load_lpips
 from ganinv.weights.manifest import ensure
 
 NETS = ("alex", "vgg")
@@ -140,7 +140,7 @@ def test_lpips_gradient_is_finite(both, case):
 def test_lpips_gradient_is_finite_where_all_features_are_zero():
     """The package's own square root gives NaN there."""
     zero = torch.zeros(1, 4, 2, 2, requires_grad=True)
-    ganinv.perceptual.unit_length(zero).sum().backward()
+    ganinv.losses.lpips.unit_length(zero).sum().backward()
     assert torch.isfinite(zero.grad).all()
 
 
@@ -154,7 +154,7 @@ def test_lpips_distance_and_its_gradient_are_those_of_the_definition(targets_of)
 
     widths = 4, 6
     features = [drawn(2, c).requires_grad_(True) for c in widths]
-    targets = [ganinv.perceptual.unit_length(drawn(targets_of, c)) for c in widths]
+    targets = [ganinv.losses.lpips.unit_length(drawn(targets_of, c)) for c in widths]
     weights = [drawn(1, c)[:, :, :1, :1].abs() for c in widths]
     model = SimpleNamespace(weights=weights)
 
@@ -183,7 +183,7 @@ def test_lpips_gradients_keep_the_memory_format_of_the_features():
 
 def test_unit_length_features():
     features = torch.randn(2, 5, 3, 3, generator=torch.Generator().manual_seed(0)) * 7
-    lengths = ganinv.perceptual.unit_length(features).norm(dim=1)
+    lengths = ganinv.losses.lpips.unit_length(features).norm(dim=1)
     assert torch.allclose(lengths, torch.ones_like(lengths), atol=1e-6)
 
 
@@ -261,7 +261,7 @@ def test_terms_of_weight_zero_are_not_computed(monkeypatch):
     def refuse(net, device, precision):
         raise AssertionError(f"{net} was loaded")
 
-    monkeypatch.setattr(ganinv.losses, "load_lpips", refuse)
+    monkeypatch.setattr(ganinv.losses.reconstruction, "load_lpips", refuse)
     a, b = noise(0, 1), noise(1, 1)[0]
     total, terms = evaluate({"l2": 2.0, "lpips_vgg": 0.0, "lpips_alex": 0}, a, b)
     assert list(terms) == ["l2"] and total == pytest.approx(2 * terms["l2"])

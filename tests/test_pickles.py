@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganinv.weights import pickles
-from ganinv.weights.pickles import PickleError, read_arrays
+from ganinv.weights.readers import pickles
+from ganinv.weights.readers.pickles import PickleError, read_arrays
 
 
 def same(found, expected):
@@ -323,7 +323,7 @@ def test_nothing_is_imported_for_a_pickle(tmp_path, monkeypatch):
         "torch._utils._rebuild_tensor_v2",
         "collections.OrderedDict",
         "builtins.bytearray",
-        "ganinv.weights.pickles._Array",
+        "ganinv.weights.readers.pickles._Array",
     ],
 )
 def test_every_other_name_is_refused_and_told(name):

@@ -12,11 +12,11 @@ import ganinv
 from ganinv.errors import ParamsError
 from ganinv.experiment import run_experiment, verify
 from ganinv.latents import AXES_POWER, load_latent, load_noise, save_latent, style_axes
-from ganinv.losses import PIXELS, make_loss
+from ganinv.losses.lpips import load_lpips
+from ganinv.losses.reconstruction import PIXELS, make_loss
 from ganinv.noise import autocorrelation, draw_maps, normalize, strengthened
 from ganinv.optimizers import adam, constant, ramp
 from ganinv.params import make_params
-from ganinv.perceptual import load_lpips
 from ganinv.search import Search
 from ganinv.seeds import image_rng
 

@@ -11,10 +11,10 @@ import ganinv
 from ganinv.artifacts import save_png
 from ganinv.errors import ParamsError
 from ganinv.experiment import run_experiment, verify
-from ganinv.generators import load_generator
 from ganinv.generators.base import freeze
 from ganinv.generators.dcgan import DCGAN
-from ganinv.images import to_uint8
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import to_uint8
 from ganinv.params import make_params
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.encoder.train import train_encoder

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import ganinv
-from ganinv.images import from_pil, to_uint8
+from ganinv.images.pixels import from_pil, to_uint8
 from ganinv.latents import load_latent
 from ganinv.samples import find_sample
 

@@ -16,16 +16,15 @@ from safetensors.torch import load, load_file, save_file
 from torch import nn
 
 import ganinv.encoders.domain
-import ganinv.training.encoder.draws
-from ganinv.alignment import load_image
 from ganinv.cli.main import main
-from ganinv.encoders import load_encoder
 from ganinv.encoders.domain import DomainEncoder
+from ganinv.encoders.load import load_encoder
 from ganinv.errors import ParamsError, WeightsError
-from ganinv.generators import load_generator
+from ganinv.generators.load import load_generator
+from ganinv.images.alignment import load_image
+from ganinv.losses.lpips import load_lpips
 from ganinv.params import dump_yaml, load_params, make_params, read_yaml
 from ganinv.paths import project_root
-from ganinv.perceptual import load_lpips
 from ganinv.seeds import image_rng
 from ganinv.training.checkpoint import copy_tensors, load_state, read_notes, save_state
 from ganinv.training.encoder import draws

@@ -30,7 +30,7 @@ from ganinv.samples import load_samples
 from ganinv.weights.convert import CONVERTERS
 from ganinv.weights.fetch import check_file, damage, fetch
 from ganinv.weights.manifest import Source, ensure, load_manifest, weight_path
-from ganinv.weights.openvino import read_constants
+from ganinv.weights.readers.openvino import read_constants
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import torch
 
 from ganinv.analysis.verdicts import Verdict
-from ganinv.encoders import load_encoder
-from ganinv.fast import render_result, resolve_device
-from ganinv.generators import load_generator
-from ganinv.images import box_resize, to_uint8
+from ganinv.compute.device import resolve_device
+from ganinv.compute.render import render_result
+from ganinv.encoders.load import load_encoder
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.latents import fit_rows, load_latent
-from ganinv.manifold import WSpread, distance_to_w, interpolate, used_rows
+from ganinv.measures.codes import WSpread, distance_to_w, interpolate, used_rows
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIZE = 256  # of the pictures of a walk

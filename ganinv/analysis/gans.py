@@ -2,7 +2,7 @@
 
 Unsteadiness is the spread of the logarithm of the generator's gradient norm, a setback the largest
 rise of KID above the lowest before it; both over the second half of the steps, since before
-everything moves. What samples leave out is told by recall (see `training.gan_measures`) and by how
+everything moves. What samples leave out is told by recall (see `measures.distributions`) and by how
 many different training images are the nearest to one of them.
 """
 
@@ -16,15 +16,15 @@ from ganinv.analysis.verdicts import Verdict, listed
 from ganinv.artifacts import read_png
 from ganinv.errors import ParamsError
 from ganinv.files import read_json, write_json
-from ganinv.generators import load_generator
-from ganinv.images import to_uint8
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import to_uint8
+from ganinv.measures.distributions import nearest, set_features
 from ganinv.params import load_params
 from ganinv.paths import project_root
 from ganinv.seeds import image_rng
 from ganinv.training.checkpoint import read_history
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.trouble import tell_trouble
-from ganinv.training.gan_measures import nearest, set_features
 
 LOWER = ("fid", "kid")  # are better when lower
 NAMES = {

@@ -6,14 +6,14 @@ those of `metrics`, so that LPIPS-alex judges what LPIPS-vgg was minimized by.
 
 import numpy as np
 
-from ganinv.alignment import load_image
 from ganinv.artifacts import environment
+from ganinv.compute.device import resolve_device
 from ganinv.errors import ParamsError
 from ganinv.experiment import find_encoder, find_photos, resolve, weights_used
-from ganinv.fast import resolve_device
-from ganinv.generators import load_generator
+from ganinv.generators.load import load_generator
+from ganinv.images.alignment import load_image
 from ganinv.inversion import invert
-from ganinv.metrics import NAMES
+from ganinv.measures.reconstruction import NAMES
 
 JUDGES = ("lpips_alex", "lpips_vgg")
 

@@ -20,11 +20,11 @@ from ganinv.bench.measure import (
     time_steps,
 )
 from ganinv.bench.plain import plain_synthesis
-from ganinv.fast import WORTH_COMPILING
-from ganinv.generators import load_generator
+from ganinv.compute.compile import WORTH_COMPILING
+from ganinv.compute.memory import kept_memory, reset_peak
 from ganinv.generators.base import freeze
+from ganinv.generators.load import load_generator
 from ganinv.generators.stylegan2 import StyleGAN2
-from ganinv.memory import kept_memory, reset_peak
 
 CONFIG_F = "config-f"  # StyleGAN2's, with random weights: nothing has to be fetched
 # variant -> (precision, compile); None is the plain code

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import torch
 
-from ganinv.fast import make_renderer, resolve_compile, resolve_precision
-from ganinv.memory import peak_mb, reset_peak
+from ganinv.compute.compile import resolve_compile
+from ganinv.compute.device import resolve_precision
+from ganinv.compute.memory import peak_mb, reset_peak
+from ganinv.compute.render import make_renderer
 
 WARM_UP = 2
 

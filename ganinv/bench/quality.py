@@ -16,18 +16,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganinv.alignment import load_image
 from ganinv.artifacts import environment
 from ganinv.bench.measure import describe_machine, in_a_process
 from ganinv.bench.step import KEPT, LOSSES, measure
+from ganinv.compute.device import resolve_device
+from ganinv.compute.render import render_result
 from ganinv.errors import ImageError, ParamsError
 from ganinv.experiment import find_encoder, find_photos, resolve, weights_used
-from ganinv.fast import render_result, resolve_device
 from ganinv.files import write_json
-from ganinv.generators import load_generator
+from ganinv.generators.load import load_generator
+from ganinv.images.alignment import load_image
 from ganinv.inversion import invert
-from ganinv.losses import loss_weights
-from ganinv.metrics import compute_metrics
+from ganinv.losses.reconstruction import loss_weights
+from ganinv.measures.reconstruction import compute_metrics
 from ganinv.params import Params, load_params
 from ganinv.paths import project_root
 

@@ -29,14 +29,14 @@ from ganinv.bench.measure import (
     time_steps,
 )
 from ganinv.bench.plain import plain_synthesis
-from ganinv.fast import WORTH_COMPILING
+from ganinv.compute.compile import WORTH_COMPILING
+from ganinv.compute.memory import kept_memory, reset_peak
 from ganinv.files import write_json
 from ganinv.generators.stylegan2 import StyleGAN2
-from ganinv.images import quantize
-from ganinv.losses import make_loss
-from ganinv.memory import kept_memory, reset_peak
-from ganinv.perceptual import LPIPS_SIZE, Lpips, package_lpips
-from ganinv.weights import locate
+from ganinv.images.pixels import quantize
+from ganinv.losses.lpips import LPIPS_SIZE, Lpips, package_lpips
+from ganinv.losses.reconstruction import make_loss
+from ganinv.weights.locate import locate
 
 GENERATORS = ("ffhq-student", CONFIG_F)
 LOSSES = ("l2", "lpips")

@@ -27,7 +27,7 @@ def bench_generator(
 ):
     """One forward and backward pass of StyleGAN2: ours beside plain code, in one run."""
     from ganinv.bench import generator as bench
-    from ganinv.fast import resolve_device
+    from ganinv.compute.device import resolve_device
     from ganinv.files import write_json
 
     _check_power_of_two(resolution)
@@ -74,7 +74,7 @@ def bench_step(
     """One step of a search in W+: ours beside code as the published projectors write it."""
     _check_power_of_two(resolution)
     from ganinv.bench import step as bench
-    from ganinv.fast import resolve_device
+    from ganinv.compute.device import resolve_device
 
     for name in loss:
         if name not in bench.LOSSES:
@@ -115,7 +115,7 @@ def bench_scale(
     if len(set(images)) < 2:
         raise ParamsError("--images needs two different numbers or more, to fit a line through")
     from ganinv.bench import scale as bench
-    from ganinv.fast import resolve_device
+    from ganinv.compute.device import resolve_device
 
     result = bench.bench_scale(
         generator,

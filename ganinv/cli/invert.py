@@ -77,11 +77,11 @@ def align(
     size: Annotated[int, typer.Option(min=16, max=4096)] = 1024,
 ):
     """Cut faces out of photographs as FFHQ does it."""
-    from ganinv.alignment import load_image
     from ganinv.artifacts import save_png
     from ganinv.errors import ImageError
     from ganinv.experiment import find_photos
-    from ganinv.images import to_uint8
+    from ganinv.images.alignment import load_image
+    from ganinv.images.pixels import to_uint8
 
     failed = 0
     for photo in find_photos(inputs, True, out):

@@ -53,7 +53,7 @@ def weights_convert(
     ] = None,
 ):
     """Turn an own checkpoint into safetensors and a JSON description; nothing in it is run."""
-    from ganinv.weights.foreign import convert_checkpoint
+    from ganinv.weights.convert import convert_checkpoint
 
     for path in convert_checkpoint(file, out, head):
         print(path)
@@ -64,7 +64,7 @@ def weights_info(
     file: Annotated[str, typer.Argument(help="a checkpoint, a .safetensors file, or a name")],
 ):
     """What a weight file holds: architecture, resolution, widths, source, checksum, licence."""
-    from ganinv.weights.foreign import describe_file
+    from ganinv.weights.locate import describe_file
 
     for number, description in enumerate(describe_file(file)):
         print("\n" * bool(number), end="")

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganinv.images import box_resize
-from ganinv.perceptual import load_lpips
+from ganinv.images.pixels import box_resize
+from ganinv.losses.lpips import load_lpips
 
 LEVELS = (1, 2, 3, 4)  # of VGG16's five: relu2_2, relu3_3, relu4_3, relu5_3
 WIDTHS = (128, 256, 512, 512)

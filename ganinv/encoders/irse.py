@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganinv.images import box_resize
+from ganinv.images.pixels import box_resize
 
 HEADS = ("e4e", "psp")
 GROUPS = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))  # channels in, out, units

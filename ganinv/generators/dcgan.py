@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganinv.generators.base import Generator
-from ganinv.images import at_least_float32
+from ganinv.images.pixels import at_least_float32
 
 SPREAD = 0.02  # of the weights at the start (section 4 of the paper)
 SLOPE = 0.2

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ganinv.generators.base import Generator
-from ganinv.images import at_least_float32
+from ganinv.images.pixels import at_least_float32
 
 SLOPE = 0.2  # of every leaky ReLU, as in StyleGAN2
 

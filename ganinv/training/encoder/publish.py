@@ -7,9 +7,9 @@ import argparse
 import shutil
 from pathlib import Path
 
-from ganinv.encoders import load_encoder
+from ganinv.encoders.load import load_encoder
 from ganinv.files import atomic_path, read_json, write_json
-from ganinv.generators import load_generator
+from ganinv.generators.load import load_generator
 from ganinv.training.checkpoint import read_history
 from ganinv.training.encoder.starts import compare_starts
 from ganinv.training.encoder.train import FIGURES

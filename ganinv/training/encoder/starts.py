@@ -2,11 +2,11 @@
 
 import torch
 
-from ganinv.alignment import load_image
-from ganinv.fast import render_result
-from ganinv.images import box_resize, quantize, to_uint8
+from ganinv.compute.render import render_result
+from ganinv.images.alignment import load_image
+from ganinv.images.pixels import box_resize, quantize, to_uint8
 from ganinv.latents import fit_rows
-from ganinv.metrics import compute_metrics
+from ganinv.measures.reconstruction import compute_metrics
 from ganinv.samples import find_sample, photographs
 
 SIZE = 256  # of the pictures

@@ -7,16 +7,18 @@ import time
 import torch
 
 from ganinv.artifacts import save_png
-from ganinv.encoders import load_encoder
+from ganinv.compute.compile import resolve_compile
+from ganinv.compute.device import autocast, resolve_device, resolve_precision
+from ganinv.compute.memory import kept_memory
+from ganinv.compute.render import make_renderer
 from ganinv.encoders.domain import DomainEncoder, domain_config
+from ganinv.encoders.load import load_encoder
 from ganinv.errors import ParamsError
-from ganinv.fast import autocast, make_renderer, resolve_compile, resolve_device, resolve_precision
 from ganinv.files import write_json, write_text
-from ganinv.generators import load_generator
-from ganinv.images import box_resize, to_uint8
-from ganinv.memory import kept_memory
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import box_resize, to_uint8
+from ganinv.losses.lpips import load_lpips
 from ganinv.params import dump_yaml
-from ganinv.perceptual import load_lpips
 from ganinv.training import checkpoint
 from ganinv.training.encoder import draws, train
 from ganinv.training.encoder.closed_form import fit_head

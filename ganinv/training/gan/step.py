@@ -2,8 +2,8 @@
 
 import torch
 
-from ganinv.fast import autocast
-from ganinv.training.gan_losses import OBJECTIVES, gradient_penalty
+from ganinv.compute.device import autocast
+from ganinv.losses.adversarial import OBJECTIVES, gradient_penalty
 
 
 def gan_step(

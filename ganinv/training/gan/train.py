@@ -1,7 +1,7 @@
 """Train a small GAN: DCGAN's two networks against each other, on a folder's images.
 
-The objectives are those of `gan_losses`, one step is that of `gan_step`, and what goes wrong is
-told by `gan_trouble`. What is kept is the generator's running average (Karras et al. 2018, arXiv
+The objectives are those of `losses.adversarial`, one step is that of `step`, and what goes wrong is
+told by `trouble`. What is kept is the generator's running average (Karras et al. 2018, arXiv
 1710.10196, section 6). Its BatchNorm statistics are not averaged, since those of averaged weights
 are not the average of the statistics: whenever it is looked at or written, they are measured anew
 on fixed draws of z (Izmailov et al. 2018, arXiv 1803.05407, section 3.2, for averaged weights).
@@ -25,17 +25,17 @@ import torch
 from torch.optim.swa_utils import update_bn
 
 from ganinv.artifacts import save_png
+from ganinv.compute.device import resolve_device, resolve_precision
+from ganinv.compute.memory import kept_memory
 from ganinv.errors import ParamsError
-from ganinv.fast import resolve_device, resolve_precision
 from ganinv.files import write_json, write_text
 from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator
-from ganinv.images import to_uint8
-from ganinv.memory import kept_memory
+from ganinv.images.pixels import to_uint8
+from ganinv.measures.distributions import FEATURES, compare_sets, diversity, set_features
 from ganinv.params import dump_yaml
 from ganinv.training import checkpoint
 from ganinv.training.gan.step import average_weights, averaging_decay, gan_step
 from ganinv.training.gan.trouble import begun, find_trouble, spread
-from ganinv.training.gan_measures import FEATURES, compare_sets, diversity, set_features
 from ganinv.training.loop import Loop
 from ganinv.training.model_card import gan_card
 from ganinv.training.sets.image_sets import load_image_set

@@ -15,8 +15,8 @@ its critic cannot win in this sense.
 
 import torch
 
-from ganinv.images import box_resize
-from ganinv.training.gan_losses import OBJECTIVES
+from ganinv.images.pixels import box_resize
+from ganinv.losses.adversarial import OBJECTIVES
 
 COARSE = 16  # pixels
 COLLAPSED = 0.5  # of the real images' mean squared distance

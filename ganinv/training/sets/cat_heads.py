@@ -7,8 +7,8 @@ holds all nine points and, below the mouth, the chin.
 
 import numpy as np
 
-from ganinv.alignment import crop_square
 from ganinv.errors import ImageError
+from ganinv.images.alignment import crop_square
 
 POINTS = 9
 FARTHEST = 100_000  # pixels, of a point

@@ -16,13 +16,14 @@ import time
 import numpy as np
 import torch
 
-from ganinv.fast import make_renderer, resolve_device, resolve_precision
+from ganinv.compute.device import resolve_device, resolve_precision
+from ganinv.compute.memory import kept_memory
+from ganinv.compute.render import make_renderer
 from ganinv.files import atomic_path
-from ganinv.generators import load_generator
-from ganinv.images import box_resize, to_uint8
-from ganinv.memory import kept_memory
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.seeds import image_rng
-from ganinv.weights import locate
+from ganinv.weights.locate import locate
 
 GENERATOR, TRUNCATION, SEED = "ffhq-student", 1.0, 0
 COUNT = 4096  # ten minutes on one core, once

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ganinv.artifacts import save_jpeg
 from ganinv.errors import ImageError, WeightsError
 from ganinv.files import read_json, write_bytes
-from ganinv.images import SUFFIXES, image_id, open_image
+from ganinv.images.reading import SUFFIXES, image_id, open_image
 from ganinv.params import read_yaml
 from ganinv.paths import project_root
 from ganinv.training.sets.cat_heads import crop_head, read_points

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from ganinv.errors import ImageError, ParamsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
-from ganinv.images import SUFFIXES, image_id, list_images, open_image
+from ganinv.images.reading import SUFFIXES, image_id, list_images, open_image
 from ganinv.paths import project_root
 from ganinv.training.sets import faces
 

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from ganinv.weights.pickles import ARRAYS, PickleError, StandIn, put_items
+from ganinv.weights.readers.pickles import ARRAYS, PickleError, StandIn, put_items
 
 DTYPES = {
     "Float": torch.float32,

@@ -1,13 +1,14 @@
 """What the search minimizes: L2, LPIPS, the in-domain term, and weighted sums of them.
 
-LPIPS is that of `perceptual`; the target's features are computed once.
+LPIPS is that of `lpips`; the target's features are computed once.
 """
 
 import torch
 
-from ganinv.fast import autocast, compile_or_warn
-from ganinv.images import at_least_float32, box_resize
-from ganinv.perceptual import compare_levels, load_lpips, unit_levels
+from ganinv.compute.compile import compile_or_warn
+from ganinv.compute.device import autocast
+from ganinv.images.pixels import at_least_float32, box_resize
+from ganinv.losses.lpips import compare_levels, load_lpips, unit_levels
 
 PIXELS = 255 * 0.225  # of the scale 0 to 255 in one of the normalized images that VGG16 sees
 

@@ -11,7 +11,7 @@ import re
 
 import torch
 
-from ganinv.weights.standins import Record
+from ganinv.weights.readers.stand_ins import Record
 
 MAPPING_RATE = 0.01  # the mapping network's learning rate beside the others', in all formats
 TAPS = [1.0, 3.0, 3.0, 1.0]  # of every up-sampling filter, in both directions

@@ -8,9 +8,9 @@ LPIPS of both nets on its box mean at 256x256, in float32.
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from ganinv.fast import full_precision
-from ganinv.images import box_resize, quantize, to_uint8
-from ganinv.perceptual import LPIPS_SIZE, load_lpips
+from ganinv.compute.device import full_precision
+from ganinv.images.pixels import box_resize, quantize, to_uint8
+from ganinv.losses.lpips import LPIPS_SIZE, load_lpips
 
 NAMES = ("psnr", "ssim", "lpips_alex", "lpips_vgg")
 HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips_alex": False, "lpips_vgg": False}

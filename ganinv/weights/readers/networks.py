@@ -7,21 +7,15 @@ e4e, pSp                           .pt   encoder, decoder, latent_avg -> encoder
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from ganinv.errors import WeightsError
-from ganinv.files import read_json, sha256_file, write_json
-from ganinv.paths import project_root
-from ganinv.weights import stylegan2
-from ganinv.weights.checkpoints import read_checkpoint
-from ganinv.weights.manifest import ensure
-from ganinv.weights.pickles import PickleError
-from ganinv.weights.standins import Record
-from ganinv.weights.store import read_description, save_weights
+from ganinv.weights.readers import stylegan2
+from ganinv.weights.readers.checkpoints import read_checkpoint
+from ganinv.weights.readers.pickles import PickleError
+from ganinv.weights.readers.stand_ins import Record
 
-VERSION = 1  # of the conversion; another one makes kept conversions be made anew
 KINDS = ("generator", "encoder")
 ENCODERS = {"Encoder4Editing": "e4e", "GradualStyleEncoder": "psp"}  # opts.encoder_type -> head
 LICENCES = {
@@ -170,97 +164,3 @@ def read_part(path, kind):
         if part.kind == kind:
             return part
     raise WeightsError(f"{path} holds no {kind}")
-
-
-def convert_checkpoint(path, out=None, head=None):
-    """Write each part of a checkpoint as safetensors and a JSON description; return the paths.
-
-    They lie beside the checkpoint unless `out` names a file ending in .safetensors; of several
-    parts each has its kind before that ending. Raises WeightsError.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"there is no file {path}")
-    if path.suffix == ".safetensors":
-        raise WeightsError(f"{path} is a safetensors file already")
-    target = path.with_suffix(".safetensors") if out is None else Path(out)
-    if target.suffix != ".safetensors":
-        raise WeightsError(f"{target} does not end in .safetensors")
-    parts, source_sha256 = read_parts(path, head), sha256_file(path)
-    names = [target]
-    if len(parts) > 1:
-        names = [target.with_suffix(f".{part.kind}.safetensors") for part in parts]
-    if path.resolve() in [name.with_suffix(".json").resolve() for name in names]:
-        raise WeightsError(f"{path} would be overwritten by the description; name another file")
-    for part, name in zip(parts, names, strict=True):
-        write_part(part, name, source=path.name, source_sha256=source_sha256)
-    return names
-
-
-def find_file(name):
-    """The weight file that is meant: a path, or what a name in the manifest was converted to.
-
-    Raises WeightsError for a file that is not there and for a name that is none.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    if path.suffix or len(path.parts) != 1:  # names have neither
-        raise WeightsError(f"there is no file {path}")
-    return ensure(name)
-
-
-def describe_file(name):
-    """What a weight file holds, one dict per network, without converting it.
-
-    `name` is a foreign checkpoint, one of our own files, or a name in the manifest.
-    Raises WeightsError.
-    """
-    path = find_file(name)
-    if path.suffix != ".safetensors":
-        source = dict(source=path.name, source_sha256=sha256_file(path))
-        return [part.describe() | source for part in read_parts(path)]
-    description = read_description(path)
-    if "architecture" not in description:
-        raise WeightsError(f"{path} holds no network that ganinv knows")
-    facts = dict(file=path.name, sha256=sha256_file(path))
-    return [facts | description | _note(path) | facts]
-
-
-def _note(path):
-    """The description file beside a weight file, empty where there is no whole one."""
-    try:
-        note = read_json(path.with_suffix(".json"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return note if isinstance(note, dict) else {}
-
-
-def save_part(part, path):
-    """Write a part's weights to `path`. Raises WeightsError."""
-    tensors = {name: tensor.clone() for name, tensor in part.tensors.items()}  # none shares memory
-    save_weights(path, tensors, dict(architecture=part.architecture, config=part.config))
-
-
-def write_part(part, path, **source):
-    """Write a part to `path` and its description beside it. Raises WeightsError."""
-    save_part(part, path)
-    written = dict(sha256=sha256_file(path), size=path.stat().st_size)
-    try:
-        write_json(path.with_suffix(".json"), part.describe() | source | written)
-    except OSError as error:
-        raise WeightsError(f"{path.with_suffix('.json')} cannot be written: {error}") from None
-
-
-def converted(path, kind):
-    """A checkpoint's part as (safetensors file, the checkpoint's SHA-256).
-
-    It is made once and kept in checkpoints/converted/.
-    """
-    path = Path(path)
-    source = sha256_file(path)
-    folder = project_root() / "checkpoints" / "converted"
-    kept = folder / f"{source[:20]}-{kind}-v{VERSION}.safetensors"
-    if not kept.is_file():
-        write_part(read_part(path, kind), kept, source=path.name, source_sha256=source)
-    return kept, source

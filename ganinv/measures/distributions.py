@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganinv.perceptual import load_lpips
+from ganinv.losses.lpips import load_lpips
 
 FEATURES = (
     "VGG16's fifth level (relu5_3) as LPIPS sees it, of length sqrt(512) at every pixel, averaged "

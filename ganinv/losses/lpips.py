@@ -18,7 +18,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from ganinv.errors import WeightsError
-from ganinv.images import at_least_float32
+from ganinv.images.pixels import at_least_float32
 from ganinv.weights.manifest import ensure
 
 LPIPS_SIZE = 256  # both for the metric and, by default, for the loss

@@ -16,14 +16,14 @@ import posixpath
 import struct
 import zipfile
 
-from ganinv.weights.pickles import (
+from ganinv.weights.readers.pickles import (
     ARRAYS,
     ArrayUnpickler,
     PickleError,
     load_plain,
     put_items,
 )
-from ganinv.weights.standins import DTYPES, Mapping, Record, Scalar, Storage, Tensor, Word
+from ganinv.weights.readers.stand_ins import DTYPES, Mapping, Record, Scalar, Storage, Tensor, Word
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch.save's older stream
 

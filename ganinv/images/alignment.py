@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
 from ganinv.errors import ImageError, NoFaceError
-from ganinv.images import from_pil, open_image
+from ganinv.images.pixels import from_pil
+from ganinv.images.reading import open_image
 
 DETECTION_SIDE = 1200  # longer photographs are shrunk for the detector; it costs by the pixel
 CLEAR_SCORE = 0.3  # the sample photographs score 1.1 to 2.4, a patch on a spacesuit 0.12

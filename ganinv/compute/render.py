@@ -1,0 +1,67 @@
+"""The fast path: how the search renders, as opposed to how results are rendered.
+
+Weights are frozen and channels-last; where it helps, convolutions run in bf16 and `torch.compile`
+fuses the pointwise work between them. Measured on the FFHQ student at 1024 (2 cores of an AMD
+EPYC with AVX-512 bf16, torch 2.15, seconds for one forward and backward pass at batch 1): eager
+float32 2.19, channels-last 1.62, bf16 0.87, both 0.64, both compiled 0.30; compiling took 67 s
+once and 3 s in later processes, from inductor's cache on disk.
+"""
+
+import torch
+
+from ganinv.compute.compile import compile_or_warn
+from ganinv.compute.device import autocast, full_precision
+
+
+@torch.no_grad()
+def render_result(generator, latent, noise=None):
+    """Render one latent (num_ws, w_dim) by the plain generator in float32: (3, H, W).
+
+    `noise` are maps to be used in place of the stored ones.
+    """
+    if noise:
+        noise = {name: x.to(generator.device) for name, x in noise.items()}
+    with full_precision():
+        return generator.synthesis(latent[None].to(generator.device), noise=noise or "const")[0]
+
+
+def make_renderer(generator, precision, compiled, say, batch=1, noise="const"):
+    """The function ws (N, num_ws, w_dim), noise -> images of a search, and "on" or "off".
+
+    `noise` is "const", or maps like those that the function will be called with.
+    A compiled one is made once per generator, precision, `batch` (N) and kind of noise, and warmed
+    up here by one forward and backward pass, so that no search pays for it; `say` is told before,
+    since it can take minutes. Where compilation fails, a warning says so and the plain function is
+    returned.
+    """
+    generator.to(memory_format=torch.channels_last)
+
+    def render_by(synthesis):
+        def render(ws, noise="const"):
+            with autocast(ws.device, precision):
+                # other strides would compile anew
+                return synthesis(ws.contiguous(), noise=noise).float()
+
+        return render
+
+    if compiled == "off":
+        return render_by(generator.synthesis), "off"
+    cache = generator.__dict__.setdefault("_renderers", {})
+    # a copy of the generator brings the dict of the original
+    key = id(generator), precision, batch, noise == "const"
+    if key not in cache:
+        say("compiling the generator: a minute or two the first time on a machine, then seconds")
+        synthesis, how = compile_or_warn(
+            generator.synthesis,
+            lambda x: _warm_up(generator, render_by(x), batch, noise),
+            generator.device,
+        )
+        cache[key] = render_by(synthesis), how
+    return cache[key]
+
+
+def _warm_up(generator, render, batch, noise):
+    ws = generator.w_avg.expand(batch, generator.num_ws, -1).clone().requires_grad_(True)
+    if noise != "const":
+        noise = {name: x.detach().clone().requires_grad_(True) for name, x in noise.items()}
+    render(ws, noise).square().mean().backward()

@@ -1,0 +1,63 @@
+"""From what a user names, a manifest's entry or a path, to the weight file that is meant."""
+
+from pathlib import Path
+
+from ganinv.errors import WeightsError
+from ganinv.files import read_json, sha256_file
+from ganinv.weights.convert import converted
+from ganinv.weights.manifest import ensure
+from ganinv.weights.readers.networks import read_parts
+from ganinv.weights.store import read_description
+
+
+def find_file(name):
+    """The weight file that is meant: a path, or what a name in the manifest was converted to.
+
+    Raises WeightsError for a file that is not there and for a name that is none.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    if path.suffix or len(path.parts) != 1:  # names have neither
+        raise WeightsError(f"there is no file {path}")
+    return ensure(name)
+
+
+def describe_file(name):
+    """What a weight file holds, one dict per network, without converting it.
+
+    `name` is a foreign checkpoint, one of our own files, or a name in the manifest.
+    Raises WeightsError.
+    """
+    path = find_file(name)
+    if path.suffix != ".safetensors":
+        source = dict(source=path.name, source_sha256=sha256_file(path))
+        return [part.describe() | source for part in read_parts(path)]
+    description = read_description(path)
+    if "architecture" not in description:
+        raise WeightsError(f"{path} holds no network that ganinv knows")
+    facts = dict(file=path.name, sha256=sha256_file(path))
+    return [facts | description | _note(path) | facts]
+
+
+def _note(path):
+    """The description file beside a weight file, empty where there is no whole one."""
+    try:
+        note = read_json(path.with_suffix(".json"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def locate(name, kind):
+    """Find a generator or encoder: (its safetensors file, what to call it, its SHA-256).
+
+    `name` is one in the manifest or a path; a foreign checkpoint is converted once, and its
+    SHA-256 is the checkpoint's own. Raises WeightsError where there is none.
+    """
+    path = find_file(name)
+    label = path.stem if path == Path(name) else name
+    if path.suffix == ".safetensors":
+        return path, label, sha256_file(path)
+    file, sha256 = converted(path, kind)
+    return file, label, sha256

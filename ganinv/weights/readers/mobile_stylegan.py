@@ -1,0 +1,41 @@
+"""MobileStyleGAN out of the two OpenVINO networks of the package random-face."""
+
+# Names inside the IR, in the order of the blocks (see the manifest's entry ffhq-student).
+_POINTWISE = (106, 139, 206, 239, 306, 339, 406, 439, 506, 539, 606, 639, 706, 739)
+
+_NOISE = (1560, 1572, 1601, 1613, 1642, 1654, 1683, 1695, 1724, 1736, 1765, 1777, 1806, 1818)
+
+
+def mobile_stylegan_state(mapping, synthesis):
+    """The state dict of `generators.mobile_stylegan.MobileStyleGAN` from the IR's constants."""
+    state = {
+        "const": synthesis["m.input.input"],
+        "to_img": synthesis["m.layers.6.to_img.conv.weight"],
+        "to_img_bias": synthesis["m.layers.6.to_img.bias"].flatten(),
+    }
+    for i in range(8):
+        state[f"fc.{i}.weight"], state[f"fc.{i}.bias"] = (
+            mapping[str(173 + 4 * i)],
+            mapping[str(174 + 4 * i)],
+        )
+
+    def style(target, source):
+        state[f"{target}.weight"] = synthesis[f"{source}.modulation.weight"]
+        state[f"{target}.bias"] = synthesis[f"{source}.modulation.bias"].flatten()
+
+    def conv(target, source, weight, noise):
+        style(f"{target}.style", f"{source}.conv")
+        state[f"{target}.weight"] = synthesis[f"Mul_{weight}_copy"]
+        state[f"{target}.bias"] = synthesis[f"{source}.bias"]
+        state[f"{target}.noise"] = synthesis[str(noise)]
+        depthwise = synthesis.get(f"{source}.conv.weight_dw")
+        if depthwise is not None:
+            state[f"{target}.depthwise"] = depthwise.flatten(1, 2)  # (C, 1, 3, 3)
+
+    conv("first", "m.conv1", 39, 1531)
+    for k, (weight, noise) in enumerate(zip(_POINTWISE, _NOISE, strict=True)):
+        i, part = k // 2, f"conv{k % 2 + 1}"
+        style(f"blocks.{i}.up", f"m.layers.{i}.up")
+        conv(f"blocks.{i}.{part}", f"m.layers.{i}.{part}", weight, noise)
+    style("to_img_style", "m.layers.6.to_img.conv")
+    return state
