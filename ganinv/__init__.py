@@ -15,13 +15,13 @@ _HOMES = {
     "load_generator": "generators.load",
     "load_encoder": "encoders.load",
     "load_image": "images.alignment",
-    "invert": "inversion",
-    "Inversion": "inversion",
+    "invert": "inversion.invert",
+    "Inversion": "inversion.invert",
     "compute_metrics": "measures.reconstruction",
     "Params": "params",
     "load_params": "params",
     "collect_params": "params",
-    "run_experiment": "experiment",
+    "run_experiment": "runs.experiment",
 }
 __all__ = [*_HOMES, "__version__"]
 

@@ -6,9 +6,9 @@ import ipywidgets
 from IPython.display import Image, display
 
 from ganinv.errors import ParamsError, WeightsError
-from ganinv.experiment import run_experiment
 from ganinv.params import Params
-from ganinv.samples import photographs
+from ganinv.runs.experiment import run_experiment
+from ganinv.runs.samples import photographs
 from ganinv.weights.manifest import load_manifest
 
 

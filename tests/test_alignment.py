@@ -13,7 +13,7 @@ from ganinv import load_image
 from ganinv.errors import ImageError, NoFaceError
 from ganinv.images.alignment import align_face, crop_square, face_square, find_faces
 from ganinv.images.reading import open_image
-from ganinv.samples import find_sample, photographs
+from ganinv.runs.samples import find_sample, photographs
 
 SAMPLES = ("astronaut", "hopper", "obama", "biden")
 

@@ -23,7 +23,6 @@ import lpips
 import numpy as np
 import pytest
 import torch
-from ganinv.weights.checkpoints import Record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_pickles import (
@@ -42,7 +41,7 @@ from test_pickles import (
 )
 
 from ganinv.weights.readers import checkpoints, stand_ins
-from ganinv.weights.readers.checkpoints import read_checkpoint
+from ganinv.weights.readers.checkpoints import Record, read_checkpoint
 from ganinv.weights.readers.pickles import PickleError
 
 DATA = Path(__file__).parent / "data"
@@ -628,7 +627,7 @@ NAMES = """
     os.remove os.execv pickle.loads _pickle.loads dill.loads joblib.load _codecs.decode
     codecs.open types.FunctionType argparse.FileType torch_utils.persistence.import_hook
     dnnlib.util.open_url dnnlib.util.get_obj_by_name dnnlib.tflib.network.import_hook
-    ganinv.weights.checkpoints.Record
+    ganinv.weights.readers.checkpoints.Record
 """
 
 
@@ -1490,7 +1489,7 @@ BOMBS = (
 LIMITED = """
 import gc, os, re, resource, sys, time
 import torch
-from ganinv.weights.checkpoints import read_checkpoint
+from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.pickles import PickleError
 
 def status(name):

@@ -15,11 +15,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import ganinv
-from ganinv import experiment
 from ganinv.cli.main import main
 from ganinv.errors import ParamsError
 from ganinv.params import load_params
 from ganinv.paths import project_root
+from ganinv.runs import experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,13 +14,16 @@ from conftest import build_toy, save_toy, strict_json
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from ganinv import artifacts, compute_metrics, experiment, figures, files
-from ganinv.artifacts import SETTINGS
+from ganinv import compute_metrics, figures, files
 from ganinv.errors import ParamsError, WeightsError
-from ganinv.experiment import JOINED, find_photos, run_experiment, settings_key, verify
 from ganinv.images.pixels import from_pil, quantize, to_pil
-from ganinv.latents import load_latent
+from ganinv.inversion.latent_files import load_latent
 from ganinv.params import Params, load_params
+from ganinv.runs import describe, experiment
+from ganinv.runs.experiment import JOINED, run_experiment, settings_key
+from ganinv.runs.inputs import find_photos
+from ganinv.runs.records import SETTINGS
+from ganinv.runs.verify import verify
 
 FILES = {
     "target.png",
@@ -752,9 +755,7 @@ def test_verify_refuses_a_run_with_nothing_finished(toy_params, tmp_path, silent
 
 
 def test_parameters_in_words(toy_params):
-    described = artifacts.describe(
-        toy_params(["x.png"], space="w+", loss={"l2": 0.5, "lpips": 2.0})
-    )
+    described = describe.describe(toy_params(["x.png"], space="w+", loss={"l2": 0.5, "lpips": 2.0}))
     for word in ("W+", "0.5 L2", "2 LPIPS-vgg", "Adam", "mean_w", "4 steps"):
         assert word in described
 
@@ -764,7 +765,7 @@ def test_parameters_in_words(toy_params):
 )
 def test_metrics_in_words(psnr, shown):
     values = dict(psnr=psnr, ssim=0.75, lpips_alex=0.1, lpips_vgg=0.2)
-    assert shown in artifacts.describe_metrics(values)
+    assert shown in describe.describe_metrics(values)
 
 
 def test_written_target_is_what_was_inverted(finished):

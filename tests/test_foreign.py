@@ -26,14 +26,16 @@ from test_stylegan2 import assert_close, random_stylegan2
 from torch import nn
 
 import ganinv
-from ganinv import experiment, inversion, load_generator
+from ganinv import load_generator
 from ganinv.encoders import load
 from ganinv.encoders.irse import IRSEEncoder
 from ganinv.encoders.load import load_encoder
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
-from ganinv.latents import expand, fit_rows
+from ganinv.inversion import invert
+from ganinv.inversion.spaces import expand, fit_rows
 from ganinv.measures.reconstruction import NAMES
+from ganinv.runs import experiment
 from ganinv.weights import convert, store
 from ganinv.weights.convert import convert_checkpoint, converted
 from ganinv.weights.locate import describe_file
@@ -987,7 +989,7 @@ def stylegan2_256():
 def published(monkeypatch):
     """The checkout's own root, where LPIPS's weights are; they are not what is tested here."""
     monkeypatch.delenv("GANINV_ROOT")
-    monkeypatch.setattr(inversion, "compute_metrics", lambda *_: dict.fromkeys(NAMES, 0.0))
+    monkeypatch.setattr(invert, "compute_metrics", lambda *_: dict.fromkeys(NAMES, 0.0))
 
 
 def start_from(generator, codes, **changes):
@@ -1080,7 +1082,8 @@ def test_a_run_loads_its_encoder_once_and_records_it(
     assert set(weights) >= {"toy", "lpips-alex", "lpips-vgg"}
     for name in "ab":
         assert torch.equal(
-            ganinv.latents.load_latent(run.out / name / "latent.safetensors")[0], codes
+            ganinv.inversion.latent_files.load_latent(run.out / name / "latent.safetensors")[0],
+            codes,
         )
 
     experiment.run_experiment(params, say=lambda text: None)

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganinv import load_image
-from ganinv.artifacts import RESERVED
 from ganinv.errors import ImageError
 from ganinv.images.pixels import box_resize, from_pil, quantize, to_pil, to_uint8
 from ganinv.images.reading import MIN_SIDE, image_id, list_images, open_image
+from ganinv.runs.records import RESERVED
 
 GIB = 2**30
 

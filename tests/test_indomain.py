@@ -11,7 +11,7 @@ from test_report import fake_run
 import ganinv
 from ganinv.analysis import finished, verdicts
 from ganinv.errors import ParamsError, WeightsError
-from ganinv.inversion import rows_encoder
+from ganinv.inversion.invert import rows_encoder
 from ganinv.losses.reconstruction import make_loss
 from ganinv.measures.codes import WSpread, distance_to_w, interpolate, used_rows
 from ganinv.params import load_params

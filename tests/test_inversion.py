@@ -16,13 +16,13 @@ from conftest import build_toy, psnr
 from safetensors.torch import save_file
 
 import ganinv
-from ganinv import inversion
 from ganinv.compute import compile
-from ganinv.experiment import run_experiment
 from ganinv.images.pixels import quantize, to_uint8
+from ganinv.inversion import invert
 from ganinv.losses import lpips
 from ganinv.losses.reconstruction import make_loss
 from ganinv.paths import project_root
+from ganinv.runs.experiment import run_experiment
 
 QUICK = dict(
     space="w",
@@ -240,7 +240,7 @@ def test_best_of_lbfgs_counts_every_evaluation(toy, toy_images, monkeypatch):
 
         return evaluate
 
-    monkeypatch.setattr(inversion, "make_loss", recording)
+    monkeypatch.setattr(invert, "make_loss", recording)
     run = search(toy, toy_images[0][0], optimizer="lbfgs", lr=1.0, steps=8)
     assert run.best_loss == min(values)
     assert len(values) == run.evaluations
@@ -270,7 +270,7 @@ def poison(monkeypatch, at, value=math.nan):
 
         return evaluate
 
-    monkeypatch.setattr(inversion, "make_loss", make)
+    monkeypatch.setattr(invert, "make_loss", make)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -525,7 +525,7 @@ states = torch.get_rng_state(), numpy.random.get_state()[1].tolist()
 device, threads = torch.get_default_device(), torch.get_num_threads()
 for name in ganinv.__all__:
     getattr(ganinv, name)
-import ganinv.cli.main, ganinv.samples
+import ganinv.cli.main, ganinv.runs.samples
 assert torch.equal(torch.get_rng_state(), states[0]), "torch's seed"
 assert numpy.random.get_state()[1].tolist() == states[1], "numpy's seed"
 assert torch.get_default_device() == device and torch.get_num_threads() == threads

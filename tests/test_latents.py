@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import save_file
 
 import ganinv
-from ganinv.latents import expand, load_latent, start_latent
+from ganinv.inversion.latent_files import load_latent
+from ganinv.inversion.spaces import expand, start_latent
 from ganinv.seeds import image_rng
 
 BLACK = torch.full((3, 32, 32), -1.0)

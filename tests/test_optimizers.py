@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganinv.optimizers import LINE_SEARCH_LIMIT, SCHEDULES, adam, constant, lbfgs, ramp
+from ganinv.inversion.optimizers import LINE_SEARCH_LIMIT, SCHEDULES, adam, constant, lbfgs, ramp
 
 CURVATURE = torch.tensor([1.0, 4.0, 25.0, 100.0], dtype=torch.float64)
 MINIMUM = torch.tensor([3.0, -2.0, 0.5, 1.0], dtype=torch.float64)

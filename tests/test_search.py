@@ -10,14 +10,16 @@ from test_stylegan2 import random_stylegan2
 
 import ganinv
 from ganinv.errors import ParamsError
-from ganinv.experiment import run_experiment, verify
-from ganinv.latents import AXES_POWER, load_latent, load_noise, save_latent, style_axes
+from ganinv.inversion.latent_files import load_latent, load_noise, save_latent
+from ganinv.inversion.noise_maps import autocorrelation, draw_maps, normalize, strengthened
+from ganinv.inversion.optimizers import adam, constant, ramp
+from ganinv.inversion.search import Search
+from ganinv.inversion.style_axes import AXES_POWER, style_axes
 from ganinv.losses.lpips import load_lpips
 from ganinv.losses.reconstruction import PIXELS, make_loss
-from ganinv.noise import autocorrelation, draw_maps, normalize, strengthened
-from ganinv.optimizers import adam, constant, ramp
 from ganinv.params import make_params
-from ganinv.search import Search
+from ganinv.runs.experiment import run_experiment
+from ganinv.runs.verify import verify
 from ganinv.seeds import image_rng
 
 QUICK = dict(

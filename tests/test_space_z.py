@@ -8,14 +8,15 @@ import torch
 from safetensors.torch import load_file
 
 import ganinv
-from ganinv.artifacts import save_png
 from ganinv.errors import ParamsError
-from ganinv.experiment import run_experiment, verify
 from ganinv.generators.base import freeze
 from ganinv.generators.dcgan import DCGAN
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
+from ganinv.images.writing import save_png
 from ganinv.params import make_params
+from ganinv.runs.experiment import run_experiment
+from ganinv.runs.verify import verify
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.encoder.train import train_encoder
 from ganinv.weights.store import save_weights

@@ -9,8 +9,8 @@ from PIL import Image
 
 import ganinv
 from ganinv.images.pixels import from_pil, to_uint8
-from ganinv.latents import load_latent
-from ganinv.samples import find_sample
+from ganinv.inversion.latent_files import load_latent
+from ganinv.runs.samples import find_sample
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from safetensors.torch import load, load_file, save_file
 from torch import nn
 
 import ganinv.encoders.domain
+import ganinv.training.encoder.draws
 from ganinv.cli.main import main
 from ganinv.encoders.domain import DomainEncoder
 from ganinv.encoders.load import load_encoder

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, safe_open
 
 from ganinv.errors import WeightsError
 from ganinv.paths import project_root
-from ganinv.samples import load_samples
+from ganinv.runs.samples import load_samples
 from ganinv.weights.convert import CONVERTERS
 from ganinv.weights.fetch import check_file, damage, fetch
 from ganinv.weights.manifest import Source, ensure, load_manifest, weight_path

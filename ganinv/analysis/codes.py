@@ -14,7 +14,8 @@ from ganinv.compute.render import render_result
 from ganinv.encoders.load import load_encoder
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
-from ganinv.latents import fit_rows, load_latent
+from ganinv.inversion.latent_files import load_latent
+from ganinv.inversion.spaces import fit_rows
 from ganinv.measures.codes import WSpread, distance_to_w, interpolate, used_rows
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

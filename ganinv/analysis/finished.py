@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganinv.artifacts import read_png, read_run
-from ganinv.experiment import run_experiment
 from ganinv.files import read_json
+from ganinv.images.writing import read_png
 from ganinv.params import Params, load_params
 from ganinv.paths import project_root
+from ganinv.runs.experiment import run_experiment
+from ganinv.runs.records import read_run
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from ganinv.analysis.verdicts import Verdict, listed
-from ganinv.artifacts import read_png
 from ganinv.errors import ParamsError
 from ganinv.files import read_json, write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
+from ganinv.images.writing import read_png
 from ganinv.measures.distributions import nearest, set_features
 from ganinv.params import load_params
 from ganinv.paths import project_root

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ganinv.analysis.finished import common_images, value
-from ganinv.artifacts import better, read_run
 from ganinv.files import write_json
-from ganinv.measures.reconstruction import HIGHER_IS_BETTER
+from ganinv.measures.reconstruction import HIGHER_IS_BETTER, better
+from ganinv.runs.records import read_run
 
 LABELS = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips_alex": "LPIPS-alex", "lpips_vgg": "LPIPS-vgg"}
 DIGITS = {"psnr": 2, "ssim": 3, "lpips_alex": 3, "lpips_vgg": 3, "seconds": 0}

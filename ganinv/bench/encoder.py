@@ -6,14 +6,15 @@ those of `metrics`, so that LPIPS-alex judges what LPIPS-vgg was minimized by.
 
 import numpy as np
 
-from ganinv.artifacts import environment
 from ganinv.compute.device import resolve_device
 from ganinv.errors import ParamsError
-from ganinv.experiment import find_encoder, find_photos, resolve, weights_used
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
-from ganinv.inversion import invert
+from ganinv.inversion.invert import invert
 from ganinv.measures.reconstruction import NAMES
+from ganinv.runs.environment import environment
+from ganinv.runs.experiment import find_encoder, resolve, weights_used
+from ganinv.runs.inputs import find_photos
 
 JUDGES = ("lpips_alex", "lpips_vgg")
 

@@ -16,21 +16,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganinv.artifacts import environment
 from ganinv.bench.measure import describe_machine, in_a_process
 from ganinv.bench.step import KEPT, LOSSES, measure
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
 from ganinv.errors import ImageError, ParamsError
-from ganinv.experiment import find_encoder, find_photos, resolve, weights_used
 from ganinv.files import write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
-from ganinv.inversion import invert
+from ganinv.inversion.invert import invert
 from ganinv.losses.reconstruction import loss_weights
 from ganinv.measures.reconstruction import compute_metrics
 from ganinv.params import Params, load_params
 from ganinv.paths import project_root
+from ganinv.runs.environment import environment
+from ganinv.runs.experiment import find_encoder, resolve, weights_used
+from ganinv.runs.inputs import find_photos
 
 OURS = "fast"
 IN_W = f"{OURS}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result

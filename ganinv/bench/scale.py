@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ganinv.artifacts import save_png
 from ganinv.bench.measure import describe_machine, fast_renderer, in_a_process
 from ganinv.bench.step import default_batches, draw_targets, measure
 from ganinv.compute.memory import peak_mb, reset_peak
 from ganinv.errors import ParamsError
-from ganinv.experiment import run_experiment
 from ganinv.files import write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
+from ganinv.images.writing import save_png
 from ganinv.params import make_params
+from ganinv.runs.experiment import run_experiment
 from ganinv.weights.locate import locate
 
 TIMED = 5  # steps per batch size

@@ -8,7 +8,7 @@ app = typer.Typer(no_args_is_help=True, help="The sample photographs, and sets t
 @app.command("list")
 def data_list():
     """The sample photographs and image sets, where they come from and their licences."""
-    from ganinv.samples import load_samples
+    from ganinv.runs.samples import load_samples
     from ganinv.training.sets.fetch import load_sets
     from ganinv.training.sets.image_sets import is_here
 
@@ -26,7 +26,7 @@ def _list(name, entry, is_here):
 @app.command("fetch")
 def data_fetch():
     """Bring the sample photographs to data/samples/."""
-    from ganinv.samples import fetch_samples
+    from ganinv.runs.samples import fetch_samples
 
     fetch_samples()
 

@@ -36,7 +36,7 @@ def invert(
     changes = dict(images=inputs or None, out=out, device=device, align=align)
     given = {key: value for key, value in changes.items() if value is not None}
     settings = load_params(params, overrides, **given)
-    from ganinv.experiment import run_experiment  # torch takes long to load
+    from ganinv.runs.experiment import run_experiment
 
     try:
         run = run_experiment(settings, fresh=fresh)
@@ -47,7 +47,7 @@ def invert(
 
 
 def _summarize(run):
-    from ganinv.artifacts import describe_metrics
+    from ganinv.runs.describe import describe_metrics
 
     for name, entry in run.results["images"].items():
         print(f"{name}: {describe_metrics(entry)}")
@@ -61,7 +61,7 @@ def verify(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ):
     """Render a run's latents again and compare the metrics."""
-    from ganinv.experiment import verify as verify_run
+    from ganinv.runs.verify import verify as verify_run
 
     try:
         complaints = verify_run(folder, device=device)
@@ -77,11 +77,11 @@ def align(
     size: Annotated[int, typer.Option(min=16, max=4096)] = 1024,
 ):
     """Cut faces out of photographs as FFHQ does it."""
-    from ganinv.artifacts import save_png
     from ganinv.errors import ImageError
-    from ganinv.experiment import find_photos
     from ganinv.images.alignment import load_image
     from ganinv.images.pixels import to_uint8
+    from ganinv.images.writing import save_png
+    from ganinv.runs.inputs import find_photos
 
     failed = 0
     for photo in find_photos(inputs, True, out):

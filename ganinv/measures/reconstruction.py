@@ -42,3 +42,8 @@ def compute_metrics(reconstruction, target):
         for net in ("alex", "vgg"):
             result[f"lpips_{net}"] = float(load_lpips(net, device)(*small))
     return result
+
+
+def better(name, a, b):
+    """Whether metric `name` is better at a than at b."""
+    return a > b if HIGHER_IS_BETTER[name] else a < b

@@ -12,13 +12,13 @@ import functools
 from pathlib import Path
 
 from ganinv.errors import ParamsError
-from ganinv.experiment import find_encoder
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
 from ganinv.params import STARTS, load_params
 from ganinv.paths import project_root
 from ganinv.report.html import write_page
 from ganinv.report.notebooks import from_notebooks, run_notebook
+from ganinv.runs.experiment import find_encoder
 from ganinv.weights.manifest import load_manifest
 
 EXPERIMENTS = {

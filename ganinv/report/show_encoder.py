@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganinv import figures
-from ganinv.artifacts import read_png
+from ganinv.images.writing import read_png
 from ganinv.report.html import grid, picture_html, table
 
 STARTS = ("mean_w", "encoder")

@@ -10,11 +10,11 @@ import numpy as np
 from ganinv import figures
 from ganinv.analysis.finished import common_images, value
 from ganinv.analysis.verdicts import DIGITS, LABELS, evaluations_to_reach
-from ganinv.artifacts import describe, describe_metrics
 from ganinv.files import read_json
 from ganinv.measures.reconstruction import HIGHER_IS_BETTER, NAMES
 from ganinv.params import Params
 from ganinv.report.html import grid, picture_html, table
+from ganinv.runs.describe import describe, describe_metrics
 
 ARROWS = {True: "↑", False: "↓"}
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ganinv.artifacts import environment
 from ganinv.files import sha256_file
+from ganinv.runs.environment import environment
 
 HELD_OUT_TRUNCATION = 0.8
 

@@ -6,7 +6,6 @@ import time
 
 import torch
 
-from ganinv.artifacts import save_png
 from ganinv.compute.compile import resolve_compile
 from ganinv.compute.device import autocast, resolve_device, resolve_precision
 from ganinv.compute.memory import kept_memory
@@ -17,6 +16,7 @@ from ganinv.errors import ParamsError
 from ganinv.files import write_json, write_text
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
+from ganinv.images.writing import save_png
 from ganinv.losses.lpips import load_lpips
 from ganinv.params import dump_yaml
 from ganinv.training import checkpoint

@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import update_bn
 
-from ganinv.artifacts import save_png
 from ganinv.compute.device import resolve_device, resolve_precision
 from ganinv.compute.memory import kept_memory
 from ganinv.errors import ParamsError
 from ganinv.files import write_json, write_text
 from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator
 from ganinv.images.pixels import to_uint8
+from ganinv.images.writing import save_png
 from ganinv.measures.distributions import FEATURES, compare_sets, diversity, set_features
 from ganinv.params import dump_yaml
 from ganinv.training import checkpoint

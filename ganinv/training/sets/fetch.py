@@ -19,10 +19,10 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ganinv.artifacts import save_jpeg
 from ganinv.errors import ImageError, WeightsError
 from ganinv.files import read_json, write_bytes
 from ganinv.images.reading import SUFFIXES, image_id, open_image
+from ganinv.images.writing import save_jpeg
 from ganinv.params import read_yaml
 from ganinv.paths import project_root
 from ganinv.training.sets.cat_heads import crop_head, read_points

@@ -7,35 +7,26 @@ continues: what is finished under the same settings, weights and image bytes is 
 import functools
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from ganinv.artifacts import (
-    RESERVED,
-    SETTINGS,
-    Results,
-    environment,
-    read_png,
-    read_run,
-    save_inversion,
-    write_params,
-)
 from ganinv.compute.compile import resolve_compile
 from ganinv.compute.device import resolve_device, resolve_precision
-from ganinv.compute.render import render_result
 from ganinv.encoders.load import load_encoder
 from ganinv.errors import ImageError, ParamsError
 from ganinv.files import sha256_file, write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import frame
-from ganinv.images.pixels import from_pil, to_uint8
-from ganinv.images.reading import image_id, list_images, open_image, read_bytes
-from ganinv.inversion import invert, needs_encoder
-from ganinv.latents import find_style_matrices, fit_rows, load_latent, load_noise, start_latent
-from ganinv.measures.reconstruction import NAMES, compute_metrics
-from ganinv.samples import find_sample, photographs
+from ganinv.images.pixels import from_pil
+from ganinv.images.reading import open_image, read_bytes
+from ganinv.inversion.invert import invert, needs_encoder
+from ganinv.inversion.spaces import fit_rows, start_latent
+from ganinv.inversion.style_axes import find_style_matrices
+from ganinv.runs.environment import environment
+from ganinv.runs.inputs import find_photos
+from ganinv.runs.records import SETTINGS, Results, save_inversion, write_params
 from ganinv.seeds import image_rng
 from ganinv.weights.manifest import ensure
 
@@ -49,22 +40,6 @@ JOINED = {
     "noise_maps": "stored",
     "noise_regularizer": 1e5,
 }
-VERIFY_TOLERANCE = {"psnr": 1e-2, "ssim": 1e-4, "lpips_alex": 1e-4, "lpips_vgg": 1e-4}
-
-
-@dataclass(frozen=True)
-class Photo:
-    """An image to invert: its id, where it lies, what it is called, whether to align it.
-
-    `name` seeds it; it is the id without what tells apart several files of one name, so that a
-    result does not depend on the files beside it.
-    """
-
-    id: str
-    name: str
-    path: Path
-    title: str
-    align: bool
 
 
 @dataclass(frozen=True)
@@ -79,64 +54,6 @@ class Run:
     @property
     def failed(self):
         return self.results["failed"]
-
-
-def find_photos(inputs, align, out=None):
-    """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
-
-    Where several files have one name, a hash of where each lies follows its id. What lies in the
-    folder `out` is left out: results are no inputs.
-    Raises ParamsError for an input that does not exist and when there is no image at all.
-    """
-    photos = [photo for item in inputs for photo in _expand(str(item), align)]
-    if out is not None:
-        results = Path(out).resolve()
-        photos = [photo for photo in photos if results not in photo.path.resolve().parents]
-    if not photos:
-        raise ParamsError(f"no images in {', '.join(map(str, inputs))}")
-    distinct = {}
-    for photo in photos:
-        distinct.setdefault(photo.path.resolve(), photo)
-    return _with_distinct_ids(list(distinct.values()))
-
-
-def _expand(item, align):
-    if item == "samples":
-        return [_sample(name, align) for name in photographs()]
-    if item.startswith("sample:"):
-        return [_sample(item.removeprefix("sample:"), align)]
-    path = Path(item)
-    if path.is_dir():
-        return [_file(found, align) for found in list_images(path)]
-    if not path.exists():
-        raise ParamsError(f"there is no file or folder {item}")
-    return [_file(path, align)]
-
-
-def _sample(name, align):
-    sample = find_sample(name)
-    return Photo(name, name, sample.path, sample.title, align and not sample.drawn)
-
-
-def _file(path, align):
-    name = image_id(path, RESERVED)
-    return Photo(name, name, path, path.name, align)
-
-
-def _with_distinct_ids(photos):
-    names = [photo.name.lower() for photo in photos]
-    return [
-        photo
-        if names.count(photo.name.lower()) == 1
-        else replace(photo, id=f"{photo.name}-{_place(photo.path)}")
-        for photo in photos
-    ]
-
-
-def _place(path):
-    """A short hash of where a file lies."""
-    place = str(path.resolve()).encode("utf-8", "surrogateescape")
-    return hashlib.sha256(place).hexdigest()[:8]
 
 
 def resolve(params, generator):
@@ -286,52 +203,3 @@ def _entry(photo, inversion):
             "title": photo.title,
         }
     )
-
-
-def verify(folder, *, device="auto", say=print):
-    """Render each latent of a run again and compare its metrics; return {id: complaint}.
-
-    The dict is empty when everything came out the same, up to `VERIFY_TOLERANCE`.
-    Raises ValueError where `folder` holds no run, WeightsError where its generator is not here.
-    """
-    folder = Path(folder)
-    params, recorded = read_run(folder)
-    if not recorded["images"]:
-        raise ValueError(f"{folder} holds no finished image to verify")
-    generator = load_generator(params.generator, resolve_device(device))
-    complaints = {}
-    for name, entry in recorded["images"].items():
-        try:
-            complaint = _complaint(folder / name, entry, generator)
-        except (OSError, ValueError) as error:
-            complaint = str(error)
-        if complaint:
-            complaints[name] = complaint
-        say(f"{name}: {complaint or 'same'}")
-    return complaints
-
-
-def _complaint(folder, entry, generator):
-    latent, metadata = load_latent(folder / "latent.safetensors")
-    made_by = json.loads(metadata.get("ganinv", "{}")).get("sha256")
-    if made_by != generator.sha256:
-        return f"its latent was made with other weights of {generator.name}"
-    if tuple(latent.shape) != (generator.num_ws, generator.w_dim):
-        return f"its latent has shape {tuple(latent.shape)}"
-    image = render_result(generator, latent, load_noise(folder / "latent.safetensors"))
-    target = from_pil(open_image(folder / "target.png")).to(image.device)
-    again = compute_metrics(image, target)
-    for name in NAMES:
-        recorded = entry.get(name, "nothing")
-        if not _same(recorded, again[name], VERIFY_TOLERANCE[name]):
-            return f"{name} is {again[name]:.5f}, recorded as {recorded}"
-    stored = read_png(folder / "reconstruction.png").astype(int)
-    if abs(stored - to_uint8(image)).max() > 2:
-        return "reconstruction.png is not what its latent renders"
-    return ""
-
-
-def _same(recorded, computed, tolerance):
-    if recorded is None:  # JSON has no infinity
-        return computed == float("inf")
-    return isinstance(recorded, (int, float)) and abs(recorded - computed) <= tolerance

@@ -10,8 +10,6 @@ import torch
 
 LINE_SEARCH_LIMIT = 25  # evaluations after which torch's strong-Wolfe search gives up
 FAR = 10.0  # times the first loss of a step: what points beyond the limit pass for
-
-
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # the shares of the steps in which a ramp rises and falls
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from ganinv.images.pixels import box_resize, to_uint8
-from ganinv.latents import expand
-from ganinv.noise import autocorrelation, normalize, strengthened
-from ganinv.optimizers import RAMP_DOWN, RAMP_UP, constant
+from ganinv.inversion.noise_maps import autocorrelation, normalize, strengthened
+from ganinv.inversion.optimizers import RAMP_DOWN, RAMP_UP, constant
+from ganinv.inversion.spaces import expand
 
 SNAPSHOT_SIZE = 256
 INJECTED = 0.75  # the share of the steps in which noise is added to the latent

@@ -5,18 +5,12 @@ A space is the shape of what is optimized: (1, w_dim) in W, broadcast to every s
 the space of a generator without mapping, whose only row is z itself, w_dim = z_dim; its mean is 0.
 """
 
-import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 
-from ganinv.files import atomic_path
+from ganinv.inversion.latent_files import load_latent
 from ganinv.params import STARTS
-
-AXES_POWER = 0.5  # p of `style_axes`: 0 turns w's axes only, 1 is what the styles do to w
-NOISE = "noise."  # before the names of noise maps in a latent's file
 
 
 @torch.no_grad()
@@ -85,78 +79,6 @@ def fit_rows(codes, generator):
     )
 
 
-@torch.no_grad()
-def style_axes(generator, rows):
-    """Axes (rows, w_dim, w_dim) along which a search may move: `u @ axes[r]` is a step in row r.
-
-    Styles are affine in w (arXiv 1912.04958, section 2.1). Where s^2 and v are eigenvalues and
-    eigenvectors of A^T A, A the stacked matrices of all styles that a row feeds, each scaled to
-    length 1, the axes are v s^p, with a root mean square length of 1. Adam moves all coordinates
-    alike, in w even those that hardly reach the image; along these axes it moves further where the
-    styles change more. In W (one row), A has the matrices of all rows.
-    Raises ValueError for a generator without styles.
-    """
-    matrices = find_style_matrices(generator)
-    if rows == 1:
-        matrices = [[matrix for row in matrices for matrix in row]]
-    return torch.stack([_axes(row, generator.w_dim).to(generator.w_avg) for row in matrices])
-
-
-def find_style_matrices(generator):
-    """A generator's `style_matrices`. Raises ValueError for a generator without styles."""
-    matrices = generator.style_matrices()
-    if not matrices:
-        raise ValueError(
-            f"coordinates: style needs style inputs, which {generator.name} lacks; set coordinates "
-            "to w"
-        )
-    return matrices
-
-
-def _axes(matrices, width):
-    if not matrices:  # the row feeds nothing
-        return torch.eye(width)
-    stacked = torch.cat([matrix.double() / matrix.double().norm() for matrix in matrices])
-    values, vectors = torch.linalg.eigh(stacked.T @ stacked)
-    lengths = (values / values.max()).clamp_min(1e-6) ** (AXES_POWER / 2)
-    return (vectors * lengths / lengths.square().mean().sqrt()).T
-
-
 def expand(latent, generator):
     """What is optimized to what is rendered: (1 or num_ws, w_dim) -> (num_ws, w_dim)."""
     return latent.expand(generator.num_ws, -1)
-
-
-def save_latent(path, latent, generator, noise=None):
-    """Write latent (num_ws, w_dim), with the generator's name and hash, as safetensors.
-
-    `noise` are optimized maps, kept as noise.NAME.
-    """
-    described = json.dumps({"generator": generator.name, "sha256": generator.sha256})
-    tensors = {"latent": latent} | {NOISE + name: x for name, x in (noise or {}).items()}
-    tensors = {name: x.contiguous() for name, x in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"ganinv": described})
-
-
-def load_noise(path):
-    """The optimized noise maps in a latent.safetensors, {} where it has none. Raises ValueError."""
-    tensors, _ = _read(path)
-    return {k.removeprefix(NOISE): x for k, x in tensors.items() if k.startswith(NOISE)}
-
-
-def load_latent(path):
-    """Read a latent.safetensors: (latent (num_ws, w_dim), metadata). Raises ValueError."""
-    tensors, metadata = _read(path)
-    if "latent" not in tensors:
-        raise ValueError(f"{path} holds no tensor named latent")
-    return tensors["latent"], metadata
-
-
-def _read(path):
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        return load_file(path), metadata
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path} is not a whole safetensors file ({error})") from None

@@ -21,14 +21,16 @@ from ganinv.compute.render import make_renderer, render_result
 from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import quantize
-from ganinv.latents import fit_rows, load_noise, start_latent, style_axes
+from ganinv.inversion.latent_files import load_noise
+from ganinv.inversion.noise_maps import draw_maps, unstrengthened
+from ganinv.inversion.optimizers import SCHEDULES, adam, constant, lbfgs
+from ganinv.inversion.progress import make_reporter
+from ganinv.inversion.search import Search
+from ganinv.inversion.spaces import fit_rows, start_latent
+from ganinv.inversion.style_axes import style_axes
 from ganinv.losses.reconstruction import loss_weights, make_loss
 from ganinv.measures.reconstruction import compute_metrics
-from ganinv.noise import draw_maps, unstrengthened
-from ganinv.optimizers import SCHEDULES, adam, constant, lbfgs
 from ganinv.params import Params, make_params
-from ganinv.progress import make_reporter
-from ganinv.search import Search
 from ganinv.seeds import image_rng
 
 _DEFAULT = Params()

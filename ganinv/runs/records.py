@@ -6,45 +6,19 @@ DIR/<image id>/  target.png reconstruction.png difference.png panel.png loss_cur
 """
 
 import math
-import os
-import platform
-import subprocess
-import sys
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image
 
-import ganinv
 from ganinv import figures
-from ganinv.errors import WeightsError
-from ganinv.files import (
-    atomic_path,
-    read_json,
-    write_csv,
-    write_json,
-    write_text,
-)
+from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
-from ganinv.latents import save_latent
-from ganinv.measures.reconstruction import HIGHER_IS_BETTER, NAMES
+from ganinv.images.writing import save_png
+from ganinv.inversion.latent_files import save_latent
+from ganinv.measures.reconstruction import NAMES
 from ganinv.params import Params, dump_yaml, load_params
-from ganinv.paths import project_root
+from ganinv.runs.describe import describe, describe_metrics
 
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "lpips",
-    "scikit-image",
-    "numpy",
-    "pillow",
-    "matplotlib",
-    "safetensors",
-    "dlib-bin",
-)
 RESERVED = (
     "params.yaml",
     "environment.json",
@@ -67,38 +41,6 @@ OUTPUTS = (
     "latent.safetensors",
 )
 SETTINGS = Params.model_fields.keys() - {"images", "align", "out", "log_every"}
-
-
-def describe_loss(params):
-    """The loss in a few words: L2, LPIPS-vgg, or a weighted sum."""
-    names = {"l2": "L2", "lpips": f"LPIPS-{params.lpips_net}"}
-    names |= {"lpips_vgg": "LPIPS-vgg", "lpips_alex": "LPIPS-alex", "domain": "in-domain"}
-    names |= {"l2_full": "L2 at full size", "vgg": "VGG features"}
-    if isinstance(params.loss, str):
-        return names[params.loss]
-    return " + ".join(f"{weight:g} {names[name]}" for name, weight in params.loss.items())
-
-
-def describe(params):
-    """A run's parameters in one line, as figures carry it."""
-    optimizer = {"adam": "Adam", "lbfgs": "L-BFGS"}[params.optimizer]
-    start = params.init if params.init in ("mean_w", "random", "encoder") else "a saved latent"
-    noise = "" if params.noise_maps == "stored" else f", noise maps {params.noise_maps}"
-    axes = " along the styles' axes" if params.coordinates == "style" else ""
-    return (
-        f"{params.space.upper()}{axes}{noise}, {describe_loss(params)}, {optimizer}, from {start}, "
-        f"{params.steps} steps"
-    )
-
-
-def describe_metrics(values):
-    """Metrics in one line."""
-    psnr = values["psnr"]
-    psnr = f"{psnr:.2f} dB" if psnr is not None and math.isfinite(psnr) else "∞"
-    return (
-        f"PSNR {psnr} · SSIM {values['ssim']:.3f} · LPIPS-alex {values['lpips_alex']:.3f} · "
-        f"LPIPS-vgg {values['lpips_vgg']:.3f}"
-    )
 
 
 def save_inversion(folder, inversion, *, title, params, generator):
@@ -124,24 +66,6 @@ def save_inversion(folder, inversion, *, title, params, generator):
         with atomic_path(folder / "progress.gif") as path:
             figures.save_gif(frames, path)
         save_png(folder / "progress_strip.png", figures.strip(frames))
-
-
-def save_png(path, picture):
-    """Write an array (H, W, 3) of 8 bits as PNG."""
-    with atomic_path(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG")
-
-
-def save_jpeg(path, picture, quality=88):
-    """Write an array (H, W, 3) of 8 bits as JPEG."""
-    with atomic_path(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="JPEG", quality=quality)
-
-
-def read_png(path):
-    """Read a PNG that `save_png` wrote: uint8 (H, W, 3)."""
-    with Image.open(path) as image:
-        return np.array(image.convert("RGB"))
 
 
 def _save_figure(path, figure):
@@ -230,58 +154,3 @@ def read_run(folder):
 
 def write_params(folder, params):
     write_text(Path(folder) / "params.yaml", dump_yaml(params.model_dump()))
-
-
-def environment(params, weights):
-    """Versions, device, commit, weight hashes and seed: what a figure depends on."""
-    return {
-        "ganinv": ganinv.__version__,
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "platform": platform.platform(),
-        "device": params.device,
-        "device_name": device_name(params.device),
-        "threads": torch.get_num_threads(),
-        "commit": commit(),
-        "weights": weights,
-        "seed": params.seed,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-    }
-
-
-def _version(package):
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def device_name(device):
-    """The processor's own name."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_name(device)
-    name = getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name")
-    return f"{name or platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-
-
-def commit():
-    """The checkout's commit, "+" behind it where files were changed; None outside git."""
-    try:
-        root = project_root()
-        head = _git(root, "rev-parse", "HEAD")
-        return head + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError, WeightsError):
-        return None
-
-
-def _git(root, *words):
-    done = subprocess.run(
-        ["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=20
-    )
-    return done.stdout.strip()
-
-
-def better(name, a, b):
-    """Whether metric `name` is better at a than at b."""
-    return a > b if HIGHER_IS_BETTER[name] else a < b

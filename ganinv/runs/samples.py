@@ -13,7 +13,7 @@ from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.files import atomic_path, write_bytes
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_pil
-from ganinv.latents import save_latent
+from ganinv.inversion.latent_files import save_latent
 from ganinv.params import read_yaml, unknown_name
 from ganinv.paths import project_root
 from ganinv.weights.fetch import bring

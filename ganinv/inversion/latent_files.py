@@ -1,0 +1,45 @@
+"""latent.safetensors: a latent, its noise maps, and the name and hash of the generator."""
+
+import json
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from ganinv.files import atomic_path
+
+NOISE = "noise."  # before the names of noise maps in a latent's file
+
+
+def save_latent(path, latent, generator, noise=None):
+    """Write latent (num_ws, w_dim), with the generator's name and hash, as safetensors.
+
+    `noise` are optimized maps, kept as noise.NAME.
+    """
+    described = json.dumps({"generator": generator.name, "sha256": generator.sha256})
+    tensors = {"latent": latent} | {NOISE + name: x for name, x in (noise or {}).items()}
+    tensors = {name: x.contiguous() for name, x in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"ganinv": described})
+
+
+def load_noise(path):
+    """The optimized noise maps in a latent.safetensors, {} where it has none. Raises ValueError."""
+    tensors, _ = _read(path)
+    return {k.removeprefix(NOISE): x for k, x in tensors.items() if k.startswith(NOISE)}
+
+
+def load_latent(path):
+    """Read a latent.safetensors: (latent (num_ws, w_dim), metadata). Raises ValueError."""
+    tensors, metadata = _read(path)
+    if "latent" not in tensors:
+        raise ValueError(f"{path} holds no tensor named latent")
+    return tensors["latent"], metadata
+
+
+def _read(path):
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        return load_file(path), metadata
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error})") from None

@@ -1,0 +1,65 @@
+"""Render each latent of a run again and compare its metrics."""
+
+import json
+from pathlib import Path
+
+from ganinv.compute.device import resolve_device
+from ganinv.compute.render import render_result
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import from_pil, to_uint8
+from ganinv.images.reading import open_image
+from ganinv.images.writing import read_png
+from ganinv.inversion.latent_files import load_latent, load_noise
+from ganinv.measures.reconstruction import NAMES, compute_metrics
+from ganinv.runs.records import read_run
+
+VERIFY_TOLERANCE = {"psnr": 1e-2, "ssim": 1e-4, "lpips_alex": 1e-4, "lpips_vgg": 1e-4}
+
+
+def verify(folder, *, device="auto", say=print):
+    """Render each latent of a run again and compare its metrics; return {id: complaint}.
+
+    The dict is empty when everything came out the same, up to `VERIFY_TOLERANCE`.
+    Raises ValueError where `folder` holds no run, WeightsError where its generator is not here.
+    """
+    folder = Path(folder)
+    params, recorded = read_run(folder)
+    if not recorded["images"]:
+        raise ValueError(f"{folder} holds no finished image to verify")
+    generator = load_generator(params.generator, resolve_device(device))
+    complaints = {}
+    for name, entry in recorded["images"].items():
+        try:
+            complaint = _complaint(folder / name, entry, generator)
+        except (OSError, ValueError) as error:
+            complaint = str(error)
+        if complaint:
+            complaints[name] = complaint
+        say(f"{name}: {complaint or 'same'}")
+    return complaints
+
+
+def _complaint(folder, entry, generator):
+    latent, metadata = load_latent(folder / "latent.safetensors")
+    made_by = json.loads(metadata.get("ganinv", "{}")).get("sha256")
+    if made_by != generator.sha256:
+        return f"its latent was made with other weights of {generator.name}"
+    if tuple(latent.shape) != (generator.num_ws, generator.w_dim):
+        return f"its latent has shape {tuple(latent.shape)}"
+    image = render_result(generator, latent, load_noise(folder / "latent.safetensors"))
+    target = from_pil(open_image(folder / "target.png")).to(image.device)
+    again = compute_metrics(image, target)
+    for name in NAMES:
+        recorded = entry.get(name, "nothing")
+        if not _same(recorded, again[name], VERIFY_TOLERANCE[name]):
+            return f"{name} is {again[name]:.5f}, recorded as {recorded}"
+    stored = read_png(folder / "reconstruction.png").astype(int)
+    if abs(stored - to_uint8(image)).max() > 2:
+        return "reconstruction.png is not what its latent renders"
+    return ""
+
+
+def _same(recorded, computed, tolerance):
+    if recorded is None:  # JSON has no infinity
+        return computed == float("inf")
+    return isinstance(recorded, (int, float)) and abs(recorded - computed) <= tolerance
