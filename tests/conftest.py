@@ -1,21 +1,14 @@
 """Shared fixtures. Most tests use `toy`, a tiny random generator: the student is slow."""
 
-import json
-import math
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
-from torch import nn
 
 from ganinv import load_generator
-from ganinv.generators.base import freeze, measure_w
-from ganinv.generators.mobile_stylegan import MobileStyleGAN, Style, StyledConv
 from ganinv.params import make_params
-
-TOY_CONFIG = dict(channels=[32, 32, 16], z_dim=32, w_dim=32, mapping_layers=2)
+from helpers.servers import Site
+from helpers.toys import build_toy, save_toy
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,29 +21,6 @@ def _one_thread():
 def student():
     """The real generator, 1024x1024."""
     return load_generator("ffhq-student")
-
-
-@torch.no_grad()
-def build_toy(seed=2):
-    """A random MobileStyleGAN at 32x32 whose images lie in [-1, 1], with contrast about 0.25."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        generator = freeze(MobileStyleGAN(**TOY_CONFIG))
-        for layer in generator.fc:
-            nn.init.orthogonal_(layer.weight)
-        for module in generator.modules():
-            if isinstance(module, Style):
-                module.weight.mul_(0.3)  # else the scale of the image varies wildly with w
-            if isinstance(module, StyledConv):
-                module.noise.normal_(std=0.1)
-                module.bias.normal_(std=0.3)
-    measure_w(generator)
-    z = torch.randn(256, generator.z_dim, generator=torch.Generator().manual_seed(3))
-    ws = generator.mapping(z)
-    generator.to_img.mul_(0.25 / generator.synthesis(ws).std())
-    generator.to_img_bias[:3] -= 2 * generator.synthesis(ws).mean((0, 2, 3))  # the LL channels
-    generator.name = "toy"
-    return generator
 
 
 @pytest.fixture(scope="session")
@@ -66,14 +36,6 @@ def toy_images(toy):
     with torch.no_grad():
         ws = toy.mapping(z).contiguous()
         return toy.synthesis(ws), ws
-
-
-def save_toy(path, state, **description):
-    """Write a state as a generator file; `description` changes what its metadata say."""
-    described = dict(architecture="mobile_stylegan", config=TOY_CONFIG) | description
-    tensors = {name: tensor.contiguous() for name, tensor in state.items()}
-    save_file(tensors, path, metadata={"ganinv": json.dumps(described)})
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -120,15 +82,9 @@ def toy_params(toy_path, tmp_path):
     return build
 
 
-def strict_json(path):
-    """Read JSON that must not hold NaN or Infinity."""
-
-    def refuse(token):
-        raise AssertionError(f"{path} holds {token}")
-
-    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-
-
-def psnr(a, b):
-    """Peak signal-to-noise ratio of two tensors in [-1, 1], in dB."""
-    return 10 * math.log10(4 / (a - b).square().mean().item())
+@pytest.fixture
+def site():
+    """A web server that a test can let fail, closed at its end."""
+    made = Site()
+    yield made
+    made.close()

@@ -6,7 +6,6 @@ import os
 import numpy as np
 import pytest
 import torch
-from conftest import build_toy
 
 from ganinv.bench import scale, step
 from ganinv.bench.generator import config_f
@@ -15,6 +14,7 @@ from ganinv.bench.scale import bench_scale, fit_line, images_per_hour, time_fold
 from ganinv.bench.step import bench_step, draw_targets, fast_loss, plain_loss
 from ganinv.cli.main import main
 from ganinv.errors import ParamsError
+from helpers.toys import build_toy
 
 
 @pytest.fixture(scope="session")

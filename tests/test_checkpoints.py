@@ -25,7 +25,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_pickles import (
+
+from ganinv.weights.readers import checkpoints, stand_ins
+from ganinv.weights.readers.checkpoints import Record, read_checkpoint
+from ganinv.weights.readers.pickles import PickleError
+from helpers.hostile_pickles import (
     Reduces,
     array_by_hand,
     as_list,
@@ -39,10 +43,6 @@ from test_pickles import (
     text,
     touch,
 )
-
-from ganinv.weights.readers import checkpoints, stand_ins
-from ganinv.weights.readers.checkpoints import Record, read_checkpoint
-from ganinv.weights.readers.pickles import PickleError
 
 DATA = Path(__file__).parent / "data"
 VECTORS = ["nvidia_64.pkl", "tf_64.pkl", "rosinality_64.pt"]
@@ -1490,7 +1490,7 @@ LIMITED = """
 import gc, os, re, resource, sys, time
 import torch
 from ganinv.weights.readers.checkpoints import read_checkpoint
-from ganinv.weights.pickles import PickleError
+from ganinv.weights.readers.pickles import PickleError
 
 def status(name):
     return int(re.search(name + ":\\s+([0-9]+)", open("/proc/self/status").read())[1]) // 1024

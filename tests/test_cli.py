@@ -5,12 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import save_toy, strict_json
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -20,15 +18,11 @@ from ganinv.errors import ParamsError
 from ganinv.params import load_params
 from ganinv.paths import project_root
 from ganinv.runs import experiment
+from helpers.checks import strict_json
+from helpers.commands import cli
+from helpers.toys import save_toy
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def cli(*argv):
-    """Run the program in this process; return its exit status."""
-    with warnings.catch_warnings(), pytest.raises(SystemExit) as stopped:
-        main([str(word) for word in argv])
-    return stopped.value.code
 
 
 @pytest.fixture

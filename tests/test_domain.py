@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import TOY_CONFIG
 from safetensors.torch import load_file
 from torch import nn
 
@@ -17,6 +16,7 @@ from ganinv.losses.lpips import load_lpips
 from ganinv.training.checkpoint import copy_tensors
 from ganinv.weights.manifest import ensure
 from ganinv.weights.store import read_weights, save_weights
+from helpers.toys import TOY_CONFIG
 
 SMALL = dict(resolution=32, num_ws=8, w_dim=32, view=32, grid=2)  # as the toy's
 OTHER = dict(resolution=64, num_ws=5, w_dim=12, view=64, grid=4, channels=6, hidden=10)

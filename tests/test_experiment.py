@@ -10,7 +10,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import build_toy, save_toy, strict_json
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -24,6 +23,8 @@ from ganinv.runs.experiment import JOINED, run_experiment, settings_key
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.records import SETTINGS
 from ganinv.runs.verify import verify
+from helpers.checks import strict_json
+from helpers.toys import build_toy, save_toy
 
 FILES = {
     "target.png",

@@ -10,9 +10,6 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from test_cat_heads import UPRIGHT, annotation, dotted, turned
-from test_download import Site, moving, refusing, serving
-from test_weights import closed_port
 
 from ganinv.cli.main import main
 from ganinv.errors import WeightsError
@@ -20,6 +17,9 @@ from ganinv.paths import project_root
 from ganinv.training.sets import fetch
 from ganinv.training.sets.fetch import fetch_set, kaggle_key, load_sets
 from ganinv.training.sets.image_sets import FETCHED, load_image_set
+from helpers.cats import UPRIGHT, annotation, dotted, turned
+from helpers.projects import closed_port
+from helpers.servers import Site, moving, refusing, serving
 
 SECRET = "0123456789abcdef"
 BASIC = "Basic bWU6MDEyMzQ1Njc4OWFiY2RlZg=="  # of me:0123456789abcdef

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import strict_json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +27,7 @@ from ganinv.files import (
     write_json,
     write_text,
 )
+from helpers.checks import strict_json
 
 OLD = b"the older file, whole"
 NEW = b"new " * 1000

@@ -18,11 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import save_toy, strict_json
 from PIL import Image
 from safetensors import SafetensorError
-from test_cli import cli
-from test_stylegan2 import assert_close, random_stylegan2
 from torch import nn
 
 import ganinv
@@ -43,6 +40,10 @@ from ganinv.weights.readers import networks
 from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.readers.networks import read_parts
 from ganinv.weights.store import read_weights, save_weights
+from helpers.checks import strict_json
+from helpers.commands import cli
+from helpers.networks import assert_close, random_stylegan2
+from helpers.toys import save_toy
 
 DATA = Path(__file__).parent / "data"
 FORMATS = {"nvidia_64.pkl": "nvidia", "tf_64.pkl": "tensorflow", "rosinality_64.pt": "rosinality"}

@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import strict_json
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -24,6 +23,7 @@ from ganinv.training.checkpoint import read_notes
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.train import GanTraining, train_gan
 from ganinv.training.gan.trouble import find_trouble, spread, tell_trouble
+from helpers.checks import strict_json
 
 SIZE = 16
 TINY = dict(

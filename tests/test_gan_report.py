@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from conftest import strict_json
 
 from ganinv.analysis import gans as compared
 from ganinv.errors import ParamsError
@@ -16,6 +15,7 @@ from ganinv.report import gans, show_gans
 from ganinv.report.notebooks import check_parameters
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.train import train_gan
+from helpers.checks import strict_json
 
 SMALL = dict(
     resolution=16,

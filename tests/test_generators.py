@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TOY_CONFIG, build_toy, save_toy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -19,6 +18,7 @@ from ganinv.errors import WeightsError
 from ganinv.generators.base import measure_w
 from ganinv.generators.mobile_stylegan import inverse_haar
 from ganinv.paths import project_root
+from helpers.toys import TOY_CONFIG, build_toy, save_toy
 
 VECTORS = Path(__file__).parent / "data" / "student_openvino.npz"
 

@@ -6,7 +6,6 @@ import tracemalloc
 import numpy as np
 import pytest
 import torch
-from conftest import strict_json
 from PIL import Image
 
 from ganinv.errors import ParamsError
@@ -16,6 +15,7 @@ from ganinv.paths import project_root
 from ganinv.seeds import image_rng
 from ganinv.training.sets import faces, image_sets
 from ganinv.training.sets.image_sets import MIN_IMAGES, load_image_set
+from helpers.checks import strict_json
 
 
 @pytest.fixture(autouse=True)
@@ -383,7 +383,7 @@ def test_a_damaged_chunk_is_drawn_again(toy_faces, root):
 
 
 def test_other_weights_are_other_faces(toy_faces, monkeypatch, tmp_path, toy):
-    from conftest import build_toy, save_toy
+    from helpers.toys import build_toy, save_toy
 
     first = load("faces:8")[0].copy()
     other = save_toy(tmp_path / "other.safetensors", build_toy(seed=5).state_dict())

@@ -5,8 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import build_toy
-from test_report import fake_run
 
 import ganinv
 from ganinv.analysis import finished, verdicts
@@ -19,6 +17,8 @@ from ganinv.paths import project_root
 from ganinv.report import show_runs
 from ganinv.weights.fetch import fetch
 from ganinv.widgets import InversionWidget
+from helpers.runs import fake_run
+from helpers.toys import build_toy
 
 QUICK = dict(precision="float32", compile="off", log_every=0, snapshot_every=0, lr=0.05, steps=4)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import build_toy, psnr
 from safetensors.torch import save_file
 
 import ganinv
@@ -23,6 +22,8 @@ from ganinv.losses import lpips
 from ganinv.losses.reconstruction import make_loss
 from ganinv.paths import project_root
 from ganinv.runs.experiment import run_experiment
+from helpers.checks import psnr
+from helpers.toys import build_toy
 
 QUICK = dict(
     space="w",

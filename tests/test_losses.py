@@ -1,14 +1,11 @@
 """Losses against the lpips package and closed forms."""
 
-import warnings
 from types import SimpleNamespace
 
-import lpips
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from torch import nn
 
 import ganinv.losses.reconstruction
@@ -16,24 +13,9 @@ from ganinv.images.pixels import box_resize
 from ganinv.losses.lpips import Lpips, load_lpips
 from ganinv.losses.reconstruction import make_loss
 from ganinv.paths import project_root
-from ganinv.weights.manifest import ensure
+from helpers.lpips_package import package_lpips
 
 NETS = ("alex", "vgg")
-
-
-def package_lpips(net):
-    """The lpips package's own module, the backbone's weights put in by hand."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False).eval()
-    state = load_file(ensure(f"lpips-{net}"))
-    convs = [m for m in model.net.modules() if isinstance(m, nn.Conv2d)]
-    assert len(state) == 2 * len(convs)
-    with torch.no_grad():
-        for i, conv in enumerate(convs):
-            conv.weight.copy_(state[f"conv.{i}.weight"])
-            conv.bias.copy_(state[f"conv.{i}.bias"])
-    return model.requires_grad_(False)
 
 
 @pytest.fixture(scope="module", params=NETS)

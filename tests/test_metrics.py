@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 from skimage.metrics import structural_similarity
-from test_losses import package_lpips
 
 from ganinv import compute_metrics
 from ganinv.paths import project_root
+from helpers.lpips_package import package_lpips
 
 
 def from_levels(levels):

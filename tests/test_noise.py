@@ -5,11 +5,11 @@ import math
 
 import pytest
 import torch
-from test_stylegan2 import assert_close, distance, random_stylegan2
 
 from ganinv.generators.base import freeze
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.generators.stylegan2 import StyledConv
+from helpers.networks import assert_close, distance, random_stylegan2
 
 
 @pytest.fixture(scope="module", params=["stylegan2", "mobile_stylegan"])

@@ -7,12 +7,10 @@ Hostile pickles are written opcode by opcode. Those that could run something are
 import copyreg
 import os
 import pickle
-import resource
 import struct
 import subprocess
 import sys
 import tracemalloc
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,20 @@ from hypothesis import strategies as st
 
 from ganinv.weights.readers import pickles
 from ganinv.weights.readers.pickles import PickleError, read_arrays
+from helpers.hostile_pickles import (
+    Reduces,
+    array_by_hand,
+    as_list,
+    as_tuple,
+    at_most,
+    by_proc,
+    doubling,
+    global_,
+    integer,
+    raw,
+    text,
+    touch,
+)
 
 
 def same(found, expected):
@@ -180,35 +192,10 @@ def canary(tmp_path):
     return tmp_path / "canary"
 
 
-def text(value):
-    """The opcode that pushes a string."""
-    raw = value.encode()
-    return b"X" + struct.pack("<I", len(raw)) + raw
-
-
-def touch(path):
-    return f"open({str(path)!r}, 'w').close()"
-
-
 def calls(name, argument, protocol=2):
     """A pickle that calls a global with one string."""
     module, _, attribute = name.rpartition(".")
     return b"\x80" + bytes([protocol]) + global_(name) + text(argument) + b"\x85R."
-
-
-def global_(name):
-    module, _, attribute = name.rpartition(".")
-    return f"c{module}\n{attribute}\n".encode()
-
-
-class Reduces:
-    """Something that pickles as a call."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
 
 
 def hostile(path):
@@ -454,33 +441,6 @@ def test_values_that_are_not_plain_are_refused(value):
     refused(pickle.dumps({"a": [value]}, 4))
 
 
-def array_by_hand(shape, data, spec="f4", order="<", fortran=b"\x89"):
-    """An array's pickle with any shape and data, as opcodes and as bytes."""
-    return (
-        b"\x80\x03cnumpy.core.multiarray\n_reconstruct\n"
-        + global_("numpy.ndarray")
-        + b"K\0\x85C\x01b\x87R(K\x01"
-        + shape
-        + global_("numpy.dtype")
-        + text(spec)
-        + b"K\0K\x01\x87R(K\x03"
-        + text(order)
-        + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
-        + fortran
-        + data
-        + b"tb."
-    )
-
-
-def integer(value):
-    raw = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
-    return b"\x8a" + bytes([len(raw)]) + raw
-
-
-def raw(data):
-    return b"B" + struct.pack("<I", len(data)) + data
-
-
 def test_an_array_by_hand_is_read_where_it_is_whole():
     expected = np.array([1, 2], "<f4")
     assert same(read_arrays(array_by_hand(b"K\x02\x85", raw(expected.tobytes()))), expected)
@@ -558,11 +518,6 @@ def test_pieces_of_arrays_are_refused(data):
     refused(data)
 
 
-# --- what would take all memory, or for ever ---
-
-by_proc = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="memory is measured by way of /proc"
-)
 LIMITED = """
 import importlib.util, re, resource, sys
 def peak():  # MiB; not ru_maxrss, which a process inherits from the one that started it
@@ -597,22 +552,6 @@ def read_under_limits(data):
     assert done.returncode == 0, f"ended with {done.returncode}: {done.stderr.decode()[-500:]}"
     verdict, taken = done.stdout.decode().rsplit(" ", 1)
     return verdict, int(taken)
-
-
-def doubling(start, join, depth):
-    """A pickle of a value that holds the one before it twice, `depth` times over."""
-    data = b"\x80\x02" + start + b"q\0"
-    for i in range(1, depth):
-        data += b"0" + join(b"h" + bytes([i - 1])) + b"q" + bytes([i])
-    return data
-
-
-def as_list(part):
-    return b"](" + part + part + b"e"
-
-
-def as_tuple(part):
-    return part + part + b"\x86"
 
 
 LISTS = doubling(b"]", as_list, 60)
@@ -674,18 +613,6 @@ def test_every_beginning_of_a_pickle_is_refused(end):
 )
 def test_what_is_no_pickle_is_refused(data):
     refused(data)
-
-
-@contextmanager
-def at_most(extra):
-    """Let this process take no more than `extra` bytes of address space above what it has."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + extra, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @by_proc

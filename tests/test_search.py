@@ -6,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from test_stylegan2 import random_stylegan2
 
 import ganinv
 from ganinv.errors import ParamsError
@@ -21,6 +20,7 @@ from ganinv.params import make_params
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.verify import verify
 from ganinv.seeds import image_rng
+from helpers.networks import random_stylegan2
 
 QUICK = dict(
     space="w",

@@ -25,29 +25,14 @@ from ganinv.generators.stylegan2 import (
     _Activate,
     frozen_conv,
 )
-
-ARCHITECTURES = ("skip", "resnet", "orig")
-SMALL = dict(channels=[24, 16, 12, 8], z_dim=16, mapping=[18, 20])
-
-
-@torch.no_grad()
-def random_stylegan2(seed=0, **changes):
-    """A frozen StyleGAN2 with random weights, biases and noise strengths: 32x32, w_dim 20."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        generator = StyleGAN2(**SMALL | changes)
-        for name, parameter in generator.named_parameters():
-            if name.endswith("noise_strength"):
-                parameter.copy_(torch.rand(()) * 0.4 + 0.1)
-            if name.endswith("bias"):
-                parameter.add_(torch.randn_like(parameter) * 0.2)
-        generator.w_avg.normal_()
-        return freeze(generator)
-
-
-def random_ws(generator, count, seed=1):
-    random = torch.Generator().manual_seed(seed)
-    return torch.randn(count, generator.num_ws, generator.w_dim, generator=random)
+from helpers.networks import (
+    ARCHITECTURES,
+    SMALL,
+    assert_close,
+    distance,
+    random_stylegan2,
+    random_ws,
+)
 
 
 def random_maps(generator, count, seed=2):
@@ -85,18 +70,6 @@ def assert_matches_plain_synthesis(generator, ws, maps):
     for a, b in zip(got, wanted, strict=True):
         assert a.dtype == torch.float64
         assert_close(a, b, 1e-9)
-
-
-def distance(a, b):
-    """The norm of a - b beside that of b."""
-    assert a.shape == b.shape
-    return ((a - b).norm() / b.norm()).item()
-
-
-def assert_close(got, wanted, tolerance=1e-4):
-    """Within `tolerance` of the largest absolute value, as the vectors' README asks."""
-    assert got.shape == wanted.shape
-    assert (got - wanted).abs().max() <= tolerance * wanted.abs().max()
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_stylegan2 import ARCHITECTURES, assert_close, distance, random_stylegan2, random_ws
 
 from ganinv.generators.base import freeze
 from ganinv.generators.stylegan2 import StyleGAN2
 from ganinv.weights.readers.checkpoints import Record, read_checkpoint
 from ganinv.weights.readers.stylegan2 import from_nvidia, from_rosinality, from_tensorflow
+from helpers.networks import ARCHITECTURES, assert_close, distance, random_stylegan2, random_ws
 
 DATA = Path(__file__).parent / "data"
 TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0])

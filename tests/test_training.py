@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import build_toy, save_toy, strict_json
 from PIL import Image
 from safetensors.torch import load, load_file, save_file
 from torch import nn
@@ -41,6 +40,8 @@ from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.encoder.train import Training, train_encoder
 from ganinv.weights.manifest import weight_path
 from ganinv.weights.store import save_weights
+from helpers.checks import strict_json
+from helpers.toys import build_toy, save_toy
 
 
 def seeded(seed=0):

