@@ -18,9 +18,9 @@ _HOMES = {
     "invert": "inversion.invert",
     "Inversion": "inversion.invert",
     "compute_metrics": "measures.reconstruction",
-    "Params": "params",
-    "load_params": "params",
-    "collect_params": "params",
+    "Params": "runs.params",
+    "load_params": "runs.params",
+    "collect_params": "runs.params",
     "run_experiment": "runs.experiment",
 }
 __all__ = [*_HOMES, "__version__"]

@@ -11,8 +11,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from ganinv.params import LOSS_TERMS
-
 DIFFERENCE_TOP = 0.5  # mean absolute difference on [0, 1] at which the colour scale ends
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 INK = "#1d1d1f"
@@ -62,13 +60,13 @@ def plain(text):
     return str(text).encode("utf-8", "replace").decode().replace("$", r"\$")
 
 
-def loss_curve(history, *, title, best_step):
+def loss_curve(history, *, title, best_step, terms):
     """The loss and, where there are several, its terms, per step on a log scale."""
     figure = new_figure(7, 4)
     axis = figure.subplots()
     steps = [row["step"] for row in history]
     names = history[0] if history else ()
-    terms = [name for name in names if name in LOSS_TERMS]
+    terms = [name for name in names if name in terms]
     for key in ["loss", *terms] if len(terms) > 1 else ["loss"]:
         axis.plot(steps, [row.get(key) for row in history], label=key, lw=1.6)
     best = next((row for row in history if row["step"] == best_step), None)

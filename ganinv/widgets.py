@@ -6,8 +6,8 @@ import ipywidgets
 from IPython.display import Image, display
 
 from ganinv.errors import ParamsError, WeightsError
-from ganinv.params import Params
 from ganinv.runs.experiment import run_experiment
+from ganinv.runs.params import Params
 from ganinv.runs.samples import photographs
 from ganinv.weights.manifest import load_manifest
 

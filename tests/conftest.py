@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from ganinv import load_generator
-from ganinv.params import make_params
+from ganinv.runs.params import Params
 from helpers.servers import Site
 from helpers.toys import build_toy, save_toy
 
@@ -77,7 +77,7 @@ def toy_params(toy_path, tmp_path):
             log_every=0,
             snapshot_every=2,
         )
-        return make_params(quick | dict(images=[str(image) for image in images]) | changes)
+        return Params.make(quick | dict(images=[str(image) for image in images]) | changes)
 
     return build
 

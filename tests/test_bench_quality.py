@@ -12,7 +12,7 @@ from ganinv.bench.quality import bench_quality, describe_reach, find_recipe, rea
 from ganinv.bench.step import KEPT
 from ganinv.cli.main import main
 from ganinv.errors import ParamsError
-from ganinv.measures.reconstruction import NAMES
+from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import project_root
 
 PRESETS = sorted((project_root() / "params" / "presets").glob("*.yaml"))
@@ -107,7 +107,7 @@ def test_rows_hold_every_point_and_end_with_the_result(quick):
             rows = [r for r in result["rows"] if (r["recipe"], r["image"]) == (name, image)]
             counts = [row["evaluations"] for row in rows]
             assert counts == sorted(set(counts)) and counts[-1] == 4 and len(counts) >= 3
-            assert all(row.keys() >= {"seconds", *NAMES} for row in rows)
+            assert all(row.keys() >= {"seconds", *METRICS} for row in rows)
     assert result["plain"] == {"nvidia-w": 2.0} and result["failed"] == []
     assert result["recipes"]["fast"]["steps"] == 4
 
@@ -116,9 +116,8 @@ def test_results_are_those_of_the_same_search(quick, toy_path, tmp_path):
     result = quick("fast")
     params = find_recipe("fast", (f"generator={toy_path}", *SMALL)).params
     target = ganinv.load_image(tmp_path / "1.png", 32)
-    settings = params.inversion() | {"log_every": 0}
     toy = ganinv.load_generator(toy_path)  # the shared one's memory format stays as it is
-    again = ganinv.invert(toy, target, image_id="1", **settings)
+    again = ganinv.invert(toy, target, params, image_id="1", log_every=0)
     assert result["rows"][-1].items() >= again.metrics.items()
 
 

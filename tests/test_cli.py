@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 import ganinv
 from ganinv.cli.main import main
 from ganinv.errors import ParamsError
-from ganinv.params import load_params
 from ganinv.paths import project_root
 from ganinv.runs import experiment
+from ganinv.runs.params import Params
 from helpers.checks import strict_json
 from helpers.commands import cli
 from helpers.toys import save_toy
@@ -227,8 +227,8 @@ def test_a_runs_own_parameters_repeat_it(quick, photo, tmp_path):
     assert cli("invert", photo, "--params", file, "--out", tmp_path / "again") == 0
     latents = [tmp_path / run / "me" / "latent.safetensors" for run in ("run", "again")]
     assert latents[0].read_bytes() == latents[1].read_bytes()
-    again = load_params(tmp_path / "again" / "params.yaml")
-    assert again.replace(out="x") == load_params(file).replace(out="x")
+    again = Params.load(tmp_path / "again" / "params.yaml")
+    assert again.replace(out="x") == Params.load(file).replace(out="x")
 
 
 def test_interrupting_is_130_and_says_that_nothing_is_lost(quick, photo, monkeypatch, capsys):

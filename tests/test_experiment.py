@@ -17,10 +17,10 @@ from ganinv import compute_metrics, figures, files
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.images.pixels import from_pil, quantize, to_pil
 from ganinv.inversion.latent_files import load_latent
-from ganinv.params import Params, load_params
 from ganinv.runs import describe, experiment
 from ganinv.runs.experiment import JOINED, run_experiment, settings_key
 from ganinv.runs.inputs import find_photos
+from ganinv.runs.params import Params
 from ganinv.runs.records import SETTINGS
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
@@ -88,7 +88,7 @@ def finished(toy_path, make_photo, tmp_path_factory):
     root = tmp_path_factory.mktemp("finished")
     for seed, name in enumerate("ab"):
         make_photo(root / "photos" / f"{name}.png", seed)
-    params = load_params(
+    params = Params.load(
         generator=str(toy_path),
         images=[str(root / "photos")],
         out=str(root / "run"),
@@ -166,7 +166,7 @@ def test_environment_says_what_a_result_depends_on(finished, toy_path):
 
 def test_parameters_are_resolved(finished):
     folder, _ = finished
-    params = load_params(folder / "params.yaml")
+    params = Params.load(folder / "params.yaml")
     assert "auto" not in (params.device, params.precision, params.compile)
     assert params.steps == 6 and params.loss == {"l2": 1.0, "lpips_alex": 0.1}
 
@@ -238,7 +238,7 @@ def test_difference_is_black_where_nothing_differs_and_bright_where_all_does():
 
 def test_parameters_can_be_fed_back(finished, tmp_path):
     folder, _ = finished
-    params = load_params(folder / "params.yaml", out=str(tmp_path / "again"))
+    params = Params.load(folder / "params.yaml", out=str(tmp_path / "again"))
     run_experiment(params, say=lambda text: None)
     for name in "ab":
         latents = [root / name / "latent.safetensors" for root in (folder, tmp_path / "again")]

@@ -30,8 +30,8 @@ from ganinv.encoders.load import load_encoder
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.inversion import invert
-from ganinv.inversion.spaces import expand, fit_rows
-from ganinv.measures.reconstruction import NAMES
+from ganinv.inversion.starts import fit_rows
+from ganinv.measures.reconstruction import METRICS
 from ganinv.runs import experiment
 from ganinv.weights import convert, store
 from ganinv.weights.convert import convert_checkpoint, converted
@@ -954,7 +954,7 @@ def test_one_w_laid_onto_the_rows_is_the_image_of_w():
     w = torch.randn(6, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         in_w = generator.synthesis(generator.broadcast(w[None]))
-        laid = expand(fit_rows(w.expand(10, -1), generator), generator)
+        laid = fit_rows(w.expand(10, -1), generator).expand(generator.num_ws, -1)
         assert torch.equal(generator.synthesis(laid[None]), in_w)
         assert not torch.equal(generator.synthesis(laid[None] + 1), in_w)
 
@@ -990,7 +990,7 @@ def stylegan2_256():
 def published(monkeypatch):
     """The checkout's own root, where LPIPS's weights are; they are not what is tested here."""
     monkeypatch.delenv("GANINV_ROOT")
-    monkeypatch.setattr(invert, "compute_metrics", lambda *_: dict.fromkeys(NAMES, 0.0))
+    monkeypatch.setattr(invert, "compute_metrics", lambda *_: dict.fromkeys(METRICS, 0.0))
 
 
 def start_from(generator, codes, **changes):

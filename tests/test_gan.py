@@ -17,8 +17,9 @@ from ganinv.errors import ParamsError
 from ganinv.generators.dcgan import DCGAN
 from ganinv.images.pixels import to_uint8
 from ganinv.losses.adversarial import OBJECTIVES
-from ganinv.params import dump_yaml, load_params, make_params, read_yaml
+from ganinv.params import dump_yaml, read_yaml
 from ganinv.paths import project_root
+from ganinv.runs.params import Params
 from ganinv.training.checkpoint import read_notes
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.train import GanTraining, train_gan
@@ -93,9 +94,7 @@ def measures(monkeypatch):
 @pytest.fixture
 def quick(tmp_path):
     """A function that makes the parameters of a training of six steps into tmp_path/run."""
-    return lambda **changes: make_params(
-        TINY | dict(out=str(tmp_path / "run")) | changes, GanParams
-    )
+    return lambda **changes: GanParams.make(TINY | dict(out=str(tmp_path / "run")) | changes)
 
 
 def quiet(text):
@@ -138,20 +137,20 @@ def quiet(text):
 )
 def test_a_value_that_cannot_be_used_is_refused_by_its_name(fault):
     with pytest.raises(ParamsError, match=next(iter(fault))):
-        make_params(fault, GanParams)
+        GanParams.make(fault)
 
 
 def test_every_objective_can_be_asked_for():
     for name in OBJECTIVES:
-        assert make_params({"objective": name}, GanParams).objective == name
+        assert GanParams.make({"objective": name}).objective == name
     with pytest.raises(ParamsError) as error:
-        make_params({"objective": "?"}, GanParams)
+        GanParams.make({"objective": "?"})
     assert all(f"'{name}'" in str(error.value) for name in OBJECTIVES)
 
 
 def test_published_parameters_are_one_per_objective_and_those_of_the_papers():
     files = sorted((project_root() / "params").glob("gan_*.yaml"))
-    found = {path.stem: load_params(path, model=GanParams) for path in files}
+    found = {path.stem: Params.load(path, model=GanParams) for path in files}
     assert {params.objective for params in found.values()} == OBJECTIVES.keys()
     assert len({params.out for params in found.values()}) == len(files)
     for path, params in zip(files, found.values(), strict=True):
@@ -164,11 +163,11 @@ def test_published_parameters_are_one_per_objective_and_those_of_the_papers():
 
 
 def test_normalization_follows_the_objective():
-    norms = {name: make_params({"objective": name}, GanParams).norm for name in OBJECTIVES}
+    norms = {name: GanParams.make({"objective": name}).norm for name in OBJECTIVES}
     assert norms.pop("wgan-gp") == "layer" and set(norms.values()) == {"batch"}
     for name in OBJECTIVES:
         chosen = {"objective": name, "spectral_norm": True}
-        assert make_params(chosen, GanParams).norm == "none"
+        assert GanParams.make(chosen).norm == "none"
 
 
 # --- resuming -----------------------------------------------------------------------------------
@@ -306,7 +305,7 @@ LEARNT = TINY | dict(
 
 @pytest.fixture
 def learnt(tmp_path):
-    params = make_params(LEARNT | dict(out=str(tmp_path / "run")), GanParams)
+    params = GanParams.make(LEARNT | dict(out=str(tmp_path / "run")))
     said = []
     path = train_gan(params, say=said.append)
     return path.parent, strict_json(path.parent / "history.json"), said
@@ -317,7 +316,7 @@ def test_a_training_learns_and_leaves_all_that_was_promised(learnt, measures):
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     pictures = {f"samples/step_{step:06d}.png" for step in (0, 100, 200)}
     assert found == FILES | pictures | {"generator.safetensors"}
-    params = load_params(folder / "params.yaml", model=GanParams)
+    params = Params.load(folder / "params.yaml", model=GanParams)
     assert params.model_dump() == GanParams().model_dump() | LEARNT | {"out": str(folder)}
 
     # history
@@ -587,7 +586,7 @@ def test_command_trains_from_a_file_with_changes_and_goes_on(quick, tmp_path, ca
     words = ("train-gan", "--params", file, "--set", "objective=lsgan", "--out", out)
     assert run(*words) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(out / "generator.safetensors")
-    params = load_params(out / "params.yaml", model=GanParams)
+    params = Params.load(out / "params.yaml", model=GanParams)
     assert (params.objective, params.steps, params.out) == ("lsgan", 2, str(out))
     assert run(*words, "--set", "steps=3") == 0
     assert "going on from step 2" in capsys.readouterr().out

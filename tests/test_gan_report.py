@@ -9,7 +9,6 @@ import pytest
 from ganinv.analysis import gans as compared
 from ganinv.errors import ParamsError
 from ganinv.measures.distributions import set_features
-from ganinv.params import load_params, make_params
 from ganinv.paths import project_root
 from ganinv.report import gans, show_gans
 from ganinv.report.notebooks import check_parameters
@@ -38,9 +37,7 @@ def trained(make_photo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gan")
     for seed in range(12):
         make_photo(folder / "set" / f"{seed}.png", seed=seed)
-    params = make_params(
-        SMALL | dict(images=str(folder / "set"), out=str(folder / "run")), GanParams
-    )
+    params = GanParams.make(SMALL | dict(images=str(folder / "set"), out=str(folder / "run")))
     train_gan(params, say=lambda text: None)
     return compared.Trained(folder / "run", "GAN <b>")
 
@@ -59,7 +56,7 @@ def pretend(trained, objective, *, gradients, kids, recall=0.5, spectral_norm=Fa
 
 
 def train_on(folder, out):
-    params = make_params(SMALL | dict(images=str(folder), out=str(out)), GanParams)
+    params = GanParams.make(SMALL | dict(images=str(folder), out=str(out)))
     return train_gan(params, say=lambda text: None)
 
 
@@ -293,7 +290,7 @@ def test_unseen_images_follow_those_that_were_seen(images, wanted):
 def test_full_parameters_are_whole():
     """Every file of a GAN's parameters can be read, and is what its name says."""
     for path in sorted((project_root() / "params").glob("gan_*.yaml")):
-        params = load_params(path, (), GanParams)
+        params = GanParams.load(path, ())
         if path.stem != "gan_objectives":
             assert path.stem.removesuffix("_sn") == f"gan_{params.objective.replace('-', '_')}"
             assert params.spectral_norm == path.stem.endswith("_sn")

@@ -12,9 +12,9 @@ from ganinv.errors import ParamsError, WeightsError
 from ganinv.inversion.invert import rows_encoder
 from ganinv.losses.reconstruction import make_loss
 from ganinv.measures.codes import WSpread, distance_to_w, interpolate, used_rows
-from ganinv.params import load_params
 from ganinv.paths import project_root
 from ganinv.report import show_runs
+from ganinv.runs.params import Params
 from ganinv.weights.fetch import fetch
 from ganinv.widgets import InversionWidget
 from helpers.runs import fake_run
@@ -229,7 +229,7 @@ def test_evaluations_to_reach_a_loss(tmp_path):
 
 
 def test_exp04_differs_from_exp03_in_the_start_and_the_steps_alone():
-    third, fourth = (load_params(project_root() / "params" / f"exp0{n}.yaml") for n in (3, 4))
+    third, fourth = (Params.load(project_root() / "params" / f"exp0{n}.yaml") for n in (3, 4))
     changed = {k for k, v in third.model_dump().items() if v != getattr(fourth, k)}
     assert changed == {"init", "encoder", "steps"}
     assert (fourth.init, fourth.encoder, fourth.steps) == ("encoder", "domain-ffhq", 250)
@@ -237,7 +237,7 @@ def test_exp04_differs_from_exp03_in_the_start_and_the_steps_alone():
 
 def test_indomain_is_naive_with_the_third_term_as_published():
     naive, indomain = (
-        load_params(project_root() / "params" / f"{name}.yaml") for name in ("naive", "indomain")
+        Params.load(project_root() / "params" / f"{name}.yaml") for name in ("naive", "indomain")
     )
     changed = {k for k, v in naive.model_dump().items() if v != getattr(indomain, k)}
     assert changed == {"loss", "out"}

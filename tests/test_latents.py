@@ -6,7 +6,8 @@ from safetensors.torch import save_file
 
 import ganinv
 from ganinv.inversion.latent_files import load_latent
-from ganinv.inversion.spaces import expand, start_latent
+from ganinv.inversion.spaces import SPACES, check_space
+from ganinv.inversion.starts import find_start
 from ganinv.seeds import image_rng
 
 BLACK = torch.full((3, 32, 32), -1.0)
@@ -14,7 +15,9 @@ BLACK = torch.full((3, 32, 32), -1.0)
 
 def start(generator, space="w+", init="mean_w", *, seed=0, image_id="a", encoder=None):
     rng = image_rng(seed, image_id)
-    return start_latent(generator, space, init, target=BLACK, rng=rng, encoder=encoder)
+    check_space(space, generator)
+    found = find_start(generator, init, target=BLACK, rng=rng, encoder=encoder)
+    return SPACES[space].from_start(found, generator)
 
 
 def search(generator, target, space, **changes):
@@ -30,7 +33,7 @@ def search(generator, target, space, **changes):
 def test_a_space_is_the_shape_of_what_is_optimized(toy, space, rows, init):
     latent = start(toy, space, init)
     assert latent.shape == (rows, 32)
-    assert expand(latent, toy).shape == (8, 32)
+    assert SPACES[space].to_ws(latent, toy).shape == (8, 32)
     assert not latent.requires_grad
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-import ganinv.losses.reconstruction
+import ganinv.losses.lpips
 from ganinv.images.pixels import box_resize
 from ganinv.losses.lpips import Lpips, load_lpips
 from ganinv.losses.reconstruction import make_loss
@@ -243,7 +243,7 @@ def test_terms_of_weight_zero_are_not_computed(monkeypatch):
     def refuse(net, device, precision):
         raise AssertionError(f"{net} was loaded")
 
-    monkeypatch.setattr(ganinv.losses.reconstruction, "load_lpips", refuse)
+    monkeypatch.setattr(ganinv.losses.lpips, "load_lpips", refuse)
     a, b = noise(0, 1), noise(1, 1)[0]
     total, terms = evaluate({"l2": 2.0, "lpips_vgg": 0.0, "lpips_alex": 0}, a, b)
     assert list(terms) == ["l2"] and total == pytest.approx(2 * terms["l2"])

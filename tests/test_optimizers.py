@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganinv.inversion.optimizers import LINE_SEARCH_LIMIT, SCHEDULES, adam, constant, lbfgs, ramp
+from ganinv.inversion.optimizers import LBFGS, LINE_SEARCH_LIMIT, SCHEDULES, Adam, constant, ramp
 
 CURVATURE = torch.tensor([1.0, 4.0, 25.0, 100.0], dtype=torch.float64)
 MINIMUM = torch.tensor([3.0, -2.0, 0.5, 1.0], dtype=torch.float64)
@@ -70,7 +70,7 @@ def test_constant_is_one():
 
 def test_adam_follows_torchs_own():
     ours, reference = Problem(quadratic, [0.0] * 4), Problem(quadratic, [0.0] * 4)
-    step = adam([ours.latent])
+    step = Adam([ours.latent]).step
     theirs = torch.optim.Adam([reference.latent], lr=1.0, betas=(0.9, 0.999))
     for k in range(50):
         rate = 0.1 * ramp(k, 50)
@@ -85,7 +85,7 @@ def test_adam_follows_torchs_own():
 
 def test_adams_first_step_is_lr_along_the_sign():
     problem = Problem(quadratic, [0.0] * 4)
-    adam([problem.latent])(problem.evaluate, 0.25)
+    Adam([problem.latent]).step(problem.evaluate, 0.25)
     assert torch.allclose(problem.latent, 0.25 * MINIMUM.sign(), atol=1e-6)
 
 
@@ -95,7 +95,7 @@ def test_adams_first_step_is_lr_along_the_sign():
 @pytest.mark.parametrize("lr", [0.05, 1.0])
 def test_lbfgs_reaches_the_minimum_of_a_quadratic(lr):
     problem = Problem(quadratic, [0.0] * 4)
-    step = lbfgs([problem.latent])
+    step = LBFGS([problem.latent]).step
     for _ in range(60):
         step(problem.evaluate, lr)
     assert torch.allclose(problem.latent, MINIMUM, atol=1e-6)
@@ -103,7 +103,7 @@ def test_lbfgs_reaches_the_minimum_of_a_quadratic(lr):
 
 def test_lbfgs_reaches_the_minimum_of_rosenbrock():
     problem = Problem(rosenbrock, [-1.2, 1.0])
-    step = lbfgs([problem.latent])
+    step = LBFGS([problem.latent]).step
     for _ in range(60):
         step(problem.evaluate, 1.0)
     assert torch.allclose(problem.latent, torch.ones(2, dtype=torch.float64), atol=1e-5)
@@ -112,7 +112,7 @@ def test_lbfgs_reaches_the_minimum_of_rosenbrock():
 @pytest.mark.parametrize(("function", "start"), [(quadratic, [0.0] * 4), (rosenbrock, [-1.2, 1.0])])
 def test_lbfgs_follows_torchs_own_with_fewer_evaluations(function, start):
     ours, reference = Problem(function, start), Problem(function, start)
-    step = lbfgs([ours.latent], history_size=5)
+    step = LBFGS([ours.latent], history_size=5).step
     theirs = torch.optim.LBFGS(
         [reference.latent],
         lr=0.5,
@@ -134,7 +134,7 @@ def test_lbfgs_follows_torchs_own_with_fewer_evaluations(function, start):
 
 def test_lbfgs_never_goes_up():
     problem = Problem(rosenbrock, [-1.2, 1.0])
-    step = lbfgs([problem.latent])
+    step = LBFGS([problem.latent]).step
     values = []
     for _ in range(40):
         step(problem.evaluate, 1.0)
@@ -144,7 +144,7 @@ def test_lbfgs_never_goes_up():
 
 def test_lbfgs_stays_at_a_minimum():
     problem = Problem(quadratic, MINIMUM.tolist())
-    step = lbfgs([problem.latent])
+    step = LBFGS([problem.latent]).step
     for _ in range(3):
         step(problem.evaluate, 1.0)
     assert torch.equal(problem.latent, MINIMUM)
@@ -155,7 +155,7 @@ def test_lbfgs_tries_lr_first():
     moves = {}
     for lr in (1.0, 0.25):
         problem = Problem(quadratic, [0.0] * 4)
-        step = lbfgs([problem.latent])
+        step = LBFGS([problem.latent]).step
         step(problem.evaluate, 1.0)  # from here both stand at the same point
         start, tried = problem.latent.detach().clone(), []
 
@@ -172,7 +172,7 @@ def test_lbfgs_tries_lr_first():
 @pytest.mark.parametrize("limit", [1, 3, 10])
 def test_lbfgs_renders_at_most_so_often_a_step_and_still_falls(limit):
     problem = Problem(rosenbrock, [-1.2, 1.0])
-    step = lbfgs([problem.latent], line_search=limit)
+    step = LBFGS([problem.latent], line_search=limit).step
     values, counts = [rosenbrock(problem.latent).item()], []
     for _ in range(30):
         before = problem.evaluations
@@ -187,7 +187,7 @@ def test_lbfgs_renders_at_most_so_often_a_step_and_still_falls(limit):
 
 def test_several_tensors_are_searched_as_one():
     """The halves of a latent, as two variables, move as the whole does."""
-    for make in (adam, lbfgs):
+    for make in (Adam, LBFGS):
         whole = torch.zeros(4, dtype=torch.float64, requires_grad=True)
         parts = [torch.zeros(2, dtype=torch.float64, requires_grad=True) for _ in range(2)]
 
@@ -198,7 +198,7 @@ def test_several_tensors_are_searched_as_one():
             loss.backward()
             return loss.detach()
 
-        one, two = make([whole]), make(parts)
+        one, two = make([whole]).step, make(parts).step
         for _ in range(5):
             one(lambda: evaluate([whole]), 0.1)  # noqa: B023
             two(lambda: evaluate(parts), 0.1)  # noqa: B023

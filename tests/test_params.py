@@ -11,15 +11,9 @@ from hypothesis import strategies as st
 import ganinv
 from ganinv.errors import ParamsError
 from ganinv.files import write_text
-from ganinv.params import (
-    INVERSION,
-    Params,
-    collect_params,
-    dump_yaml,
-    load_params,
-    make_params,
-    read_yaml,
-)
+from ganinv.inversion.params import SearchParams
+from ganinv.params import dump_yaml, read_yaml
+from ganinv.runs.params import Params
 
 FOLDER = Path(ganinv.__file__).parent.parent / "params"
 
@@ -91,12 +85,12 @@ def test_what_only_yaml_1_1_reads_otherwise_is_read_as_1_2_says(tmp_path, text, 
 
 
 def test_a_folder_may_be_named_after_a_date():
-    assert load_params(overrides=["out=2024-01-01"]).out == "2024-01-01"
+    assert Params.load(overrides=["out=2024-01-01"]).out == "2024-01-01"
 
 
 @pytest.mark.parametrize("word", ["on", "off", "auto"])
 def test_compile_takes_the_bare_words_on_and_off(tmp_path, word):
-    params = load_params(write_yaml(tmp_path, f"compile: {word}\nlr: 1e-3\n"))
+    params = Params.load(write_yaml(tmp_path, f"compile: {word}\nlr: 1e-3\n"))
     assert params.compile == word
     assert params.lr == 0.001 and type(params.lr) is float
 
@@ -106,14 +100,14 @@ def test_compile_takes_the_bare_words_on_and_off(tmp_path, word):
 )
 def test_a_key_given_twice_is_an_error_that_names_it(tmp_path, text):
     with pytest.raises(ParamsError, match="twice") as caught:
-        load_params(write_yaml(tmp_path, text))
+        Params.load(write_yaml(tmp_path, text))
     assert ("steps" if "steps" in text else "l2") in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["- steps\n- 3\n", "steps\n", "3\n", "[1, 2]\n"])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
     with pytest.raises(ParamsError, match="name: value"):
-        load_params(write_yaml(tmp_path, text))
+        Params.load(write_yaml(tmp_path, text))
 
 
 @pytest.mark.parametrize(
@@ -130,25 +124,25 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
 def test_bad_yaml_is_an_error_that_names_the_file(tmp_path, text):
     path = write_yaml(tmp_path, text)
     with pytest.raises(ParamsError) as caught:
-        load_params(path)
+        Params.load(path)
     assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["1: 2\n", "null: 2\n", "true: 2\n", "1.5: x\n"])
 def test_a_key_that_is_no_string_is_refused_as_unknown(tmp_path, text):
     with pytest.raises(ParamsError):
-        load_params(write_yaml(tmp_path, text))
+        Params.load(write_yaml(tmp_path, text))
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n"])
 def test_an_empty_file_leaves_the_defaults(tmp_path, text):
-    assert load_params(write_yaml(tmp_path, text)) == Params()
+    assert Params.load(write_yaml(tmp_path, text)) == Params()
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     for path in (tmp_path / "absent.yaml", tmp_path):
         with pytest.raises(ParamsError) as caught:
-            load_params(path)
+            Params.load(path)
         assert str(path) in str(caught.value)
 
 
@@ -156,7 +150,7 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path):
     path = tmp_path / "latin1.yaml"
     path.write_bytes("out: caf\u00e9\n".encode("latin-1"))
     with pytest.raises(ParamsError, match="latin1.yaml"):
-        load_params(path)
+        Params.load(path)
 
 
 # --- names and types ---
@@ -173,20 +167,20 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path):
 )
 def test_an_unknown_name_gets_the_nearest_suggested(tmp_path, wrong, right):
     with pytest.raises(ParamsError) as caught:
-        load_params(write_yaml(tmp_path, f"{wrong}: 1\n"))
+        Params.load(write_yaml(tmp_path, f"{wrong}: 1\n"))
     known, _, hint = str(caught.value).partition("did you mean ")
     assert repr(wrong) in known and right in hint
 
 
 def test_a_name_like_no_other_gets_the_list_of_names():
     with pytest.raises(ParamsError) as caught:
-        make_params({"zzz": 1})
+        Params.make({"zzz": 1})
     assert all(name in str(caught.value) for name in Params.model_fields)
 
 
 def test_every_fault_gets_its_own_line():
     with pytest.raises(ParamsError) as caught:
-        make_params({"stepz": 1, "seed": "0", "lr": -1})
+        Params.make({"stepz": 1, "seed": "0", "lr": -1})
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     assert [any(name in line for line in lines) for name in ("stepz", "seed", "lr")] == [True] * 3
@@ -236,22 +230,22 @@ def test_every_fault_gets_its_own_line():
 )
 def test_a_wrong_value_is_refused_by_name(name, value):
     with pytest.raises(ParamsError, match=f"^{name}: "):
-        make_params({name: value})
+        Params.make({name: value})
 
 
 def test_yaml_booleans_do_not_pass_for_words_nor_words_for_booleans():
     with pytest.raises(ParamsError, match="^compile: "):
-        load_params(overrides=["compile=true"])
+        Params.load(overrides=["compile=true"])
     with pytest.raises(ParamsError, match="^align: "):
-        load_params(overrides=["align=on"])
+        Params.load(overrides=["align=on"])
 
 
 def test_a_whole_number_is_a_learning_rate():
-    assert type(make_params({"lr": 1}).lr) is float
+    assert type(Params.make({"lr": 1}).lr) is float
 
 
 def test_one_image_is_a_list_of_one():
-    assert make_params({"images": "me.jpg"}).images == ["me.jpg"]
+    assert Params.make({"images": "me.jpg"}).images == ["me.jpg"]
 
 
 def test_params_do_not_change_in_place():
@@ -268,19 +262,18 @@ def test_replace_checks_and_leaves_the_original():
         first.replace(steps="7")
 
 
-def test_inversion_gives_exactly_the_parameters_of_the_search():
-    chosen = Params(steps=7, space="w").inversion()
-    assert chosen["steps"] == 7 and chosen["space"] == "w"
-    assert set(chosen) == set(INVERSION) <= set(Params.model_fields)
-    assert not {"images", "out", "generator", "device", "align"} & set(chosen)
+def test_a_search_has_the_parameters_of_a_run_that_are_its_own():
+    ours = {"images", "out", "generator", "device", "align"}
+    assert set(Params.model_fields) - set(SearchParams.model_fields) == ours
+    assert all(f.description for f in Params.model_fields.values())
 
 
 def test_a_notebooks_parameters_cell_must_set_every_name():
     cell = Params(steps=7).model_dump() | {"plt": object(), "_": 3}
-    assert collect_params(cell).steps == 7
+    assert Params.collect(cell).steps == 7
     del cell["seed"], cell["lr"]
     with pytest.raises(ParamsError) as caught:
-        collect_params(cell)
+        Params.collect(cell)
     assert "seed" in str(caught.value) and "lr" in str(caught.value)
     assert "steps" not in str(caught.value)
 
@@ -290,12 +283,12 @@ def test_a_notebooks_parameters_cell_must_set_every_name():
 
 @pytest.mark.parametrize("name", ["l2", "lpips", "lpips_vgg", "lpips_alex"])
 def test_every_loss_is_known_by_name_and_as_a_weight(name):
-    assert make_params({"loss": name}).loss == name
-    assert make_params({"loss": {name: 2}}).loss == {name: 2.0}
+    assert Params.make({"loss": name}).loss == name
+    assert Params.make({"loss": {name: 2}}).loss == {name: 2.0}
 
 
 def test_weights_of_a_loss_become_floats():
-    loss = load_params(overrides=["loss={l2: 1, lpips_alex: 8e-1, lpips_vgg: 0}"]).loss
+    loss = Params.load(overrides=["loss={l2: 1, lpips_alex: 8e-1, lpips_vgg: 0}"]).loss
     assert loss == {"l2": 1.0, "lpips_alex": 0.8, "lpips_vgg": 0.0}
     assert {type(weight) for weight in loss.values()} == {float}
 
@@ -322,7 +315,7 @@ def test_weights_of_a_loss_become_floats():
 )
 def test_a_loss_that_is_none_is_refused(loss, says):
     with pytest.raises(ParamsError, match="^loss: ") as caught:
-        make_params({"loss": loss})
+        Params.make({"loss": loss})
     assert says in str(caught.value)
 
 
@@ -331,7 +324,7 @@ def test_a_loss_that_is_none_is_refused(loss, says):
 
 def test_overrides_beat_the_file_and_keywords_beat_both(tmp_path):
     path = write_yaml(tmp_path, "steps: 1\nseed: 1\nlr: 0.5\n")
-    params = load_params(path, ["steps=2", "seed=2", "seed=3"], steps=4)
+    params = Params.load(path, ["steps=2", "seed=2", "seed=3"], steps=4)
     assert (params.steps, params.seed, params.lr) == (4, 3, 0.5)
 
 
@@ -350,19 +343,19 @@ def test_overrides_beat_the_file_and_keywords_beat_both(tmp_path):
     ],
 )
 def test_set_reads_values_as_yaml_does(text, name, value):
-    assert getattr(load_params(overrides=[text]), name) == value
+    assert getattr(Params.load(overrides=[text]), name) == value
 
 
 @pytest.mark.parametrize("text", ["steps", "", "steps:3"])
 def test_set_without_a_value_is_refused(text):
     with pytest.raises(ParamsError, match="key=value"):
-        load_params(overrides=[text])
+        Params.load(overrides=[text])
 
 
 @pytest.mark.parametrize("text", ["stepz=3", "steps=", "steps=three", "loss={l2: 1", "=3"])
 def test_set_is_as_strict_as_a_file(text):
     with pytest.raises(ParamsError):
-        load_params(overrides=[text])
+        Params.load(overrides=[text])
 
 
 # --- round trips ---
@@ -417,11 +410,11 @@ params = st.fixed_dictionaries(
 @settings(deadline=None, max_examples=40)
 @given(params)
 def test_a_run_saves_parameters_that_load_again(chosen):
-    first = make_params(chosen)
+    first = Params.make(chosen)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "params.yaml"
         write_text(path, dump_yaml(first.model_dump()))
-        assert load_params(path) == first
+        assert Params.load(path) == first
 
 
 # --- the project's own files ---
@@ -433,7 +426,7 @@ def test_there_are_parameters_for_each_experiment():
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("exp*.yaml")), ids=lambda path: path.stem)
 def test_the_experiments_parameters_load(path):
-    loaded = load_params(path)
+    loaded = Params.load(path)
     assert {name: getattr(loaded, name) for name in read_yaml(path)} == read_yaml(path)
 
 
@@ -447,7 +440,7 @@ def test_the_experiments_parameters_load(path):
     ],
 )
 def test_the_experiments_are_those_that_the_project_is_about(name, space, loss, steps):
-    loaded = load_params(FOLDER / f"{name}.yaml")
+    loaded = Params.load(FOLDER / f"{name}.yaml")
     assert (loaded.space, loaded.loss, loaded.steps) == (space, loss, steps)
     start = "encoder" if name == "exp04" else "mean_w"
     assert (loaded.init, loaded.optimizer) == (start, "adam")

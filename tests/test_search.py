@@ -15,9 +15,10 @@ from ganinv.inversion.optimizers import adam, constant, ramp
 from ganinv.inversion.search import Search
 from ganinv.inversion.style_axes import AXES_POWER, style_axes
 from ganinv.losses.lpips import load_lpips
-from ganinv.losses.reconstruction import PIXELS, make_loss
-from ganinv.params import make_params
+from ganinv.losses.reconstruction import make_loss
+from ganinv.losses.terms import PIXELS
 from ganinv.runs.experiment import run_experiment
+from ganinv.runs.params import Params
 from ganinv.runs.verify import verify
 from ganinv.seeds import image_rng
 from helpers.networks import random_stylegan2
@@ -258,7 +259,7 @@ def test_a_trace_holds_the_best_at_the_evaluations_asked_for(toy, toy_images):
 )
 def test_what_would_move_under_a_line_search_is_refused(change):
     with pytest.raises(ParamsError, match="optimizer: adam"):
-        make_params({"optimizer": "lbfgs"} | change)
+        Params.make({"optimizer": "lbfgs"} | change)
 
 
 # --- loss terms ---------------------------------------------------------------------------------

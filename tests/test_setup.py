@@ -9,7 +9,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from ganinv.params import Params
+from ganinv.runs.params import Params
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -98,14 +98,14 @@ def test_parameters_cell_names_every_parameter_with_a_valid_value(path):
 
 @pytest.mark.parametrize("name", ["exp01", "exp02", "exp03"])
 def test_experiments_change_what_they_say(name):
-    from ganinv.params import load_params
+    from ganinv.runs.params import Params
 
     seeds = {
         "exp01": ("w", "l2", 300),
         "exp02": ("w+", "l2", 300),
         "exp03": ("w+", "lpips", 600),
     }
-    params = load_params(ROOT / "params" / f"{name}.yaml")
+    params = Params.load(ROOT / "params" / f"{name}.yaml")
     photographs = ["sample:astronaut", "sample:hopper", "sample:obama"]
     assert (params.space, params.loss, params.steps) == seeds[name]
     assert (params.optimizer, params.init, params.images) == ("adam", "mean_w", photographs)

@@ -14,8 +14,8 @@ from ganinv.generators.dcgan import DCGAN
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
-from ganinv.params import make_params
 from ganinv.runs.experiment import run_experiment
+from ganinv.runs.params import Params
 from ganinv.runs.verify import verify
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.encoder.train import train_encoder
@@ -52,7 +52,7 @@ def draw(generator, seed=1):
 
 
 def test_loaded_generator_offers_z_alone(small):
-    assert small.spaces == ("z",)
+    assert not small.styled
     assert not small.training and not any(p.requires_grad for p in small.parameters())
     assert (small.num_ws, small.w_dim) == (1, 16) and not small.w_avg.any()
     assert small.w_std.item() == pytest.approx(4.0)
@@ -93,7 +93,7 @@ def experiment(small_path, tmp_path, **changes):
         device="cpu",
         **SEARCH,
     )
-    return make_params(values | changes)
+    return Params.make(values | changes)
 
 
 def test_run_on_disk_holds_z_and_verifies(small_path, tmp_path):
@@ -134,7 +134,7 @@ def test_random_start_is_drawn_from_z(small):
 
 
 def test_encoder_learns_z_and_serves_start_and_eq_4(small_path, small, tmp_path):
-    params = make_params(
+    params = EncoderParams.make(
         dict(
             generator=str(small_path),
             fit_samples=512,
@@ -151,7 +151,6 @@ def test_encoder_learns_z_and_serves_start_and_eq_4(small_path, small, tmp_path)
             compile="off",
             out=str(tmp_path / "encoder"),
         ),
-        EncoderParams,
     )
     encoder = train_encoder(params, say=lambda text: None)
     history = json.loads((tmp_path / "encoder" / "history.json").read_text())

@@ -23,8 +23,9 @@ from ganinv.errors import ParamsError, WeightsError
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
 from ganinv.losses.lpips import load_lpips
-from ganinv.params import dump_yaml, load_params, make_params, read_yaml
+from ganinv.params import dump_yaml, read_yaml
 from ganinv.paths import project_root
+from ganinv.runs.params import Params
 from ganinv.seeds import image_rng
 from ganinv.training.checkpoint import copy_tensors, load_state, read_notes, save_state
 from ganinv.training.encoder import draws
@@ -553,7 +554,7 @@ def test_copied_tensors_share_nothing():
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name, said):
     with pytest.raises(ParamsError, match=said):
-        make_params({name: 1}, EncoderParams)
+        EncoderParams.make({name: 1})
 
 
 @pytest.mark.parametrize(
@@ -589,17 +590,17 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, said):
 )
 def test_a_value_that_cannot_be_used_is_refused_by_its_name(fault):
     with pytest.raises(ParamsError, match=next(iter(fault))):
-        make_params(fault, EncoderParams)
+        EncoderParams.make(fault)
 
 
 def test_truncations_are_in_order():
-    make_params({"truncation_min": 0.7, "truncation_max": 0.7}, EncoderParams)
+    EncoderParams.make({"truncation_min": 0.7, "truncation_max": 0.7})
     with pytest.raises(ParamsError, match="truncation_min is above truncation_max"):
-        make_params({"truncation_min": 0.8, "truncation_max": 0.7}, EncoderParams)
+        EncoderParams.make({"truncation_min": 0.8, "truncation_max": 0.7})
 
 
 def test_whole_numbers_pass_as_floats_and_parameters_are_frozen():
-    params = make_params({"lr": 1, "mixing": 0}, EncoderParams)
+    params = EncoderParams.make({"lr": 1, "mixing": 0})
     assert type(params.lr) is float and type(params.mixing) is float
     with pytest.raises(ValueError, match="frozen"):
         params.lr = 2.0
@@ -607,17 +608,17 @@ def test_whole_numbers_pass_as_floats_and_parameters_are_frozen():
 
 def test_published_parameters_are_usable_and_differ_only_where_they_say():
     path = project_root() / "params" / "encoder.yaml"
-    params, given = load_params(path, model=EncoderParams), read_yaml(path)
+    params, given = Params.load(path, model=EncoderParams), read_yaml(path)
     default = EncoderParams().model_dump()
     assert {"steps", "lr", "out"} <= given.keys()
     assert params.model_dump() == default | given
 
 
 def test_parameters_come_back_from_their_file(tmp_path):
-    params = make_params({"lr": 3e-7, "photographs": "on", "seed": 2**62}, EncoderParams)
+    params = EncoderParams.make({"lr": 3e-7, "photographs": "on", "seed": 2**62})
     (tmp_path / "p.yaml").write_text(dump_yaml(params.model_dump()))
-    assert load_params(tmp_path / "p.yaml", model=EncoderParams) == params
-    changed = load_params(tmp_path / "p.yaml", ["lr=1"], EncoderParams, seed=0)
+    assert Params.load(tmp_path / "p.yaml", model=EncoderParams) == params
+    changed = EncoderParams.load(tmp_path / "p.yaml", ["lr=1"], seed=0)
     assert (changed.lr, changed.seed, changed.photographs) == (1.0, 0, "on")
 
 
@@ -642,7 +643,7 @@ def quick(toy_path, tmp_path):
             lr=0.02,
             log_every=0,
         )
-        return make_params(settings | changes, EncoderParams)
+        return EncoderParams.make(settings | changes)
 
     return build
 
@@ -675,7 +676,7 @@ TRAINED = dict(
 def trained(toy_path, tmp_path_factory):
     """The folder of a training whose strong ridge leaves the steps something to do."""
     out = tmp_path_factory.mktemp("trained") / "run"
-    params = make_params(TRAINED | dict(generator=str(toy_path), out=str(out)), EncoderParams)
+    params = EncoderParams.make(TRAINED | dict(generator=str(toy_path), out=str(out)))
     assert train_encoder(params, say=quiet) == out / "encoder.safetensors"
     return out
 
@@ -705,7 +706,7 @@ def test_folder_holds_all_that_was_promised(trained):
     pictures = {f"samples/step_{step:06d}.png" for step in (0, 20, 40, 45)}
     files = {"params.yaml", "checkpoint.safetensors", "history.json", "card.json"}
     assert found == files | pictures | {"encoder.safetensors"}
-    params = load_params(trained / "params.yaml", model=EncoderParams)
+    params = Params.load(trained / "params.yaml", model=EncoderParams)
     assert params.model_dump(include=set(TRAINED)) == TRAINED
 
 
@@ -715,7 +716,7 @@ def test_history_has_every_step_and_losses_are_the_weighted_sums(trained):
     seconds = [row["seconds"] for row in rows]
     assert seconds == sorted(seconds)
     names = ("pixels", "features", "latent", "adversarial", "offsets")
-    params = load_params(trained / "params.yaml", model=EncoderParams)
+    params = Params.load(trained / "params.yaml", model=EncoderParams)
     for row in rows[1:]:
         total = sum(getattr(params, name) * row[name] for name in names)
         assert row["loss"] == pytest.approx(total, rel=1e-5)
@@ -953,7 +954,7 @@ def test_other_parameters_need_another_folder_or_fresh(quick, tmp_path):
     assert (out / "checkpoint.safetensors").read_bytes() == checkpoint
     assert (out / "encoder.safetensors").read_bytes() == first
     assert train_encoder(quick(seed=1), fresh=True, say=quiet).read_bytes() != first
-    assert load_params(out / "params.yaml", model=EncoderParams) == quick(seed=1)
+    assert Params.load(out / "params.yaml", model=EncoderParams) == quick(seed=1)
     assert [row["step"] for row in strict_json(out / "history.json")] == [0, 1, 2]
 
 

@@ -15,7 +15,7 @@ from ganinv.encoders.load import load_encoder
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.latent_files import load_latent
-from ganinv.inversion.spaces import fit_rows
+from ganinv.inversion.starts import fit_rows
 from ganinv.measures.codes import WSpread, distance_to_w, interpolate, used_rows
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

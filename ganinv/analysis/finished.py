@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ganinv.files import read_json
 from ganinv.images.writing import read_png
-from ganinv.params import Params, load_params
 from ganinv.paths import project_root
 from ganinv.runs.experiment import run_experiment
+from ganinv.runs.params import Params
 from ganinv.runs.records import read_run
 
 
@@ -42,7 +42,7 @@ def ensure_runs(folders, *, steps=8, images=("sample:astronaut",)):
         print(f"{folder} holds no run yet; trying params/{folder.name}.yaml with {steps} steps")
         file = project_root() / "params" / f"{folder.name}.yaml"
         quick = dict(steps=steps, images=list(images), snapshot_every=4, log_every=0)
-        run_experiment(load_params(file, **quick, out=str(folder)))
+        run_experiment(Params.load(file, **quick, out=str(folder)))
 
 
 def read_experiment(folder, name):

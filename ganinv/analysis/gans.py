@@ -19,7 +19,6 @@ from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import read_png
 from ganinv.measures.distributions import nearest, set_features
-from ganinv.params import load_params
 from ganinv.paths import project_root
 from ganinv.seeds import image_rng
 from ganinv.training.checkpoint import read_history
@@ -99,7 +98,7 @@ def plan(objectives, spectral, out, changes):
         for normed in spectral:
             name = NAMES[objective] + (" + SN" if normed else "")
             own = {"objective": objective, "spectral_norm": normed, "out": f"{out}/{_slug(name)}"}
-            params = load_params(file, (), GanParams, **{"log_every": 0} | changes | own)
+            params = GanParams.load(file, (), **{"log_every": 0} | changes | own)
             if objective == "wgan-gp":
                 params = params.model_copy(update={"critic_steps": critic_steps})
                 if critic_steps == 1:

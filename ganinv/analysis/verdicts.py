@@ -10,11 +10,8 @@ import numpy as np
 
 from ganinv.analysis.finished import common_images, value
 from ganinv.files import write_json
-from ganinv.measures.reconstruction import HIGHER_IS_BETTER, better
+from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.records import read_run
-
-LABELS = {"psnr": "PSNR, dB", "ssim": "SSIM", "lpips_alex": "LPIPS-alex", "lpips_vgg": "LPIPS-vgg"}
-DIGITS = {"psnr": 2, "ssim": 3, "lpips_alex": 3, "lpips_vgg": 3, "seconds": 0}
 
 
 @dataclass(frozen=True)
@@ -38,33 +35,33 @@ class Verdict:
 
 def better_everywhere(new, old, metric):
     """The verdict on «`new` is better than `old` in `metric` on every image»."""
-    word = "above" if HIGHER_IS_BETTER[metric] else "below"
-    claim = f"{new.name} {word} {old.name} in {LABELS[metric].split(',')[0]}, on every image"
+    word = "above" if METRICS[metric].higher else "below"
+    claim = f"{new.name} {word} {old.name} in {METRICS[metric].label}, on every image"
     pairs = [(value(new, i, metric), value(old, i, metric)) for i in common_images([new, old])]
     if not pairs:
         return Verdict(claim, 0, 0, "no image was finished by both")
     change = [a - b for a, b in pairs]
     unit = " dB" if metric == "psnr" else ""
-    digits = DIGITS[metric]
+    digits = METRICS[metric].digits
     detail = (
         f"mean {np.mean([b for _, b in pairs]):.{digits}f} → "
         f"{np.mean([a for a, _ in pairs]):.{digits}f}{unit}; "
         f"change per image {min(change):+.{digits}f} to {max(change):+.{digits}f}{unit}"
     )
-    return Verdict(claim, sum(better(metric, a, b) for a, b in pairs), len(pairs), detail)
+    return Verdict(claim, sum(METRICS[metric].better(a, b) for a, b in pairs), len(pairs), detail)
 
 
 def about_as_good(new, old, metric, slack=0.05):
     """The verdict on «`new` is better than `old`, or worse by at most `slack`, on every image»."""
     base = better_everywhere(new, old, metric)
-    label = LABELS[metric].split(",")[0]
+    label = METRICS[metric].label
     steps = new.params.steps, old.params.steps
     fewer = f", with {steps[0]} steps in place of {steps[1]}" if steps[0] != steps[1] else ""
     claim = (
         f"{new.name} like {old.name} in {label} (at most {slack:.0%} worse) or better, on every "
         f"image{fewer}"
     )
-    sign = -1 if HIGHER_IS_BETTER[metric] else 1
+    sign = -1 if METRICS[metric].higher else 1
     held = sum(
         sign * value(new, i, metric) <= sign * value(old, i, metric) * (1 + sign * slack)
         for i in common_images([new, old])

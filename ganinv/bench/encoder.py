@@ -11,9 +11,9 @@ from ganinv.errors import ParamsError
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
-from ganinv.measures.reconstruction import NAMES
+from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.environment import environment
-from ganinv.runs.experiment import find_encoder, resolve, weights_used
+from ganinv.runs.experiment import prepare, settle, weights_used
 from ganinv.runs.inputs import find_photos
 
 JUDGES = ("lpips_alex", "lpips_vgg")
@@ -30,16 +30,16 @@ def bench_encoder(params, *, against, say=print):
     if params.init != "encoder":
         raise ParamsError("bench encoder compares an encoder's start: set init=encoder")
     generator = load_generator(params.generator, resolve_device(params.device))
-    params = resolve(params, generator)
-    encoder = find_encoder(params, generator)
+    params = settle(params, generator)
+    encoder = prepare(params, generator)
     plans = {"encoder": params, "mean_w": params.replace(init="mean_w", steps=against)}
     rows = []
     for photo in find_photos(params.images, params.align):
         target = load_image(photo.path, generator.resolution, align=photo.align)
         for start, plan in plans.items():
-            settings = plan.inversion() | {"encoder": encoder}
-            before = invert(generator, target, image_id=photo.name, **settings | {"steps": 0})
-            run = invert(generator, target, image_id=photo.name, **settings)
+            about = {"encoder": encoder, "image_id": photo.name}
+            before = invert(generator, target, plan, steps=0, **about)
+            run = invert(generator, target, plan, **about)
             rows.append(
                 {
                     "image": photo.id,
@@ -63,7 +63,7 @@ def bench_encoder(params, *, against, say=print):
 
 
 def _line(metrics):
-    return ", ".join(f"{name} {metrics[name]:.3f}" for name in NAMES)
+    return ", ".join(f"{name} {metrics[name]:.3f}" for name in METRICS)
 
 
 def _pairs(rows, when, metric):

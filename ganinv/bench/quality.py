@@ -25,13 +25,13 @@ from ganinv.files import write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
-from ganinv.losses.reconstruction import loss_weights
+from ganinv.losses.terms import loss_weights
 from ganinv.measures.reconstruction import compute_metrics
-from ganinv.params import Params, load_params
 from ganinv.paths import project_root
 from ganinv.runs.environment import environment
-from ganinv.runs.experiment import find_encoder, resolve, weights_used
+from ganinv.runs.experiment import prepare, settle, weights_used
 from ganinv.runs.inputs import find_photos
+from ganinv.runs.params import Params
 
 OURS = "fast"
 IN_W = f"{OURS}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result
@@ -61,7 +61,7 @@ def find_recipe(text, overrides=(), **changes):
     if file is None:
         known = ", ".join(sorted(path.stem for path in folders[0].glob("*.yaml")))
         raise ParamsError(f"no recipe {name!r}; there are {OURS}, {known}")
-    params = load_params(file, [*overrides, *own], **changes)
+    params = Params.load(file, [*overrides, *own], **changes)
     return Recipe(text, params, published=file.parent.name == "presets")
 
 
@@ -83,8 +83,8 @@ def bench_quality(
     generator = load_generator(used.pop(), device)
     photos = find_photos(recipes[0].params.images, recipes[0].params.align)
     targets = [_load(photo, generator) for photo in photos]
-    settled = [resolve(recipe.params, generator) for recipe in recipes]
-    encoders = [find_encoder(params, generator) for params in settled]
+    settled = [settle(recipe.params, generator) for recipe in recipes]
+    encoders = [prepare(params, generator) for params in settled]
     described = {
         r.name: p.model_dump(exclude={"out"}) for r, p in zip(recipes, settled, strict=True)
     }
@@ -169,13 +169,15 @@ def _search(generator, target, photo, params, encoder, points):
     stopped, or "")."""
     most = max(params.steps, 1) * (params.line_search if params.optimizer == "lbfgs" else 1)
     trace_at = np.unique(np.geomspace(1, most, points + 1).round().astype(int))
-    quiet = {"encoder": encoder, "log_every": 0, "snapshot_every": 0}
     run = invert(
         generator,
         target,
+        params,
+        encoder=encoder,
         image_id=photo.name,
         trace_at=trace_at[:-1].tolist(),
-        **params.inversion() | quiet,
+        log_every=0,
+        snapshot_every=0,
     )
     rows = []
     for found in run.trace:

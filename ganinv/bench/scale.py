@@ -22,8 +22,8 @@ from ganinv.files import write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
-from ganinv.params import make_params
 from ganinv.runs.experiment import run_experiment
+from ganinv.runs.params import Params
 from ganinv.weights.locate import locate
 
 TIMED = 5  # steps per batch size
@@ -47,7 +47,7 @@ def bench_scale(
     """
     images = sorted(set(images))
     locate(name, "generator")  # raises where it is not here, before anything is timed
-    params = make_params(
+    params = Params.make(
         dict(
             generator=name,
             loss=loss,

@@ -7,7 +7,7 @@ import typer
 
 from ganinv.cli.shared import Overrides, ParamsFile
 from ganinv.errors import ParamsError
-from ganinv.params import load_params
+from ganinv.runs.params import Params
 
 app = typer.Typer(no_args_is_help=True, help="Speed, memory and quality, measured.")
 Out = Annotated[Path | None, typer.Option(help="a JSON file for the figures")]
@@ -140,7 +140,7 @@ def bench_encoder(
     out: Out = None,
 ):
     """A search from an encoder's codes beside a longer one from mean_w."""
-    settings = load_params(params, overrides, log_every=0, snapshot_every=0)
+    settings = Params.load(params, overrides, log_every=0, snapshot_every=0)
     from ganinv.bench import encoder as bench
     from ganinv.files import write_json
 

@@ -8,7 +8,8 @@ import typer
 
 from ganinv.cli.shared import Device, Fresh, Overrides, ParamsFile, complain
 from ganinv.errors import BadArgumentsError
-from ganinv.params import load_params, read_yaml
+from ganinv.params import read_yaml
+from ganinv.runs.params import Params
 
 Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
 Align = Annotated[bool | None, typer.Option("--align/--no-align", help="find and crop the face")]
@@ -35,7 +36,7 @@ def invert(
         )
     changes = dict(images=inputs or None, out=out, device=device, align=align)
     given = {key: value for key, value in changes.items() if value is not None}
-    settings = load_params(params, overrides, **given)
+    settings = Params.load(params, overrides, **given)
     from ganinv.runs.experiment import run_experiment
 
     try:

@@ -1,7 +1,6 @@
 """ganinv train-encoder | train-gan."""
 
 from ganinv.cli.shared import Device, Fresh, Overrides, ParamsFile, TrainingFolder
-from ganinv.params import load_params
 
 
 def train_encoder(
@@ -15,7 +14,7 @@ def train_encoder(
     from ganinv.training.encoder.settings import EncoderParams
 
     changes = {key: value for key, value in dict(out=out, device=device).items() if value}
-    settings = load_params(params, overrides, EncoderParams, **changes)
+    settings = EncoderParams.load(params, overrides, **changes)
     from ganinv.training.encoder.train import train_encoder as train
 
     print(train(settings, fresh=fresh))
@@ -32,7 +31,7 @@ def train_gan(
     from ganinv.training.gan.settings import GanParams
 
     changes = {key: value for key, value in dict(out=out, device=device).items() if value}
-    settings = load_params(params, overrides, GanParams, **changes)
+    settings = GanParams.load(params, overrides, **changes)
     from ganinv.training.gan.train import train_gan as train
 
     print(train(settings, fresh=fresh))

@@ -16,7 +16,7 @@ class Generator(nn.Module):
     """Base of all generators.
 
     Attributes: `name`; `sha256` of the weight file ("" when built in memory); `resolution` in
-    pixels; `spaces`; `z_dim`; `c_dim`, the width of labels; `w_dim`; `num_ws`, the number of style
+    pixels; `styled`; `z_dim`; `c_dim`, the width of labels; `w_dim`; `num_ws`, the number of style
     inputs; buffers `w_avg` (w_dim,), the mean of W, and `w_std` (), the root of the mean squared
     distance to it.
 
@@ -26,7 +26,7 @@ class Generator(nn.Module):
 
     name = ""
     sha256 = ""
-    spaces = ("w", "w+")  # in which a latent can be looked for
+    styled = True  # has style inputs, hence W and W+; else its only latent is z
     c_dim = 0  # the number of class labels
     teacher_rows = None  # of a student: for each of its rows, the row of its teacher's W+
 

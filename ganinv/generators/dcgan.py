@@ -54,7 +54,7 @@ class DCGAN(Generator):
     that are stored with the weights.
     """
 
-    spaces = ("z",)
+    styled = False
 
     def __init__(self, *, resolution=64, width=64, z_dim=128):
         super().__init__(resolution=resolution, z_dim=z_dim, w_dim=z_dim, num_ws=1)

@@ -1,18 +1,22 @@
-"""The loop: look for the latent whose image is the target.
+"""The search: look for the latent whose image is the target.
 
     latent* = argmin over the space of loss(G(latent), target)
 
 One image at a time; the generator's weights are frozen. The search may run in bf16 and compiled
-(see `fast`), but the result is rendered and measured in float32 by the plain generator.
+(see `compute`), but the result is rendered and measured in float32 by the plain generator.
 """
 
-import functools
+import math
 import time
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ganinv.compute.compile import resolve_compile
 from ganinv.compute.device import resolve_precision
@@ -22,18 +26,24 @@ from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import quantize
 from ganinv.inversion.latent_files import load_noise
-from ganinv.inversion.noise_maps import draw_maps, unstrengthened
-from ganinv.inversion.optimizers import SCHEDULES, adam, constant, lbfgs
-from ganinv.inversion.progress import make_reporter
-from ganinv.inversion.search import Search
-from ganinv.inversion.spaces import fit_rows, start_latent
-from ganinv.inversion.style_axes import style_axes
-from ganinv.losses.reconstruction import loss_weights, make_loss
+from ganinv.inversion.noise_maps import autocorrelation, draw_maps, normalize, unstrengthened
+from ganinv.inversion.optimizers import LBFGS, Adam, Optimizer, Rates
+from ganinv.inversion.params import SearchParams
+from ganinv.inversion.progress import progress
+from ganinv.inversion.search import Found, Search
+from ganinv.inversion.spaces import check_space
+from ganinv.inversion.starts import Encoder, find_start, rows_encoder, uses_encoder
+from ganinv.losses.reconstruction import make_loss
 from ganinv.measures.reconstruction import compute_metrics
-from ganinv.params import Params, make_params
 from ganinv.seeds import image_rng
 
-_DEFAULT = Params()
+# Which generation of numerics computed a result. Raise it with every change that alters results:
+# those of another generation are then never taken for this code's own.
+NUMERICS = 1
+
+P = TypeVar("P", bound=SearchParams)
+Renderer = Callable[[Tensor, Any], Tensor]  # ws, noise -> images
+Comparison = Callable[[Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]  # images, ws -> loss
 
 
 @dataclass(frozen=True)
@@ -49,140 +59,130 @@ class Inversion:
     search was compiled, as it really ran.
     """
 
-    latent: torch.Tensor
-    noise: dict
-    image: torch.Tensor
-    target: torch.Tensor
-    history: list
-    metrics: dict
+    latent: Tensor
+    noise: dict[str, Tensor]
+    image: Tensor
+    target: Tensor
+    history: list[dict]
+    metrics: dict[str, float]
     best_step: int
     best_loss: float
     evaluations: int
     seconds: float
     stopped: str
-    settings: dict
-    snapshots: list = field(repr=False, default_factory=list)  # (step, uint8 (h, w, 3))
-    trace: list = field(repr=False, default_factory=list)  # of `Found`, if asked for
+    settings: dict[str, str]
+    snapshots: list[tuple[int, np.ndarray]] = field(repr=False, default_factory=list)
+    trace: list[Found] = field(repr=False, default_factory=list)
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss became NaN or infinite."""
 
 
 def invert(
     generator: Generator,
-    target: torch.Tensor,
+    target: Tensor,
+    params: SearchParams | None = None,
     *,
-    space=_DEFAULT.space,
-    coordinates=_DEFAULT.coordinates,
-    loss=_DEFAULT.loss,
-    lpips_net=_DEFAULT.lpips_net,
-    loss_resolution=_DEFAULT.loss_resolution,
-    init=_DEFAULT.init,
-    encoder=_DEFAULT.encoder,
-    optimizer=_DEFAULT.optimizer,
-    lr=_DEFAULT.lr,
-    lr_schedule=_DEFAULT.lr_schedule,
-    line_search=_DEFAULT.line_search,
-    steps=_DEFAULT.steps,
-    plateau=_DEFAULT.plateau,
-    noise_injection=_DEFAULT.noise_injection,
-    noise_maps=_DEFAULT.noise_maps,
-    noise_regularizer=_DEFAULT.noise_regularizer,
-    seed=_DEFAULT.seed,
-    image_id="",
-    precision=_DEFAULT.precision,
-    compile=_DEFAULT.compile,  # noqa: A002 (the parameter's name everywhere)
-    log_every=_DEFAULT.log_every,
-    snapshot_every=_DEFAULT.snapshot_every,
-    trace_at=(),
-):
-    """Invert one image (3, H, W) in [-1, 1] of the generator's resolution; return an `Inversion`.
+    encoder: Encoder | str | Path | None = None,
+    image_id: str = "",
+    trace_at: Iterable[int] = (),
+    **changes: Any,
+) -> Inversion:
+    """Invert one image (3, H, W) in [-1, 1] of the generator's resolution.
 
-    Parameters are those of `ganinv.Params`, which see; `encoder` may also be a callable (through
-    which gradients flow, for the loss term domain), `image_id` names the image in the progress and
-    seeds it together with `seed`, and after the evaluations `trace_at` the best so far is kept. A
-    loss that is not finite ends the search with the best latent so far. Raises ValueError for a
-    target of the wrong shape and for values that do not fit, TypeError for parameters that do not
-    exist, WeightsError where LPIPS's weights are not here.
+    `params` and `changes` to them are those of `SearchParams`, which see. `encoder` may be a
+    callable, through which gradients flow for the loss term domain, or a name or path in place of
+    the parameter's. `image_id` names the image in the progress and seeds it together with `seed`.
+    After the evaluations `trace_at` the best so far is kept. A loss that is not finite ends the
+    search with the best latent so far. Raises ValueError for a target of the wrong shape and for
+    parameters that do not exist or do not fit, WeightsError where weights are not here.
     """
-    _check_target(generator, target)
-    make_params(
-        dict(
-            space=space,
-            coordinates=coordinates,
-            loss=loss,
-            lpips_net=lpips_net,
-            loss_resolution=loss_resolution,
-            init=init,
-            optimizer=optimizer,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            line_search=line_search,
-            steps=steps,
-            plateau=plateau,
-            noise_injection=noise_injection,
-            noise_maps=noise_maps,
-            noise_regularizer=noise_regularizer,
-            seed=seed,
-            precision=precision,
-            compile=compile,
-            log_every=log_every,
-            snapshot_every=snapshot_every,
-        )
+    params = SearchParams.make(changes) if params is None else params.replace(**changes)
+    params = resolve(params, generator)
+    target = quantize(check_target(generator, target).to(generator.device))
+    encoder = _find_encoder(params, generator, encoder)
+    search = begin(generator, target, params, encoder, image_id, trace_at)
+    say = print if params.log_every else _silent
+    render, compiled = make_renderer(
+        generator, params.precision, params.compile, say, noise=search.maps()
     )
-    target = quantize(target.to(generator.device))
-    settings = dict(
-        precision=resolve_precision(precision, generator.device),
-        compile=resolve_compile(compile, generator, steps),
-    )
-    if needs_encoder(init, loss) and isinstance(encoder, (str, Path)):
-        encoder = load_encoder(encoder, device=generator.device)
-    started = time.perf_counter()
-    start = start_latent(
-        generator, space, init, target=target, rng=image_rng(seed, image_id), encoder=encoder
-    )
-    axes = style_axes(generator, len(start)) if coordinates == "style" else None
-    spent = time.perf_counter() - started
-    rng = image_rng(seed, f"{image_id}/search")
-    noise = start_maps(generator, init, rng, stored=noise_maps == "stored")
-    render, settings["compile"] = make_renderer(
-        generator,
-        settings["precision"],
-        settings["compile"],
-        print if log_every else _silent,
-        noise=noise or "const",
-    )
-    objective = make_loss(
-        loss,
+    compare = make_loss(
+        params.loss,
         target,
-        lpips_net=lpips_net,
-        loss_resolution=loss_resolution,
-        precision=settings["precision"],
-        compiled=settings["compile"],
-        encode=encoder and rows_encoder(encoder, generator),
+        lpips_net=params.lpips_net,
+        loss_resolution=params.loss_resolution,
+        precision=params.precision,
+        compiled=compiled,
+        encode=None if encoder is None else rows_encoder(encoder, generator),
     )
-    report, close = make_reporter(image_id or "inversion", steps, log_every)
-    search = Search(
-        generator,
-        start,
-        render,
-        objective,
-        axes=axes,
-        noise=noise,
-        noise_regularizer=noise_regularizer,
-        noise_injection=noise_injection,
-        rng=rng,
-        snapshot_every=snapshot_every,
-        trace_at=trace_at,
-    )
-    make_optimizer, schedule = adam, SCHEDULES[lr_schedule]
-    if optimizer == "lbfgs":
-        make_optimizer, schedule = functools.partial(lbfgs, line_search=line_search), constant
-    try:
-        with kept_memory(generator.device):
-            search.run(make_optimizer, lr, schedule, steps, report, spent=spent, plateau=plateau)
-    finally:
-        close()
-    found = search.found()
-    kept = {} if noise_maps == "dropped" else found.noise
-    image = render_result(generator, found.latent, kept)
+    optimizer, rates = make_optimizer(search.variables, params), make_rates(params)
+    label = image_id or "inversion"
+    with kept_memory(generator.device), progress(label, params.steps, params.log_every) as report:
+        search.start_clock()
+        for step, share, lr in rates:
+            search.begin(step, share)
+            try:
+                optimizer.step(lambda: evaluate(search, render, compare), lr)
+            except NonFiniteLossError as error:
+                search.stopped = f"{error} at step {step}; the best latent so far is kept"
+                break
+            normalize(search.noise)
+            report(search.record(lr))
+            if search.stands_still():
+                rates.end_early()
+    return finish(search, target, dict(precision=params.precision, compile=compiled))
+
+
+def begin(
+    generator: Generator,
+    target: Tensor,
+    params: SearchParams,
+    encoder: Encoder | None,
+    image_id: str,
+    trace_at: Iterable[int] = (),
+) -> Search:
+    """Make the start of a search: its latent, its noise maps, its own random numbers."""
+    check_space(params.space, generator)
+    started = time.perf_counter()
+    rng = image_rng(params.seed, image_id)
+    start = find_start(generator, params.init, target=target, rng=rng, encoder=encoder)
+    rng = image_rng(params.seed, f"{image_id}/search")
+    noise = start_maps(params, generator, rng)
+    search = Search(generator, start, noise, params, rng=rng, trace_at=trace_at)
+    search.seconds = time.perf_counter() - started
+    return search
+
+
+def evaluate(search: Search, render: Renderer, compare: Comparison) -> Tensor:
+    """Render, compare, set the gradients, keep the latent if it is the best; return the loss ().
+
+    Raises NonFiniteLossError, before any gradient is set.
+    """
+    for x in search.variables:
+        x.grad = None
+    ws = search.ws()  # (1, num_ws, w_dim)
+    image = render(ws, search.maps())  # (1, 3, H, W)
+    loss, terms = compare(image, ws)
+    value = loss.item()
+    search.evaluations += 1
+    if not math.isfinite(value):
+        raise NonFiniteLossError(f"the loss became {value}")
+    if search.noise:
+        terms = terms | {"noise": autocorrelation(search.noise)}
+        (loss + search.params.noise_regularizer * terms["noise"]).backward()
+    else:
+        loss.backward()
+    search.keep(value, terms, image[0])
+    return loss.detach()
+
+
+@torch.no_grad()
+def finish(search: Search, target: Tensor, settings: dict[str, str]) -> Inversion:
+    """Render and measure the best that a search found, in float32, and bring it to the CPU."""
+    found, params = search.found(), search.params
+    kept = {} if params.noise_maps == "dropped" else found.noise
+    image = render_result(search.generator, found.latent, kept)
     if search.snapshots:
         search.snapshots = [shot for shot in search.snapshots if shot[0] < len(search.history)]
         search.keep_snapshot(len(search.history), image)
@@ -204,38 +204,65 @@ def invert(
     )
 
 
-def start_maps(generator, init, rng, *, stored):
-    """The normal noise maps that a search begins with: a saved latent's, or drawn; {} if `stored`.
+def resolve(params: P, generator: Generator) -> P:
+    """Replace every `auto` of a search's parameters by what it means here."""
+    resolved = {
+        "precision": resolve_precision(params.precision, generator.device),
+        "compile": resolve_compile(params.compile, generator, params.steps),
+    }
+    return params.model_copy(update=resolved)
 
-    Warns where a saved latent has maps and the search leaves them out.
+
+def check_target(generator: Generator, target: Tensor) -> Tensor:
+    """Return the target; raise ValueError unless it is (3, H, W) of the generator's resolution."""
+    wanted = (3, generator.resolution, generator.resolution)
+    if tuple(target.shape) != wanted:
+        raise ValueError(f"the target is {tuple(target.shape)}; this generator needs {wanted}")
+    return target
+
+
+def _find_encoder(
+    params: SearchParams, generator: Generator, given: Encoder | str | Path | None
+) -> Encoder | None:
+    """The encoder that this search uses, loaded where it is a name."""
+    given = params.encoder if given is None else given
+    if uses_encoder(params) and isinstance(given, (str, Path)):
+        return load_encoder(given, device=generator.device)
+    return given if callable(given) else None
+
+
+def start_maps(
+    params: SearchParams, generator: Generator, rng: torch.Generator
+) -> dict[str, Tensor]:
+    """Return the normal noise maps that a search begins with: a saved latent's, or drawn.
+
+    They are {} where the generator's stored ones stay. Warns where a saved latent has maps and the
+    search leaves them out.
     """
-    saved = load_noise(init) if Path(init).is_file() else {}
-    if stored:
+    saved = load_noise(params.init) if Path(params.init).is_file() else {}
+    if params.noise_maps == "stored":
         if saved:
             warnings.warn(
-                f"{init} holds noise maps that noise_maps: stored leaves out; set noise_maps to "
-                "optimized to go on from them",
+                f"{params.init} holds noise maps that noise_maps: stored leaves out; set "
+                "noise_maps to optimized to go on from them",
                 stacklevel=3,
             )
         return {}
     return unstrengthened(saved, generator) if saved else draw_maps(generator, rng)
 
 
-def needs_encoder(init, loss):
-    """Whether a search starts from an encoder or asks one at every step."""
-    return init == "encoder" or bool(loss_weights(loss).get("domain"))
+def make_optimizer(variables: list[Tensor], params: SearchParams) -> Optimizer:
+    """Return the optimizer that the parameters name."""
+    if params.optimizer == "lbfgs":
+        return LBFGS(variables, line_search=params.line_search)
+    return Adam(variables)
 
 
-def rows_encoder(encoder, generator):
-    """The encoder as a function of one image (1, 3, H, W) to the generator's rows of codes."""
-    return lambda images: fit_rows(encoder(images)[0], generator)[None]
+def make_rates(params: SearchParams) -> Rates:
+    """Return the steps with their rates; L-BFGS's line search finds its own step lengths."""
+    schedule = "constant" if params.optimizer == "lbfgs" else params.lr_schedule
+    return Rates(params.lr, schedule, params.steps)
 
 
-def _silent(text):
+def _silent(text: str) -> None:
     pass
-
-
-def _check_target(generator, target):
-    wanted = (3, generator.resolution, generator.resolution)
-    if tuple(target.shape) != wanted:
-        raise ValueError(f"the target is {tuple(target.shape)}; this generator needs {wanted}")

@@ -1,19 +1,22 @@
-"""Adam and L-BFGS behind one step(), and learning-rate schedules.
+"""Adam and L-BFGS behind one `step`, and the learning rate of each step.
 
-An optimizer here is a function `step(evaluate, lr)`: it calls `evaluate()`, which renders, sets
-the variables' gradients and returns the loss, as often as it needs to, and moves the variables.
+An optimizer moves a list of tensors: `step(evaluate, lr)` calls `evaluate()`, which renders, sets
+the tensors' gradients and returns the loss, as often as it needs to.
 """
 
 import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import torch
+from torch import Tensor
 
 LINE_SEARCH_LIMIT = 25  # evaluations after which torch's strong-Wolfe search gives up
 FAR = 10.0  # times the first loss of a step: what points beyond the limit pass for
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # the shares of the steps in which a ramp rises and falls
 
 
-def ramp(step, steps, *, rampdown=RAMP_DOWN, rampup=RAMP_UP):
+def ramp(step: int, steps: int, *, rampdown: float = RAMP_DOWN, rampup: float = RAMP_UP) -> float:
     """Factor on the learning rate: linear up over the first 5 %, cosine down over the last 25 %.
 
     Karras et al. 2020 (arXiv 1912.04958), appendix D; `step` counts from 0.
@@ -23,74 +26,107 @@ def ramp(step, steps, *, rampdown=RAMP_DOWN, rampup=RAMP_UP):
     return down * min(1.0, t / rampup)
 
 
-def constant(step, steps):
-    """The learning rate as it is, at every step."""
+def constant(step: int, steps: int) -> float:
+    """Leave the learning rate as it is, at every step."""
     return 1.0
 
 
 SCHEDULES = {"ramp": ramp, "constant": constant}
 
 
-def adam(variables, *, betas=(0.9, 0.999)):
-    """Adam (arXiv 1412.6980) on a list of tensors: one evaluation a step."""
-    optimizer = torch.optim.Adam(variables, betas=betas)
+class Rates:
+    """The steps of a search, each with its learning rate.
 
-    def step(evaluate, lr):
-        optimizer.param_groups[0]["lr"] = lr
+    Iterate for (step from 1, share of the steps that lie before it, rate). `end_early` lets the
+    rate fall from now on as at the end of the schedule; a constant one ends at once.
+    """
+
+    def __init__(self, lr: float, schedule: str, steps: int):
+        self.lr, self.factor, self.steps, self.step = lr, SCHEDULES[schedule], steps, 0
+
+    def __iter__(self) -> Iterator[tuple[int, float, float]]:
+        while self.step < self.steps:
+            self.step += 1
+            before = self.step - 1
+            yield self.step, before / self.steps, self.lr * self.factor(before, self.steps)
+
+    def end_early(self) -> None:
+        """Let what is left be the fall alone."""
+        risen = 1.0 if self.factor is constant else 1 - RAMP_DOWN
+        self.steps = min(self.steps, math.ceil(self.step / risen))
+
+
+class Optimizer(Protocol):
+    """What moves the tensors of a search."""
+
+    def step(self, evaluate: Callable[[], Tensor], lr: float) -> None:
+        """Evaluate, once or more, and move."""
+
+
+class Adam:
+    """Adam (arXiv 1412.6980): one evaluation a step."""
+
+    def __init__(self, variables: Sequence[Tensor], *, betas: tuple[float, float] = (0.9, 0.999)):
+        self.adam = torch.optim.Adam(variables, betas=betas)
+
+    def step(self, evaluate: Callable[[], Tensor], lr: float) -> None:
+        """Evaluate once and move by the rate `lr`."""
+        self.adam.param_groups[0]["lr"] = lr
         evaluate()
-        optimizer.step()
-
-    return step
+        self.adam.step()
 
 
-def lbfgs(variables, *, history_size=10, line_search=LINE_SEARCH_LIMIT):
+class LBFGS:
     """L-BFGS with a strong-Wolfe line search (Nocedal and Wright, algorithms 7.5 and 3.5).
 
-    `lr` is the first step length tried. Each step is one direction and its line search, hence
-    several evaluations, `line_search` at most. Points of the last line search are remembered: torch
-    asks again for the one it accepted, and that answer is then free.
+    Each step is one direction and its line search, hence several evaluations, `line_search` at
+    most. Points of the last line search are remembered: torch asks again for the one it accepted,
+    and that answer is then free.
     """
-    optimizer = torch.optim.LBFGS(
-        variables,
-        max_iter=1,
-        max_eval=LINE_SEARCH_LIMIT,
-        history_size=history_size,
-        tolerance_grad=0,
-        tolerance_change=0,
-        line_search_fn="strong_wolfe",
-    )
-    seen = []
 
-    def step(evaluate, lr):
-        optimizer.param_groups[0]["lr"] = lr
-        earlier = list(seen)
-        seen.clear()
+    def __init__(
+        self,
+        variables: Sequence[Tensor],
+        *,
+        history_size: int = 10,
+        line_search: int = LINE_SEARCH_LIMIT,
+    ):
+        self.variables, self.line_search = list(variables), line_search
+        self.seen: list[tuple[list[Tensor], Tensor, list[Tensor]]] = []  # point, loss, gradients
+        self.lbfgs = torch.optim.LBFGS(
+            self.variables,
+            max_iter=1,
+            max_eval=LINE_SEARCH_LIMIT,
+            history_size=history_size,
+            tolerance_grad=0,
+            tolerance_change=0,
+            line_search_fn="strong_wolfe",
+        )
+
+    def step(self, evaluate: Callable[[], Tensor], lr: float) -> None:
+        """Search along one direction; `lr` is the first step length tried."""
+        self.lbfgs.param_groups[0]["lr"] = lr
+        earlier, self.seen = self.seen, []
         evaluations = 0
 
-        def closure():
+        def closure() -> Tensor:
             nonlocal evaluations
-            point = [x.detach().clone() for x in variables]
+            point = [x.detach().clone() for x in self.variables]
             known = next((row for row in earlier if _equal(row[0], point)), None)
             if known is not None:
                 loss = known[1]
-                _set_gradients(variables, known[2])
-            elif evaluations < line_search:
+                for x, gradient in zip(self.variables, known[2], strict=True):
+                    x.grad = gradient.clone()
+            elif evaluations < self.line_search:
                 loss = evaluate()
                 evaluations += 1
             else:  # the line search settles for the best point it has
-                return FAR * seen[0][1].abs()
-            seen.append((point, loss, [x.grad.clone() for x in variables]))
+                return FAR * self.seen[0][1].abs()
+            self.seen.append((point, loss, [x.grad.clone() for x in self.variables]))
             return loss
 
-        optimizer.step(closure)
-
-    return step
+        self.lbfgs.step(closure)
 
 
-def _equal(a, b):
+def _equal(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
-
-
-def _set_gradients(variables, gradients):
-    for x, gradient in zip(variables, gradients, strict=True):
-        x.grad = gradient.clone()

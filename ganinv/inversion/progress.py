@@ -1,18 +1,26 @@
 """Progress of a search: a bar on a terminal, plain lines in a log or a notebook."""
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 from rich.progress import BarColumn, Progress, TextColumn
 
 
-def make_reporter(label, steps, log_every):
-    """Return (report, close): `report(row)` takes one history row after each step."""
+@contextlib.contextmanager
+def progress(label: str, steps: int, log_every: int) -> Iterator[Callable[[dict], None]]:
+    """Yield a function that takes one history row after each step; 0 for `log_every` is silent."""
     if not log_every or not steps:
-        return (lambda row: None), (lambda: None)
-    if sys.stdout.isatty():
-        return _bar(label, steps, log_every)
-    return _lines(label, steps, log_every), (lambda: None)
+        yield lambda row: None
+    elif sys.stdout.isatty():
+        report, close = _bar(label, steps, log_every)
+        try:
+            yield report
+        finally:
+            close()
+    else:
+        yield _lines(label, steps, log_every)
 
 
 class _Pace:

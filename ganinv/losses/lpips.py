@@ -17,6 +17,8 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.autograd.function import once_differentiable
 
+from ganinv.compute.compile import compile_or_warn
+from ganinv.compute.device import autocast
 from ganinv.errors import WeightsError
 from ganinv.images.pixels import at_least_float32
 from ganinv.weights.manifest import ensure
@@ -144,3 +146,39 @@ def _load(net, device, precision):
     if precision == "bf16":
         model.backbone.bfloat16()
     return model
+
+
+def distance_to(target, net, precision="float32", compiled="off"):
+    """Return a loss term: the sum over images of LPIPS to `target` (1 or N, 3, h, w).
+
+    The target's features are computed here, once. `compiled` "on" compiles what follows the
+    network.
+    """
+    model = load_lpips(net, target.device, precision)
+    features = _seen_by(model.features, precision)
+    with torch.no_grad():
+        seen = features(target)
+    wanted, weights, compare = unit_levels(seen), list(model.weights), compare_levels
+    if compiled == "on":
+        compare, _ = compile_or_warn(
+            compare, lambda function: function(seen, wanted, weights), target.device
+        )
+    return lambda images, small, ws: model.distance(features(small), wanted, compare).sum()
+
+
+def see_relu4_3(target, precision="float32"):
+    """Return VGG16's relu4_3 features as a function of images, and those of `target`."""
+    model = load_lpips("vgg", target.device, precision)
+    see = _seen_by(lambda x: model.backbone(model.scaling(x)).relu4_3.float(), precision)
+    with torch.no_grad():
+        return see, see(target)
+
+
+def _seen_by(network, precision):
+    """The network as a function of images, in the search's precision."""
+
+    def features(images):
+        with autocast(images.device, precision):
+            return network(images.contiguous(memory_format=torch.channels_last))
+
+    return features

@@ -1,19 +1,22 @@
-"""PSNR, SSIM and LPIPS, computed one way only.
+"""What a reconstruction is judged by, computed one way only: the table `METRICS`.
 
 Both images are clamped to [-1, 1] and rounded to 8 bits. PSNR (peak 1 on [0, 1]) and SSIM
 (scikit-image, 7x7 window, per channel, data range 1) are taken at the image's own resolution,
-LPIPS of both nets on its box mean at 256x256, in float32.
+LPIPS of both nets on its box mean at 256x256, in float32. To add a metric, write its row.
 """
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torch import Tensor
 
 from ganinv.compute.device import full_precision
 from ganinv.images.pixels import box_resize, quantize, to_uint8
 from ganinv.losses.lpips import LPIPS_SIZE, load_lpips
 
-NAMES = ("psnr", "ssim", "lpips_alex", "lpips_vgg")
-HIGHER_IS_BETTER = {"psnr": True, "ssim": True, "lpips_alex": False, "lpips_vgg": False}
 DESCRIPTION = (
     "The reconstruction is clamped to [-1, 1] and rounded to 8 bits. PSNR (peak 1 on [0, 1]) and "
     "SSIM (scikit-image, data range 1) are taken at the generator's resolution, LPIPS with both "
@@ -21,29 +24,98 @@ DESCRIPTION = (
 )
 
 
+class Pair:
+    """A reconstruction and its target, in the forms that metrics take.
+
+    `images` are two arrays (H, W, 3) on [0, 1] in steps of 1/255, `small` two tensors
+    (1, 3, 256, 256) in [-1, 1], their box means, on the reconstruction's device.
+    """
+
+    def __init__(self, reconstruction: Tensor, target: Tensor):
+        device = reconstruction.device
+        self.images = [to_uint8(x) / 255.0 for x in (reconstruction, target)]
+        both = (quantize(x).to(device) for x in (reconstruction, target))
+        self.small = [box_resize(x[None], LPIPS_SIZE) for x in both]
+
+
+def psnr(pair: Pair) -> float:
+    """Peak signal-to-noise ratio in dB, of peak 1; infinite for images equal in 8 bits."""
+    a, b = pair.images
+    return math.inf if (a == b).all() else float(peak_signal_noise_ratio(b, a, data_range=1))
+
+
+def ssim(pair: Pair) -> float:
+    """Structural similarity (Wang et al. 2004), 1 for equal images."""
+    a, b = pair.images
+    return float(structural_similarity(b, a, channel_axis=2, data_range=1))
+
+
+def lpips_alex(pair: Pair) -> float:
+    """LPIPS by AlexNet (arXiv 1801.03924), 0 for equal images."""
+    return _lpips("alex", pair)
+
+
+def lpips_vgg(pair: Pair) -> float:
+    """LPIPS by VGG16."""
+    return _lpips("vgg", pair)
+
+
+def _lpips(net: str, pair: Pair) -> float:
+    with full_precision():
+        return float(load_lpips(net, pair.small[0].device)(*pair.small))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A row of the table: how a metric is called, shown, compared and computed.
+
+    `digits` are those behind the point, `higher` whether more is better, `tolerance` by how much
+    `ganinv verify` lets it differ.
+    """
+
+    label: str
+    digits: int
+    higher: bool
+    tolerance: float
+    compute: Callable[[Pair], float]
+    unit: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The label with its unit: PSNR, dB."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
+    @property
+    def arrow(self) -> str:
+        """Up where more is better, else down."""
+        return "↑" if self.higher else "↓"
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether a is better than b."""
+        return a > b if self.higher else a < b
+
+    def show(self, value: float | None, unit: bool = False) -> str:
+        """Write a value; None and infinity, of equal images, are ∞."""
+        if value is None or math.isinf(value):
+            return "∞"
+        return f"{value:.{self.digits}f}" + (f" {self.unit}" if unit and self.unit else "")
+
+
+METRICS = {
+    "psnr": Metric("PSNR", 2, True, 1e-2, psnr, unit="dB"),
+    "ssim": Metric("SSIM", 3, True, 1e-4, ssim),
+    "lpips_alex": Metric("LPIPS-alex", 3, False, 1e-4, lpips_alex),
+    "lpips_vgg": Metric("LPIPS-vgg", 3, False, 1e-4, lpips_vgg),
+}
+
+
 @torch.no_grad()
-def compute_metrics(reconstruction, target):
-    """Compare two images (3, H, W) in [-1, 1]: {psnr, ssim, lpips_alex, lpips_vgg} as floats.
+def compute_metrics(reconstruction: Tensor, target: Tensor) -> dict[str, float]:
+    """Compare two images (3, H, W) in [-1, 1] by every metric of the table: {name: value}.
 
     PSNR is infinite for images equal in 8 bits. Raises ValueError when the shapes differ.
     """
     if reconstruction.shape != target.shape:
         raise ValueError(f"shapes differ: {tuple(reconstruction.shape)}, {tuple(target.shape)}")
-    a, b = to_uint8(reconstruction) / 255.0, to_uint8(target) / 255.0  # (H, W, 3) in [0, 1]
-    same = (a == b).all()
-    result = {
-        "psnr": float("inf") if same else float(peak_signal_noise_ratio(b, a, data_range=1)),
-        "ssim": float(structural_similarity(b, a, channel_axis=2, data_range=1)),
-    }
-    device = reconstruction.device
-    pair = (quantize(x).to(device) for x in (reconstruction, target))
-    small = [box_resize(x[None], LPIPS_SIZE) for x in pair]
-    with full_precision():
-        for net in ("alex", "vgg"):
-            result[f"lpips_{net}"] = float(load_lpips(net, device)(*small))
-    return result
-
-
-def better(name, a, b):
-    """Whether metric `name` is better at a than at b."""
-    return a > b if HIGHER_IS_BETTER[name] else a < b
+    pair = Pair(reconstruction, target)
+    return {name: metric.compute(pair) for name, metric in METRICS.items()}

@@ -14,11 +14,12 @@ from pathlib import Path
 from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
-from ganinv.params import STARTS, load_params
+from ganinv.inversion.params import STARTS
 from ganinv.paths import project_root
 from ganinv.report.html import write_page
 from ganinv.report.notebooks import from_notebooks, run_notebook
-from ganinv.runs.experiment import find_encoder
+from ganinv.runs.experiment import prepare
+from ganinv.runs.params import Params
 from ganinv.weights.manifest import load_manifest
 
 EXPERIMENTS = {
@@ -82,7 +83,7 @@ def _encoder_fits(params):
     """Whether Exp-04 can start; says why not. A missing weight file is an error all the same."""
     generator = load_generator(_from_root(params.generator))
     try:
-        find_encoder(params.replace(encoder=_from_root(params.encoder)), generator)
+        prepare(params.replace(encoder=_from_root(params.encoder)), generator)
     except ParamsError as error:
         print(f"notice: Exp-04 and In-domain are left out: {error}", flush=True)
         return False
@@ -110,7 +111,7 @@ def _in_domain(params, out, quick):
 
 
 def _plan(name, out, quick, overrides):
-    params = load_params(project_root() / "params" / f"{name}.yaml", overrides)
+    params = Params.load(project_root() / "params" / f"{name}.yaml", overrides)
     changes = {"out": from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there
     changes |= {"images": [_place(item) for item in params.images]}

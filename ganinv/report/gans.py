@@ -9,7 +9,6 @@ import functools
 from pathlib import Path
 
 from ganinv.errors import ParamsError
-from ganinv.params import load_params
 from ganinv.paths import project_root
 from ganinv.report.html import write_page
 from ganinv.report.notebooks import from_notebooks, run_notebook
@@ -85,7 +84,7 @@ def _refuse_others(overrides):
 
 
 def _load(name, overrides):
-    params = load_params(project_root() / "params" / f"{name}.yaml", overrides, GanParams)
+    params = GanParams.load(project_root() / "params" / f"{name}.yaml", overrides)
     folder = Path(params.images)
     # notebooks run in their own folder
     images = from_notebooks(folder.resolve()) if folder.is_dir() else params.images

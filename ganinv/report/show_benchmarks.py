@@ -5,11 +5,10 @@ import html
 import numpy as np
 
 from ganinv import figures
-from ganinv.analysis.verdicts import DIGITS, LABELS
 from ganinv.bench.quality import JUDGE
-from ganinv.measures.reconstruction import HIGHER_IS_BETTER, NAMES
+from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import table
-from ganinv.report.show_runs import ARROWS, metrics_head
+from ganinv.report.show_runs import metrics_head
 
 
 def machine(result):
@@ -65,20 +64,20 @@ def recipe_table(result):
         last = list({r["image"]: r for r in result["rows"] if r["recipe"] == name}.values())
         if not last:
             continue
-        keys = (*NAMES, "evaluations", "seconds")
+        keys = (*METRICS, "evaluations", "seconds")
         means.append({key: float(np.mean([row[key] for row in last])) for key in keys})
         mean = means[-1]
         rows.append(
             [
                 name,
-                *(f"{mean[n]:.{DIGITS[n]}f}" for n in NAMES),
+                *(metric.show(mean[n]) for n, metric in METRICS.items()),
                 f"{mean['evaluations']:.0f}",
                 f"{mean['seconds']:.0f}",
             ]
         )
     best = set()
-    for column, name in enumerate(NAMES, 1):
-        pick = max if HIGHER_IS_BETTER[name] else min
+    for column, name in enumerate(METRICS, 1):
+        pick = max if METRICS[name].higher else min
         best.add((pick(range(len(means)), key=lambda r, name=name: means[r][name]), column))
     return table(["recipe", *metrics_head(), "evaluations", "s per image"], rows, best)
 
@@ -100,7 +99,7 @@ def recipe_curves(result, image):
                 ls="-" if k < len(figures.COLOURS) else "--",
             )
         axis.set(xscale="log", xlabel=x if x == "seconds" else "generator evaluations")
-        axis.set_title(f"{LABELS[metric]} {ARROWS[False]}", fontsize=10)
+        axis.set_title(f"{METRICS[metric].heading} {METRICS[metric].arrow}", fontsize=10)
         axis.grid(alpha=0.3)
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)

@@ -9,18 +9,16 @@ import numpy as np
 
 from ganinv import figures
 from ganinv.analysis.finished import common_images, value
-from ganinv.analysis.verdicts import DIGITS, LABELS, evaluations_to_reach
+from ganinv.analysis.verdicts import evaluations_to_reach
 from ganinv.files import read_json
-from ganinv.measures.reconstruction import HIGHER_IS_BETTER, NAMES
-from ganinv.params import Params
+from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import grid, picture_html, table
 from ganinv.runs.describe import describe, describe_metrics
-
-ARROWS = {True: "↑", False: "↓"}
+from ganinv.runs.params import Params
 
 
 def metrics_head():
-    return [f"{LABELS[name]} {ARROWS[HIGHER_IS_BETTER[name]]}" for name in NAMES]
+    return [f"{metric.heading} {metric.arrow}" for metric in METRICS.values()]
 
 
 def mean_table(experiments):
@@ -31,27 +29,27 @@ def mean_table(experiments):
     rows = []
     for experiment, (mean, std) in zip(experiments, statistics, strict=True):
         cells = (
-            [f"{mean[n]:.{DIGITS[n]}f} ± {std[n]:.{DIGITS[n]}f}" for n in NAMES]
+            [f"{m.show(mean[n])} ± {m.show(std[n])}" for n, m in METRICS.items()]
             if mean
-            else ["—"] * 4
+            else ["—"] * len(METRICS)
         )
         seconds = f"{mean['seconds']:.0f}" if mean else "—"
         rows.append([experiment.name, *cells, experiment.params.steps, seconds])
     best = {
         (_best_row([m.get(name) for m in means], name), column)
-        for column, name in enumerate(NAMES, 1)
+        for column, name in enumerate(METRICS, 1)
     }
     return table(["mean ± std", *metrics_head(), "steps", "s per image"], rows, best)
 
 
 def _over(experiment, images, statistic):
-    names = [*NAMES, "seconds"] if images else []
+    names = [*METRICS, "seconds"] if images else []
     return {n: float(statistic([value(experiment, i, n) for i in images])) for n in names}
 
 
 def _best_row(values, name):
     rows = [r for r, value in enumerate(values) if value is not None]
-    pick = max if HIGHER_IS_BETTER[name] else min
+    pick = max if METRICS[name].higher else min
     return pick(rows, key=lambda r: values[r]) if rows else None
 
 
@@ -60,7 +58,7 @@ def image_table(experiments):
     rows, best = [], set()
     for image_id in common_images(experiments):
         entries = [e.images[image_id] for e in experiments]
-        for column, name in enumerate(NAMES, 2):
+        for column, name in enumerate(METRICS, 2):
             row = _best_row([value(e, image_id, name) for e in experiments], name)
             best.add((len(rows) + row, column))
         for experiment, entry in zip(experiments, entries, strict=True):
@@ -69,7 +67,7 @@ def image_table(experiments):
 
 
 def _cells(entry):
-    values = [f"{entry[n]:.{DIGITS[n]}f}" if entry[n] is not None else "∞" for n in NAMES]
+    values = [metric.show(entry[name]) for name, metric in METRICS.items()]
     return [*values, f"{entry['best_step']} of {entry['steps']}", f"{entry['seconds']:.0f}"]
 
 
@@ -210,16 +208,16 @@ def reaching_table(new, old):
 def metric_lines(experiments):
     """Each metric across the experiments, one line per image."""
     figure = figures.new_figure(11, 3.4)
-    axes = figure.subplots(1, len(NAMES))
+    axes = figure.subplots(1, len(METRICS))
     names = [e.name for e in experiments]
-    for axis, metric in zip(axes, NAMES, strict=True):
+    for axis, metric in zip(axes, METRICS, strict=True):
         for k, image_id in enumerate(common_images(experiments)):
             values = [e.images[image_id][metric] for e in experiments]
             title = experiments[0].images[image_id]["title"]
             colour = figures.COLOURS[k % len(figures.COLOURS)]
             axis.plot(names, values, "o-", color=colour, label=figures.plain(title))
-        direction = "higher" if HIGHER_IS_BETTER[metric] else "lower"
-        axis.set_title(f"{LABELS[metric]}\n({direction} is better)", fontsize=10)
+        direction = "higher" if METRICS[metric].higher else "lower"
+        axis.set_title(f"{METRICS[metric].heading}\n({direction} is better)", fontsize=10)
         axis.grid(alpha=0.3)
         axis.tick_params(labelsize=9)
         axis.margins(x=0.15)

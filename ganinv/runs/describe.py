@@ -1,22 +1,27 @@
 """A run's parameters and metrics in a line."""
 
-import math
+from collections.abc import Mapping
+
+from ganinv.inversion.params import STARTS, SearchParams
+from ganinv.losses.terms import TERMS
+from ganinv.measures.reconstruction import METRICS
 
 
-def describe_loss(params):
-    """The loss in a few words: L2, LPIPS-vgg, or a weighted sum."""
-    names = {"l2": "L2", "lpips": f"LPIPS-{params.lpips_net}"}
-    names |= {"lpips_vgg": "LPIPS-vgg", "lpips_alex": "LPIPS-alex", "domain": "in-domain"}
-    names |= {"l2_full": "L2 at full size", "vgg": "VGG features"}
+def describe_loss(params: SearchParams) -> str:
+    """Name the loss in a few words: L2, LPIPS-vgg, or a weighted sum."""
+
+    def label(name: str) -> str:
+        return TERMS[name].label.format(lpips_net=params.lpips_net)
+
     if isinstance(params.loss, str):
-        return names[params.loss]
-    return " + ".join(f"{weight:g} {names[name]}" for name, weight in params.loss.items())
+        return label(params.loss)
+    return " + ".join(f"{weight:g} {label(name)}" for name, weight in params.loss.items())
 
 
-def describe(params):
-    """A run's parameters in one line, as figures carry it."""
+def describe(params: SearchParams) -> str:
+    """Name a run's parameters in one line, as figures carry it."""
     optimizer = {"adam": "Adam", "lbfgs": "L-BFGS"}[params.optimizer]
-    start = params.init if params.init in ("mean_w", "random", "encoder") else "a saved latent"
+    start = params.init if params.init in STARTS else "a saved latent"
     noise = "" if params.noise_maps == "stored" else f", noise maps {params.noise_maps}"
     axes = " along the styles' axes" if params.coordinates == "style" else ""
     return (
@@ -25,11 +30,10 @@ def describe(params):
     )
 
 
-def describe_metrics(values):
-    """Metrics in one line."""
-    psnr = values["psnr"]
-    psnr = f"{psnr:.2f} dB" if psnr is not None and math.isfinite(psnr) else "∞"
-    return (
-        f"PSNR {psnr} · SSIM {values['ssim']:.3f} · LPIPS-alex {values['lpips_alex']:.3f} · "
-        f"LPIPS-vgg {values['lpips_vgg']:.3f}"
+def describe_metrics(values: Mapping[str, float | None]) -> str:
+    """Write those metrics that `values` has, in one line."""
+    return " · ".join(
+        f"{metric.label} {metric.show(values[name], unit=True)}"
+        for name, metric in METRICS.items()
+        if name in values
     )

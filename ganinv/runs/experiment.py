@@ -1,4 +1,4 @@
-"""Parameters -> images, generator, one inversion per image -> artifacts; and verification.
+"""Parameters -> images, generator, one inversion per image -> records.
 
 Images are done one after another, each saved before the next begins. The same call again
 continues: what is finished under the same settings, weights and image bytes is kept.
@@ -7,39 +7,29 @@ continues: what is finished under the same settings, weights and image bytes is 
 import functools
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from ganinv.compute.compile import resolve_compile
-from ganinv.compute.device import resolve_device, resolve_precision
-from ganinv.encoders.load import load_encoder
+from ganinv.compute.device import resolve_device
 from ganinv.errors import ImageError, ParamsError
 from ganinv.files import sha256_file, write_json
+from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import frame
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
-from ganinv.inversion.invert import invert, needs_encoder
-from ganinv.inversion.spaces import fit_rows, start_latent
+from ganinv.inversion.invert import NUMERICS, Inversion, invert, resolve
+from ganinv.inversion.spaces import check_space
+from ganinv.inversion.starts import Encoder, check_start, find_encoder
 from ganinv.inversion.style_axes import find_style_matrices
 from ganinv.runs.environment import environment
-from ganinv.runs.inputs import find_photos
+from ganinv.runs.inputs import Photo, find_photos
+from ganinv.runs.params import Params
 from ganinv.runs.records import SETTINGS, Results, save_inversion, write_params
-from ganinv.seeds import image_rng
 from ganinv.weights.manifest import ensure
-
-# parameters that joined later, with what they were before there were any: as long as they are that,
-# results of earlier versions still count
-JOINED = {
-    "coordinates": "w",
-    "line_search": 25,
-    "plateau": 0,
-    "noise_injection": 0.0,
-    "noise_maps": "stored",
-    "noise_regularizer": 1e5,
-}
 
 
 @dataclass(frozen=True)
@@ -47,17 +37,18 @@ class Run:
     """What `run_experiment` did: where, under which resolved parameters, with what results."""
 
     out: Path
-    params: object
-    photos: list
+    params: Params
+    photos: list[Photo]
     results: dict
 
     @property
-    def failed(self):
+    def failed(self) -> dict[str, str]:
+        """The images that failed, with their reasons."""
         return self.results["failed"]
 
 
-def resolve(params, generator):
-    """Parameters with every `auto` replaced by what it means here.
+def settle(params: Params, generator: Generator) -> Params:
+    """Replace every `auto` of the parameters by what it means here.
 
     Raises ParamsError for images too small to be measured.
     """
@@ -65,32 +56,29 @@ def resolve(params, generator):
         raise ParamsError(
             f"{generator.name} makes images of {generator.resolution} pixels; LPIPS needs 32"
         )
-    return params.replace(
-        device=str(generator.device),
-        precision=resolve_precision(params.precision, generator.device),
-        compile=resolve_compile(params.compile, generator, params.steps),
-    )
+    return resolve(params, generator).model_copy(update={"device": str(generator.device)})
 
 
-def weights_used(generator, encoder=None):
-    """SHA-256 of every weight file that decides the result, by name."""
+def weights_used(generator: Generator, encoder: Encoder | None = None) -> dict[str, str]:
+    """Return the SHA-256 of every weight file that decides the result, by name."""
     used = {generator.name: generator.sha256}
     if encoder is not None:
         used[f"{encoder.name} (encoder)"] = encoder.sha256  # a generator may have the same name
     return used | {name: sha256_file(ensure(name)) for name in ("lpips-alex", "lpips-vgg")}
 
 
-def settings_key(params, weights):
-    """A hash of all that decides an image's result, the image aside."""
-    values = {name: getattr(params, name) for name in sorted(SETTINGS)}
-    values = {k: v for k, v in values.items() if k not in JOINED or v != JOINED[k]}
+def settings_key(params: Params, weights: dict[str, str]) -> str:
+    """Hash all that decides an image's result, the image aside: parameters, weights, numerics."""
+    values = params.model_dump(include=SETTINGS)
     if Path(params.init).is_file():
         values["init"] = hashlib.sha256(Path(params.init).read_bytes()).hexdigest()
-    text = json.dumps([values, weights], sort_keys=True)
+    text = json.dumps([NUMERICS, values, weights], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_experiment(params, *, fresh=False, say=print):
+def run_experiment(
+    params: Params, *, fresh: bool = False, say: Callable[[str], None] = print
+) -> Run:
     """Invert every image of `params` into `params.out`; return a `Run`.
 
     An image that cannot be read, has no face to align, or whose loss stops being finite is noted
@@ -100,8 +88,8 @@ def run_experiment(params, *, fresh=False, say=print):
     device = resolve_device(params.device)
     photos = find_photos(params.images, params.align, params.out)
     generator = load_generator(params.generator, device)
-    params = resolve(params, generator)
-    encoder = find_encoder(params, generator)
+    params = settle(params, generator)
+    encoder = prepare(params, generator)
     weights = weights_used(generator, encoder)
     out = Path(params.out)
     ids = [photo.id for photo in photos]
@@ -123,31 +111,17 @@ def run_experiment(params, *, fresh=False, say=print):
     return Run(out, params, photos, results.as_dict())
 
 
-@torch.no_grad()
-def find_encoder(params, generator):
-    """The encoder that every image starts from or is held to, or None.
+def prepare(params: Params, generator: Generator) -> Encoder | None:
+    """Check that a search can begin; return the encoder that every image is given, or None.
 
     Raises ParamsError or WeightsError for a start, or coordinates, that no image could begin with.
     """
-    encoder, needed = None, needs_encoder(params.init, params.loss)
-    if needed and params.encoder:
-        encoder = load_encoder(params.encoder, device=generator.device)
-    target = generator.w_avg.new_zeros(3, generator.resolution, generator.resolution)
+    encoder = find_encoder(params, generator)
     try:
+        check_space(params.space, generator)
         if params.coordinates == "style":
             find_style_matrices(generator)
-        start_latent(
-            generator,
-            params.space,
-            params.init,
-            target=target,
-            rng=image_rng(0, ""),
-            encoder=encoder,
-        )
-        if needed and encoder is None:
-            raise ValueError("loss: domain needs an encoder; name one with the parameter encoder")
-        if encoder is not None and params.init != "encoder":
-            fit_rows(encoder(target[None])[0], generator)
+        check_start(params, generator, encoder)
     except ValueError as error:
         raise ParamsError(str(error)) from None
     return encoder
@@ -169,8 +143,9 @@ def _one(photo, count, params, generator, encoder, results, note_environment, sa
             notice=lambda text: say(f"notice: {photo.path}: {text}"),
         )
         note_environment()
-        settings = params.inversion() | {"encoder": encoder}
-        inversion = invert(generator, from_pil(framed), image_id=photo.name, **settings)
+        inversion = invert(
+            generator, from_pil(framed), params, encoder=encoder, image_id=photo.name
+        )
         results.begin(photo.id)
         save_inversion(
             results.folder / photo.id,
@@ -190,11 +165,12 @@ def _one(photo, count, params, generator, encoder, results, note_environment, sa
     results.add(photo.id, _entry(photo, inversion) | marks)
 
 
-def _entry(photo, inversion):
+def _entry(photo: Photo, inversion: Inversion) -> dict:
     return (
         inversion.metrics
         | inversion.settings
         | {
+            "numerics": NUMERICS,
             "seconds": inversion.seconds,
             "steps": len(inversion.history),
             "evaluations": inversion.evaluations,

@@ -15,9 +15,11 @@ from ganinv.files import atomic_path, read_json, write_csv, write_json, write_te
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.latent_files import save_latent
-from ganinv.measures.reconstruction import NAMES
-from ganinv.params import Params, dump_yaml, load_params
+from ganinv.losses.terms import TERMS
+from ganinv.measures.reconstruction import METRICS
+from ganinv.params import dump_yaml
 from ganinv.runs.describe import describe, describe_metrics
+from ganinv.runs.params import Params
 
 RESERVED = (
     "params.yaml",
@@ -59,7 +61,9 @@ def save_inversion(folder, inversion, *, title, params, generator):
         target, result, title=heading, caption=describe_metrics(inversion.metrics)
     )
     _save_figure(folder / "panel.png", panel)
-    curve = figures.loss_curve(inversion.history, title=heading, best_step=inversion.best_step)
+    curve = figures.loss_curve(
+        inversion.history, title=heading, best_step=inversion.best_step, terms=TERMS
+    )
     _save_figure(folder / "loss_curve.png", curve)
     if inversion.snapshots:
         frames = figures.progress_frames(inversion.snapshots)
@@ -128,7 +132,7 @@ class Results:
         } | ({"earlier": self.earlier} if self.earlier else {})
 
     def _over(self, statistic):
-        names = (*NAMES, "seconds")
+        names = (*METRICS, "seconds")
         finite = (e for e in self.images.values() if e["psnr"] is not None)
         rows = [e for e in finite if math.isfinite(e["psnr"])]  # infinite for equal images
         return {name: float(statistic([e[name] for e in rows])) for name in names} if rows else {}
@@ -136,7 +140,9 @@ class Results:
     def save(self):
         write_json(self.folder / "metrics.json", self.as_dict())
         rows = [{"image": name} | entry for name, entry in self.images.items()]
-        write_csv(self.folder / "metrics.csv", rows or [{"image": "", **dict.fromkeys(NAMES, "")}])
+        write_csv(
+            self.folder / "metrics.csv", rows or [{"image": "", **dict.fromkeys(METRICS, "")}]
+        )
 
 
 def read_run(folder):
@@ -149,7 +155,7 @@ def read_run(folder):
         metrics["images"] = {name: dict(entry) for name, entry in metrics["images"].items()}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder / 'metrics.json'} is damaged: {error}") from None
-    return load_params(folder / "params.yaml"), metrics
+    return Params.load(folder / "params.yaml"), metrics
 
 
 def write_params(folder, params):

@@ -1,25 +1,27 @@
 """Render each latent of a run again and compare its metrics."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
+from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import from_pil, to_uint8
 from ganinv.images.reading import open_image
 from ganinv.images.writing import read_png
 from ganinv.inversion.latent_files import load_latent, load_noise
-from ganinv.measures.reconstruction import NAMES, compute_metrics
+from ganinv.measures.reconstruction import METRICS, compute_metrics
 from ganinv.runs.records import read_run
 
-VERIFY_TOLERANCE = {"psnr": 1e-2, "ssim": 1e-4, "lpips_alex": 1e-4, "lpips_vgg": 1e-4}
 
-
-def verify(folder, *, device="auto", say=print):
+def verify(
+    folder: str | Path, *, device: str = "auto", say: Callable[[str], None] = print
+) -> dict[str, str]:
     """Render each latent of a run again and compare its metrics; return {id: complaint}.
 
-    The dict is empty when everything came out the same, up to `VERIFY_TOLERANCE`.
+    The dict is empty when everything came out the same, up to each metric's tolerance.
     Raises ValueError where `folder` holds no run, WeightsError where its generator is not here.
     """
     folder = Path(folder)
@@ -39,7 +41,7 @@ def verify(folder, *, device="auto", say=print):
     return complaints
 
 
-def _complaint(folder, entry, generator):
+def _complaint(folder: Path, entry: dict, generator: Generator) -> str:
     latent, metadata = load_latent(folder / "latent.safetensors")
     made_by = json.loads(metadata.get("ganinv", "{}")).get("sha256")
     if made_by != generator.sha256:
@@ -49,9 +51,9 @@ def _complaint(folder, entry, generator):
     image = render_result(generator, latent, load_noise(folder / "latent.safetensors"))
     target = from_pil(open_image(folder / "target.png")).to(image.device)
     again = compute_metrics(image, target)
-    for name in NAMES:
+    for name, metric in METRICS.items():
         recorded = entry.get(name, "nothing")
-        if not _same(recorded, again[name], VERIFY_TOLERANCE[name]):
+        if not _same(recorded, again[name], metric.tolerance):
             return f"{name} is {again[name]:.5f}, recorded as {recorded}"
     stored = read_png(folder / "reconstruction.png").astype(int)
     if abs(stored - to_uint8(image)).max() > 2:
@@ -59,7 +61,7 @@ def _complaint(folder, entry, generator):
     return ""
 
 
-def _same(recorded, computed, tolerance):
+def _same(recorded: object, computed: float, tolerance: float) -> bool:
     if recorded is None:  # JSON has no infinity
         return computed == float("inf")
     return isinstance(recorded, (int, float)) and abs(recorded - computed) <= tolerance

@@ -4,7 +4,8 @@ import numpy as np
 from PIL import Image
 
 from ganinv.files import write_json
-from ganinv.params import Params, dump_yaml
+from ganinv.params import dump_yaml
+from ganinv.runs.params import Params
 
 HOSTILE = '"><img src=x onerror=alert(1)>.png'
 

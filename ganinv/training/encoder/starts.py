@@ -5,7 +5,7 @@ import torch
 from ganinv.compute.render import render_result
 from ganinv.images.alignment import load_image
 from ganinv.images.pixels import box_resize, quantize, to_uint8
-from ganinv.inversion.spaces import fit_rows
+from ganinv.inversion.starts import fit_rows
 from ganinv.measures.reconstruction import compute_metrics
 from ganinv.runs.samples import find_sample, photographs
 

@@ -1,0 +1,144 @@
+"""The parameters of a search; the defaults here are the only ones."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ganinv.inversion.spaces import SPACES
+from ganinv.losses.terms import TERMS, loss_weights
+from ganinv.params import Strict
+
+STARTS = ("mean_w", "random", "encoder")
+
+
+class SearchParams(Strict):
+    """What `invert` takes."""
+
+    space: str = Field(
+        "w+",
+        description="w: one vector for all layers; w+: one vector per style input; z: of a DCGAN, "
+        "which has no other",
+    )
+    coordinates: Literal["w", "style"] = Field(
+        "w",
+        description="what Adam's rate is equal in: the numbers of w, or the directions that "
+        "styles tell apart",
+    )
+    init: str = Field(
+        "mean_w", description="mean_w, random, encoder, or the path of a saved latent"
+    )
+    encoder: str | None = Field(
+        None,
+        description="what init: encoder starts from and loss: {domain: …} asks, a name or a path",
+    )
+    loss: str | dict[str, float] = Field(
+        "lpips",
+        description="l2, lpips, or weights of l2, l2_full (at full size), lpips, lpips_vgg, "
+        "lpips_alex, vgg (plain features) and domain to be summed",
+    )
+    lpips_net: Literal["vgg", "alex"] = Field(
+        "vgg", description="the network behind the loss term named lpips"
+    )
+    loss_resolution: int = Field(
+        256,
+        ge=8,
+        description="both images are box-averaged to this size before the loss, unless smaller "
+        "already",
+    )
+    optimizer: Literal["adam", "lbfgs"] = Field("adam", description="adam or lbfgs")
+    lr: float = Field(
+        0.05,
+        gt=0,
+        allow_inf_nan=False,
+        description="Adam's learning rate, or the first step length that L-BFGS tries",
+    )
+    lr_schedule: Literal["ramp", "constant"] = Field(
+        "ramp", description="of Adam; L-BFGS's line search finds its own step lengths"
+    )
+    line_search: int = Field(
+        25, ge=1, le=25, description="how often L-BFGS may render within a step"
+    )
+    steps: int = Field(300, ge=0, description="steps of the optimizer, for each image")
+    plateau: int = Field(
+        0,
+        ge=0,
+        description="end early: where the best loss fell by less than 1 % in so many steps, the "
+        "rate falls as at the end of a ramp, and the search is over; 0 never does",
+    )
+    noise_injection: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="spread of the noise added to the latent, as a share of w_std; 0 from three "
+        "quarters on",
+    )
+    noise_maps: Literal["stored", "optimized", "dropped"] = Field(
+        "stored",
+        description="of the generator: stored as they are, optimized too, or so and dropped from "
+        "the result",
+    )
+    noise_regularizer: float = Field(
+        1e5,
+        ge=0,
+        allow_inf_nan=False,
+        description="weight of the penalty that keeps optimized noise maps free of pictures",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="of every random draw, with the image's name")
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto",
+        description="of the search; the final image and all metrics are float32 always",
+    )
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto", description="torch.compile; auto where a compiler is at hand and steps are many"
+    )
+    log_every: int = Field(25, ge=0, description="steps between lines of progress; 0 is silent")
+    snapshot_every: int = Field(
+        25, ge=0, description="steps between the pictures of progress.gif; 0 keeps none"
+    )
+
+    @field_validator("space")
+    @classmethod
+    def _known_space(cls, value: str) -> str:
+        if value not in SPACES:
+            raise ValueError(f"there are the spaces {', '.join(SPACES)}")
+        return value
+
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _known_terms(cls, value: Any) -> Any:
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, (list, dict)) or not names:
+            raise ValueError("give l2, lpips, or a mapping of weights")
+        for name in names:
+            if name not in TERMS:
+                raise ValueError(f"no loss term {name!r}; there are {', '.join(TERMS)}")
+        if isinstance(value, dict):
+            _check_weights(value)
+            return {name: float(weight) for name, weight in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _terms_have_pixels(self) -> "SearchParams":
+        for name in loss_weights(self.loss):
+            if self.loss_resolution < TERMS[name].pixels:
+                raise ValueError(
+                    f"loss_resolution: {name} needs at least {TERMS[name].pixels} pixels"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _line_searches_stay_in_place(self) -> "SearchParams":
+        moving = self.noise_injection or self.plateau or self.noise_maps != "stored"
+        if self.optimizer == "lbfgs" and moving:
+            raise ValueError("noise_injection, noise_maps and plateau go with optimizer: adam")
+        if self.plateau and self.noise_injection:
+            raise ValueError("plateau: with noise_injection, no loss is that of the latent kept")
+        return self
+
+
+def _check_weights(weights: dict[str, Any]) -> None:
+    for name, weight in weights.items():
+        if type(weight) not in (int, float) or not 0 <= weight < float("inf"):
+            raise ValueError(f"the weight of {name} must be a number, 0 or more; got {weight!r}")
+    if not any(weights.values()):
+        raise ValueError("at least one loss weight must be above 0")

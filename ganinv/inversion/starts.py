@@ -1,0 +1,116 @@
+"""Starts of a search: the mean of W, a random w, an encoder's codes, a saved latent."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganinv.encoders.load import load_encoder
+from ganinv.generators.base import Generator
+from ganinv.inversion.latent_files import load_latent
+from ganinv.inversion.params import STARTS, SearchParams
+from ganinv.losses.terms import needs_encoder
+
+Encoder = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> codes (N, num_ws, w_dim)
+
+
+@torch.no_grad()
+def find_start(
+    generator: Generator,
+    init: str,
+    *,
+    target: Tensor,
+    rng: torch.Generator,
+    encoder: Encoder | None = None,
+) -> Tensor:
+    """Return the latent (1 or num_ws, w_dim) that a search starts from.
+
+    `init` is "mean_w", "random" (z drawn from `rng`, mapped), "encoder" (which sees `target`
+    (3, H, W)) or the path of a latent.safetensors. Raises ValueError for a latent that does not fit
+    the generator and for an encoder missing.
+    """
+    if init == "mean_w":
+        latent = generator.w_avg[None]
+    elif init == "random":
+        z = torch.randn(1, generator.z_dim, generator=rng)
+        latent = generator.mapping(z.to(generator.device), generator.random_labels(1, rng))[0]
+    elif init == "encoder":
+        if encoder is None:
+            raise ValueError("init: encoder needs an encoder; name one with the parameter encoder")
+        latent = fit_rows(encoder(target[None])[0], generator)
+    else:
+        latent = _saved(init, generator)
+    return latent.to(generator.w_avg)
+
+
+def _saved(init: str, generator: Generator) -> Tensor:
+    if not Path(init).is_file():
+        raise ValueError(f"init is none of {', '.join(STARTS)} and no file {init} exists")
+    latent, _ = load_latent(init)
+    full = generator.num_ws, generator.w_dim
+    if latent.ndim != 2 or tuple(latent.shape) not in ((1, generator.w_dim), full):
+        raise ValueError(
+            f"a latent of shape {tuple(latent.shape)} does not fit {generator.name or 'the'} "
+            f"generator, which takes {full}"
+        )
+    return latent
+
+
+def check_start(params: SearchParams, generator: Generator, encoder: Encoder | None) -> None:
+    """Raise ValueError for a start, or an encoder to be asked, that no image could begin with."""
+    if params.init not in STARTS:
+        _saved(params.init, generator)
+    if uses_encoder(params) and encoder is None:
+        what = "init: encoder" if params.init == "encoder" else "this loss"
+        raise ValueError(f"{what} needs an encoder; name one with the parameter encoder")
+    if encoder is not None and hasattr(encoder, "num_ws"):
+        find_rows(encoder.num_ws, encoder.w_dim, generator)
+
+
+def uses_encoder(params: SearchParams) -> bool:
+    """Whether a search starts from an encoder or asks one at every step."""
+    return params.init == "encoder" or needs_encoder(params.loss)
+
+
+def find_encoder(params: SearchParams, generator: Generator) -> Encoder | None:
+    """Load the encoder that a search uses, None where it uses none or names none.
+
+    Raises WeightsError where it cannot be had.
+    """
+    if not (uses_encoder(params) and params.encoder):
+        return None
+    return load_encoder(params.encoder, device=generator.device)
+
+
+def fit_rows(codes: Tensor, generator: Generator) -> Tensor:
+    """Lay an encoder's codes (rows, w_dim) onto a generator's rows: (num_ws or 1, w_dim).
+
+    They pass as they are where the numbers agree; codes for a student's teacher are laid onto the
+    student's rows by resolution. Raises ValueError for codes of another generator.
+    """
+    rows = find_rows(*codes.shape, generator)
+    return codes if rows is None else codes[rows]
+
+
+def find_rows(rows: int, width: int, generator: Generator) -> list[int] | None:
+    """Say which of an encoder's `rows` codes of `width` a generator's rows take; None: as they are.
+
+    Raises ValueError for codes of another generator.
+    """
+    if width == generator.w_dim and rows in (1, generator.num_ws):
+        return None
+    teacher = generator.teacher_rows
+    if width == generator.w_dim and teacher and rows == teacher[-1] + 1:
+        return teacher
+    also = f" (or its teacher's {teacher[-1] + 1})" if teacher else ""
+    raise ValueError(
+        f"the encoder gives {rows} codes of width {width}, but the generator {generator.name} at "
+        f"{generator.resolution}x{generator.resolution} takes {generator.num_ws}{also} of width "
+        f"{generator.w_dim}; use the encoder that was trained for it"
+    )
+
+
+def rows_encoder(encoder: Encoder, generator: Generator) -> Encoder:
+    """Turn an encoder into a function of one image (1, 3, H, W) to the generator's rows."""
+    return lambda images: fit_rows(encoder(images)[0], generator)[None]

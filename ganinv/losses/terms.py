@@ -1,0 +1,128 @@
+"""The terms that a search may minimize, and the table that names them.
+
+A term is made for its targets, once, and is then a function `term(images, small, ws)` of images
+(N, 3, H, W), their box means (N, 3, h, w) at the loss's resolution, and their ws
+(N, num_ws, w_dim). It returns a scalar: the sum over images, not the mean, so that no image's
+gradient depends on how many there are. To add a term, write its function and its row.
+
+Nothing here imports torch before a term is made: parameters are checked against the table first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PIXELS = 255 * 0.225  # of the scale 0 to 255 in one of the normalized images that VGG16 sees
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a term is made from: targets at full size and as box means, and how to compute.
+
+    `full` is (N, 3, H, W), `small` (N, 3, h, w); a single target serves all images. `lpips_net` is
+    the network behind the term named lpips; `compiled` is "on" or "off". `encode` maps images
+    (N, 3, H, W) to codes (N, num_ws, w_dim), or is None where there is no encoder.
+    """
+
+    full: "Tensor"
+    small: "Tensor"
+    lpips_net: str
+    precision: str
+    compiled: str
+    encode: "Callable[[Tensor], Tensor] | None"
+
+
+LossTerm = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]  # images, small, ws -> ()
+
+
+def l2(goal: Goal) -> LossTerm:
+    """Mean squared difference on [-1, 1], of the box means."""
+    return lambda images, small, ws: (small - goal.small).square().mean((1, 2, 3)).sum()
+
+
+def l2_full(goal: Goal) -> LossTerm:
+    """Mean squared difference on [-1, 1], at full size."""
+    return lambda images, small, ws: (images - goal.full).square().mean((1, 2, 3)).sum()
+
+
+def lpips(goal: Goal, net: str = "") -> LossTerm:
+    """LPIPS of the box means, by the network `net` or the goal's own; see `losses.lpips`."""
+    from ganinv.losses.lpips import distance_to
+
+    return distance_to(goal.small, net or goal.lpips_net, goal.precision, goal.compiled)
+
+
+def lpips_vgg(goal: Goal) -> LossTerm:
+    """LPIPS by VGG16."""
+    return lpips(goal, "vgg")
+
+
+def lpips_alex(goal: Goal) -> LossTerm:
+    """LPIPS by AlexNet."""
+    return lpips(goal, "alex")
+
+
+def vgg(goal: Goal) -> LossTerm:
+    """Mean squared difference of VGG16's relu4_3 features, the second term of eq. 4.
+
+    In-Domain GAN Inversion (arXiv 2004.00049). At the scale of pixels from 0 to 255, for which the
+    paper's code weighs it by 5e-5; the network is torchvision's, the paper's came from Caffe.
+    """
+    from ganinv.losses.lpips import see_relu4_3
+
+    see, wanted = see_relu4_3(goal.small, goal.precision)
+    return lambda images, small, ws: (
+        PIXELS**2 * (see(small) - wanted).square().mean((1, 2, 3)).sum()
+    )
+
+
+def domain(goal: Goal) -> LossTerm:
+    """mean (ws - E(G(ws)))^2: the third term of In-Domain GAN Inversion's eq. 4 (arXiv 2004.00049).
+
+    E(G(ws)) is computed anew at every step and differentiated, as in the paper: a constant E(x)
+    would pull to the start and not to where images and codes agree. The mean is over all entries of
+    ws, as in the paper's code, where its weight, lambda, is 2. Raises ValueError without an
+    encoder.
+    """
+    encode = goal.encode
+    if encode is None:
+        raise ValueError("loss: domain needs an encoder; name one with the parameter encoder")
+    return lambda images, small, ws: (ws - encode(images)).square().mean((1, 2)).sum()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: how a term is called and made, and what it asks for.
+
+    `label` may name the parameter lpips_net in braces; `pixels` is the least side of the box means.
+    """
+
+    label: str
+    make: Callable[[Goal], LossTerm]
+    pixels: int = 1
+    needs_encoder: bool = False
+
+
+TERMS = {
+    "l2": Row("L2", l2),
+    "l2_full": Row("L2 at full size", l2_full),
+    "lpips": Row("LPIPS-{lpips_net}", lpips, pixels=32),
+    "lpips_vgg": Row("LPIPS-vgg", lpips_vgg, pixels=32),
+    "lpips_alex": Row("LPIPS-alex", lpips_alex, pixels=32),
+    "vgg": Row("VGG features", vgg, pixels=32),
+    "domain": Row("in-domain", domain, needs_encoder=True),
+}
+
+
+def loss_weights(loss: str | dict[str, float]) -> dict[str, float]:
+    """A loss by name, or a mapping of weights, as the mapping; terms of weight 0 are left out."""
+    weights = {loss: 1.0} if isinstance(loss, str) else loss
+    return {name: weight for name, weight in weights.items() if weight}
+
+
+def needs_encoder(loss: str | dict[str, float]) -> bool:
+    """Whether a term of the loss asks an encoder at every step."""
+    return any(TERMS[name].needs_encoder for name in loss_weights(loss))
