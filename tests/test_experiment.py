@@ -18,10 +18,9 @@ from ganinv.errors import ParamsError, WeightsError
 from ganinv.images.pixels import from_pil, quantize, to_pil
 from ganinv.inversion.latent_files import load_latent
 from ganinv.runs import describe, experiment
-from ganinv.runs.experiment import JOINED, run_experiment, settings_key
+from ganinv.runs.experiment import run_experiment, settings_key
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
-from ganinv.runs.records import SETTINGS
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
 from helpers.toys import build_toy, save_toy
@@ -60,9 +59,9 @@ def inverted(monkeypatch):
     """Names of the images that were really searched for, in order."""
     names, invert = [], experiment.invert
 
-    def counting(generator, target, *, image_id, **options):
+    def counting(generator, target, params, *, image_id, **options):
         names.append(image_id)
-        return invert(generator, target, image_id=image_id, **options)
+        return invert(generator, target, params, image_id=image_id, **options)
 
     monkeypatch.setattr(experiment, "invert", counting)
     return names
@@ -387,10 +386,10 @@ def test_interrupted_run_keeps_what_was_finished(
 ):
     counting = experiment.invert
 
-    def interrupt(generator, target, *, image_id, **options):
+    def interrupt(generator, target, params, *, image_id, **options):
         if image_id == "b":
             raise KeyboardInterrupt
-        return counting(generator, target, image_id=image_id, **options)
+        return counting(generator, target, params, image_id=image_id, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(experiment, "invert", interrupt)
@@ -479,10 +478,10 @@ def test_loss_that_is_not_finite_fails_that_image_alone(
 ):
     counting = experiment.invert
 
-    def diverging(generator, target, *, image_id, **options):
+    def diverging(generator, target, params, *, image_id, **options):
         if image_id == "a":
             options |= dict(lr=1e30, lr_schedule="constant")
-        return counting(generator, target, image_id=image_id, **options)
+        return counting(generator, target, params, image_id=image_id, **options)
 
     monkeypatch.setattr(experiment, "invert", diverging)
     run = run_experiment(toy_params(photos), say=silent)
@@ -519,10 +518,10 @@ def test_full_disk_is_noted_and_earlier_results_stay(
 def test_memory_that_runs_out_is_noted(toy_params, photos, monkeypatch, silent):
     counting = experiment.invert
 
-    def greedy(generator, target, *, image_id, **options):
+    def greedy(generator, target, params, *, image_id, **options):
         if image_id == "a":
             raise torch.OutOfMemoryError("tried to allocate 20 GiB")
-        return counting(generator, target, image_id=image_id, **options)
+        return counting(generator, target, params, image_id=image_id, **options)
 
     monkeypatch.setattr(experiment, "invert", greedy)
     run = run_experiment(toy_params(photos), say=silent)
@@ -823,18 +822,16 @@ def test_entries_say_what_was_inverted_and_how(toy_params, photos, tmp_path, sil
     assert (entry["align"], entry["precision"], entry["compile"]) == (False, "float32", "off")
 
 
-def test_parameters_that_joined_later_leave_earlier_results_finished(toy_params):
-    """The key of a run is that of a version without them, as long as they change nothing."""
+def test_numerics_of_another_generation_make_other_results(toy_params, monkeypatch):
     params, weights = toy_params(["a.png"]), {"toy": "00"}
-    before = {name: getattr(params, name) for name in sorted(SETTINGS - JOINED.keys())}
-    text = json.dumps([before, weights], sort_keys=True)
-    assert settings_key(params, weights) == hashlib.sha256(text.encode()).hexdigest()[:16]
-    assert {name: getattr(Params(), name) for name in JOINED} == JOINED
+    before = settings_key(params, weights)
+    monkeypatch.setattr(experiment, "NUMERICS", experiment.NUMERICS + 1)
+    assert settings_key(params, weights) != before
 
 
 @pytest.mark.parametrize(
     "change", [{"coordinates": "style"}, {"plateau": 9}, {"noise_maps": "optimized"}]
 )
-def test_parameters_that_joined_later_make_other_results(toy_params, change):
+def test_every_parameter_of_the_search_makes_other_results(toy_params, change):
     keys = {settings_key(toy_params(["a.png"], **x), {"toy": "00"}) for x in ({}, change)}
     assert len(keys) == 2

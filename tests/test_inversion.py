@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 import ganinv
 from ganinv.compute import compile
+from ganinv.errors import ParamsError
 from ganinv.images.pixels import quantize, to_uint8
 from ganinv.inversion import invert
 from ganinv.losses import lpips
@@ -397,7 +398,7 @@ def test_values_that_do_not_exist_are_refused(toy, toy_images, monkeypatch, wron
 
 
 def test_names_that_do_not_exist_are_refused(toy, toy_images):
-    with pytest.raises(TypeError, match="learning_rate"):
+    with pytest.raises(ParamsError, match="learning_rate"):
         search(toy, toy_images[0][0], learning_rate=0.1)
 
 

@@ -9,10 +9,13 @@ import torchvision
 
 import ganinv
 from ganinv.errors import ParamsError
+from ganinv.inversion.invert import evaluate
 from ganinv.inversion.latent_files import load_latent, load_noise, save_latent
 from ganinv.inversion.noise_maps import autocorrelation, draw_maps, normalize, strengthened
-from ganinv.inversion.optimizers import adam, constant, ramp
+from ganinv.inversion.optimizers import Adam, Rates, ramp
+from ganinv.inversion.params import SearchParams
 from ganinv.inversion.search import Search
+from ganinv.inversion.spaces import SPACES
 from ganinv.inversion.style_axes import AXES_POWER, style_axes
 from ganinv.losses.lpips import load_lpips
 from ganinv.losses.reconstruction import make_loss
@@ -160,28 +163,19 @@ def test_maps_of_another_generator_are_refused(toy, toy_images, tmp_path):
 # --- noise on the latent ------------------------------------------------------------------------
 
 
-def watched(toy, seen, *, steps, space_rows=8):
+def watched(toy, seen, *, steps, space="w+"):
     """A search that stands still, and notes the ws it renders."""
 
     def objective(image, ws):
         seen.append(ws.detach()[0])
         return image.square().mean(), {}
 
-    start = toy.w_avg.expand(space_rows, -1).clone()
-    state = Search(
-        toy,
-        start,
-        toy.synthesis,
-        objective,
-        axes=None,
-        noise={},
-        noise_regularizer=0.0,
-        noise_injection=0.2,
-        snapshot_every=0,
-        rng=image_rng(0, "x"),
-        trace_at=(),
-    )
-    state.run(adam, 1e-9, constant, steps, lambda row: None)
+    params = SearchParams(space=space, noise_injection=0.2, steps=steps, snapshot_every=0)
+    state = Search(toy, toy.w_avg[None], {}, params, rng=image_rng(0, "x"))
+    optimizer = Adam(state.variables)
+    for step, share, lr in Rates(1e-9, "constant", steps):
+        state.begin(step, share)
+        optimizer.step(lambda: evaluate(state, toy.synthesis, objective), lr)
     return state
 
 
@@ -195,7 +189,7 @@ def test_injected_noise_falls_to_nothing_as_published(toy):
 
 def test_in_w_all_rows_get_the_same_noise(toy):
     seen = []
-    watched(toy, seen, steps=4, space_rows=1)
+    watched(toy, seen, steps=4, space="w")
     assert all(torch.equal(ws, ws[:1].expand_as(ws)) for ws in seen)
     assert not torch.equal(seen[0][0], toy.w_avg)
 
@@ -317,8 +311,8 @@ def test_style_matrices_say_what_each_row_feeds(toy, kind):
 
 
 def test_axes_are_orthogonal_and_of_mean_square_length_1(toy):
-    for rows in (1, toy.num_ws):
-        axes = style_axes(toy, rows)
+    for space, rows in (("w", 1), ("w+", toy.num_ws)):
+        axes = style_axes(toy, SPACES[space])
         assert axes.shape == (rows, toy.w_dim, toy.w_dim)
         gram = axes @ axes.transpose(1, 2)
         lengths = gram.diagonal(dim1=1, dim2=2)
@@ -328,7 +322,7 @@ def test_axes_are_orthogonal_and_of_mean_square_length_1(toy):
 
 def test_axes_are_longer_where_the_styles_change_more(toy):
     matrix = toy.first.style.weight
-    axes = style_axes(toy, toy.num_ws)[0]
+    axes = style_axes(toy, SPACES["w+"])[0]
     lengths = axes.norm(dim=1)
     change = (axes / lengths[:, None] @ matrix.T).norm(dim=1)
     order = lengths.argsort()
@@ -358,7 +352,7 @@ def test_a_step_along_axes_is_what_it_says(toy, toy_images):
         lr_schedule="constant",
     )
     moved = run.latent - toy.w_avg
-    axes = style_axes(toy, toy.num_ws)
+    axes = style_axes(toy, SPACES["w+"])
     along = torch.linalg.solve(axes.transpose(1, 2), moved[:, :, None])[:, :, 0]
     wide = [sum(len(matrix) for matrix in row) >= toy.w_dim for row in toy.style_matrices()]
     fed = [row for row, full in enumerate(wide) if full]  # all of their axes reach the image
