@@ -1,4 +1,4 @@
-"""What holds the project together: dependencies, notebooks."""
+"""What holds the project together: dependencies, notebooks, the pages that explain it."""
 
 import json
 import re
@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from typer.main import get_command
 
+from ganinv.cli.main import app
 from ganinv.runs.params import Params
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+FOLDERS = ("", "ganinv", "checkpoints", "data", "reports", "reports/benchmarks")
+PAGES = [ROOT / folder / "README.md" for folder in FOLDERS] + [ROOT / "PRD.md"]
 
 
 def pyproject():
@@ -109,3 +113,55 @@ def test_experiments_change_what_they_say(name):
     photographs = ["sample:astronaut", "sample:hopper", "sample:obama"]
     assert (params.space, params.loss, params.steps) == seeds[name]
     assert (params.optimizer, params.init, params.images) == ("adam", "mean_w", photographs)
+
+
+def anchors(page):
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+def place(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=place)
+def test_links_between_pages_resolve(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    for link in links:
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), f"{link} leads nowhere"
+        assert not anchor or anchor in anchors(target), f"{link} names no heading"
+
+
+def code_of(page):
+    """The code on a page: its console blocks, and a line for each text between backticks."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.M | re.S)
+    return "\n".join(blocks + re.findall(r"`([^`\n]+)`", text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=place)
+def test_pages_name_commands_that_exist(page):
+    code, commands = code_of(page), get_command(app).commands
+    for name, below in re.findall(r"\bganinv ([a-z-]+)(?: ([a-z-]+))?", code):
+        assert name in commands, f"no command ganinv {name}"
+        group = getattr(commands[name], "commands", None)
+        assert not (group and below) or below in group, f"no command ganinv {name} {below}"
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert set(re.findall(r"^make ([a-z-]+)", code, re.M)) <= set(targets)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=place)
+def test_pages_name_files_that_exist(page):
+    code = code_of(page)
+    names = re.findall(r"[\w/]+\.py\b", code) + re.findall(r"\bparams/[\w/-]+\.yaml", code)
+    for name in names:
+        assert any((root / name).is_file() for root in (ROOT, ROOT / "ganinv")), f"no file {name}"
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 180
