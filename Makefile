@@ -45,9 +45,10 @@ test: setup  ## run the tests, and every notebook at its quick defaults
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 600 $(NOTEBOOKS)
 	rm -rf .nbval
 
-lint: $(READY)  ## check style
+lint: $(READY)  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:  ## remove .venv, reports and runs; weights and samples stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick

@@ -44,14 +44,14 @@ class Strict(BaseModel):
 
     @classmethod
     def load(
-        cls, path: str | Path | None = None, overrides: Iterable[str] = (), **changes: Any
+        cls, path: str | Path | None = None, overrides: Iterable[str] | None = None, **changes: Any
     ) -> Self:
         """Build from a YAML file (or none), then `key=value` strings, then keyword changes.
 
         Raises ParamsError for a file that cannot be read, an unknown name or a wrong type.
         """
         values = read_yaml(path) if path is not None else {}
-        for item in overrides:
+        for item in overrides or ():
             key, sep, text = item.partition("=")
             if not sep:
                 raise ParamsError(f"--set takes key=value; got {item!r}")

@@ -21,14 +21,14 @@ def invert(
         typer.Argument(help="images, folders, sample:NAME, or samples; else those of --params"),
     ] = None,
     params: ParamsFile = None,
-    overrides: Overrides = (),
+    overrides: Overrides = None,
     out: Annotated[str | None, typer.Option(help="the folder for results")] = None,
     device: Device = None,
     align: Align = None,
     fresh: Fresh = False,
 ):
     """Invert photographs. The same command again continues where it stopped."""
-    if any(item.partition("=")[0].strip() == "images" for item in overrides):
+    if any(item.partition("=")[0].strip() == "images" for item in overrides or ()):
         raise BadArgumentsError("name the images as arguments, not by --set images=…")
     if not inputs and "images" not in (read_yaml(params) if params else {}):
         raise BadArgumentsError(

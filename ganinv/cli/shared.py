@@ -8,7 +8,9 @@ import typer
 
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda")]
 ParamsFile = Annotated[Path | None, typer.Option("--params", help="a YAML file, as in params/")]
-Overrides = Annotated[list[str], typer.Option("--set", help="key=value, any parameter; repeatable")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value, any parameter; repeatable")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")]
 TrainingFolder = Annotated[str | None, typer.Option("--out", help="the folder for the training")]
 

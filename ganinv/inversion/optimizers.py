@@ -122,7 +122,8 @@ class LBFGS:
                 evaluations += 1
             else:  # the line search settles for the best point it has
                 return FAR * self.seen[0][1].abs()
-            self.seen.append((point, loss, [x.grad.clone() for x in self.variables]))
+            gradients = [x.grad.clone() for x in self.variables if x.grad is not None]
+            self.seen.append((point, loss, gradients))
             return loss
 
         self.lbfgs.step(closure)

@@ -133,7 +133,8 @@ class Search:
         """Write the step's row of the history, and return it."""
         self.seconds = time.perf_counter() - self.started
         # L-BFGS that has converged evaluates nothing
-        loss, terms = self.previous = self.lowest or self.previous
+        self.previous = self.lowest or self.previous
+        loss, terms = self.previous or (math.nan, {})
         row = dict(step=self.step, loss=loss, **terms, lr=lr, seconds=self.seconds)
         self.history.append(row | dict(evaluations=self.evaluations, best_step=self.best_step))
         if self.may_rest:

@@ -64,8 +64,9 @@ def check_start(params: SearchParams, generator: Generator, encoder: Encoder | N
     if uses_encoder(params) and encoder is None:
         what = "init: encoder" if params.init == "encoder" else "this loss"
         raise ValueError(f"{what} needs an encoder; name one with the parameter encoder")
-    if encoder is not None and hasattr(encoder, "num_ws"):
-        find_rows(encoder.num_ws, encoder.w_dim, generator)
+    rows, width = (getattr(encoder, name, 0) for name in ("num_ws", "w_dim"))
+    if rows:  # a callable of one's own need not say
+        find_rows(rows, width, generator)
 
 
 def uses_encoder(params: SearchParams) -> bool:
@@ -89,7 +90,7 @@ def fit_rows(codes: Tensor, generator: Generator) -> Tensor:
     They pass as they are where the numbers agree; codes for a student's teacher are laid onto the
     student's rows by resolution. Raises ValueError for codes of another generator.
     """
-    rows = find_rows(*codes.shape, generator)
+    rows = find_rows(codes.shape[0], codes.shape[1], generator)
     return codes if rows is None else codes[rows]
 
 

@@ -1,5 +1,7 @@
 """What a search minimizes: a weighted sum of the terms in the table of `terms`."""
 
+import functools
+import operator
 from collections.abc import Callable
 
 import torch
@@ -40,6 +42,7 @@ def make_loss(
         if small.requires_grad:  # channels-last, as networks return it, would slow the way back
             small.register_hook(torch.Tensor.contiguous)
         values = {name: term(images, small, ws) for name, term in terms.items()}
-        return sum(weights[name] * value for name, value in values.items()), values
+        weighted = [weights[name] * value for name, value in values.items()]
+        return functools.reduce(operator.add, weighted), values
 
     return evaluate

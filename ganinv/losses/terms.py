@@ -10,7 +10,7 @@ Nothing here imports torch before a term is made: parameters are checked against
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +35,8 @@ class Goal:
     encode: "Callable[[Tensor], Tensor] | None"
 
 
-LossTerm = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]  # images, small, ws -> ()
+# images, small, ws -> (); ws may be None where no term asks for them
+LossTerm = Callable[["Tensor", "Tensor", Any], "Tensor"]
 
 
 def l2(goal: Goal) -> LossTerm:
