@@ -81,15 +81,15 @@ def _explain(error, model):
     return f"{name}: {message} (got {error['input']!r})"
 
 
-def unknown_name(name, known, what):
-    """The sentence for a name that does not exist, with the nearest that do."""
+def unknown_name(name: str, known: Iterable[str], what: str) -> str:
+    """Return the sentence for a name that does not exist, with the nearest that do."""
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
     return f"no {what} named {name!r}; {hint}"
 
 
-def read_yaml(path):
-    """Read a YAML mapping from a file."""
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML mapping from a file. Raises ParamsError."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -102,14 +102,15 @@ def read_yaml(path):
     return values
 
 
-def parse_yaml(text, where):
+def parse_yaml(text: str, where: str) -> Any:
+    """Read YAML by its 1.2 core rules. Raises ParamsError, which names `where`."""
     try:
         return yaml.load(text, _CoreLoader)
     except yaml.YAMLError as error:
         raise ParamsError(f"{where}: not valid YAML: {error}") from None
 
 
-def dump_yaml(values):
+def dump_yaml(values: Mapping[str, Any]) -> str:
     """Write a mapping so that `read_yaml` gives it back."""
     return yaml.dump(values, Dumper=_CoreDumper, sort_keys=False, allow_unicode=True)
 

@@ -26,7 +26,7 @@ def invert(
     device: Device = None,
     align: Align = None,
     fresh: Fresh = False,
-):
+) -> None:
     """Invert photographs. The same command again continues where it stopped."""
     if any(item.partition("=")[0].strip() == "images" for item in overrides or ()):
         raise BadArgumentsError("name the images as arguments, not by --set images=…")
@@ -60,7 +60,7 @@ def _summarize(run):
 def verify(
     folder: Annotated[Path, typer.Argument(help="a folder that invert wrote")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-):
+) -> None:
     """Render a run's latents again and compare the metrics."""
     from ganinv.runs.verify import verify as verify_run
 
@@ -76,7 +76,7 @@ def align(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="the folder for aligned images")],
     size: Annotated[int, typer.Option(min=16, max=4096)] = 1024,
-):
+) -> None:
     """Cut faces out of photographs as FFHQ does it."""
     from ganinv.errors import ImageError
     from ganinv.images.alignment import load_image

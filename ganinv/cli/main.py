@@ -7,7 +7,7 @@ Exit status: 0 when all succeeded, 1 when some images failed or something could 
 
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -36,7 +36,7 @@ app.command("train-encoder")(train.train_encoder)
 app.command("train-gan")(train.train_gan)
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> NoReturn:
     """Run the program and exit with its status."""
     warnings.showwarning = _say_warning
     for stream in (sys.stdout, sys.stderr):  # a file's name may be no Unicode

@@ -15,7 +15,7 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")
 TrainingFolder = Annotated[str | None, typer.Option("--out", help="the folder for the training")]
 
 
-def complain(error, code):
+def complain(error: Exception | str, code: int) -> int:
     """Tell an error on stderr; return the exit status that goes with it."""
     print(f"ganinv: {error}", file=sys.stderr)
     return code

@@ -28,7 +28,11 @@ class Generator(nn.Module):
     sha256 = ""
     styled = True  # has style inputs, hence W and W+; else its only latent is z
     c_dim = 0  # the number of class labels
-    teacher_rows = None  # of a student: for each of its rows, the row of its teacher's W+
+    w_avg: torch.Tensor
+    w_std: torch.Tensor
+    teacher_rows: list[int] | None = (
+        None  # of a student: for each of its rows, the row of its teacher's W+
+    )
 
     def __init__(self, *, resolution, z_dim, w_dim, num_ws):
         super().__init__()

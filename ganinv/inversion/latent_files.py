@@ -1,16 +1,24 @@
 """latent.safetensors: a latent, its noise maps, and the name and hash of the generator."""
 
 import json
+from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ganinv.files import atomic_path
+from ganinv.generators.base import Generator
 
 NOISE = "noise."  # before the names of noise maps in a latent's file
 
 
-def save_latent(path, latent, generator, noise=None):
+def save_latent(
+    path: str | Path,
+    latent: Tensor,
+    generator: Generator,
+    noise: dict[str, Tensor] | None = None,
+) -> None:
     """Write latent (num_ws, w_dim), with the generator's name and hash, as safetensors.
 
     `noise` are optimized maps, kept as noise.NAME.
@@ -22,13 +30,16 @@ def save_latent(path, latent, generator, noise=None):
         save_file(tensors, temporary, metadata={"ganinv": described})
 
 
-def load_noise(path):
-    """The optimized noise maps in a latent.safetensors, {} where it has none. Raises ValueError."""
+def load_noise(path: str | Path) -> dict[str, Tensor]:
+    """Read the optimized noise maps in a latent.safetensors, {} where there are none.
+
+    Raises ValueError.
+    """
     tensors, _ = _read(path)
     return {k.removeprefix(NOISE): x for k, x in tensors.items() if k.startswith(NOISE)}
 
 
-def load_latent(path):
+def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
     """Read a latent.safetensors: (latent (num_ws, w_dim), metadata). Raises ValueError."""
     tensors, metadata = _read(path)
     if "latent" not in tensors:

@@ -7,29 +7,35 @@ Departure: pooled maps are not scaled up by 2, since no published projector does
 is meant for their penalty.
 """
 
+import functools
+import operator
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+
+from ganinv.generators.base import Generator
 
 SMALLEST = 8  # pixels: the last size the penalty looks at
 
 
-def draw_maps(generator, rng):
-    """Maps of the generator's layers, normal, from a CPU generator of random numbers."""
+def draw_maps(generator: Generator, rng: torch.Generator) -> dict[str, Tensor]:
+    """Draw maps of the generator's layers, normal, from a CPU generator of random numbers."""
     return {
         name: torch.randn(stored.shape, generator=rng).to(stored)
         for name, stored in generator.noise_maps().items()
     }
 
 
-def autocorrelation(maps):
-    """The penalty (): over all maps (1, 1, H, W) and sizes, mean(n * moved n)^2 in x and in y."""
-    total = 0.0
+def autocorrelation(maps: dict[str, Tensor]) -> Tensor:
+    """Return the penalty (): over maps (1, 1, H, W) and sizes, mean(n * moved n)^2 in x and y."""
+    parts = []
     for x in maps.values():
-        total = total + _moved(x)
+        parts.append(_moved(x))
         while x.shape[2] > SMALLEST:
             x = F.avg_pool2d(x, 2)
-            total = total + _moved(x)
-    return total
+            parts.append(_moved(x))
+    return functools.reduce(operator.add, parts)
 
 
 def _moved(x):
@@ -38,21 +44,21 @@ def _moved(x):
 
 
 @torch.no_grad()
-def normalize(maps):
+def normalize(maps: dict[str, Tensor]) -> None:
     """Bring every map back to mean 0 and mean square 1, in place."""
     for x in maps.values():
         x -= x.mean()
         x *= x.square().mean().rsqrt()
 
 
-def strengthened(maps, generator):
-    """Normal maps as `synthesis` takes them: with the strength that stored ones have."""
+def strengthened(maps: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
+    """Return normal maps as `synthesis` takes them: with the strength that stored ones have."""
     stored = generator.noise_maps()
     return {name: x * generator.noise_scale(stored[name]) for name, x in maps.items()}
 
 
-def unstrengthened(maps, generator):
-    """What `strengthened` was given. Raises ValueError for maps of another generator."""
+def unstrengthened(maps: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
+    """Return what `strengthened` was given. Raises ValueError for maps of another generator."""
     stored = generator.noise_maps()
     if {k: x.shape for k, x in maps.items()} != {k: x.shape for k, x in stored.items()}:
         raise ValueError(f"the noise maps do not fit the generator {generator.name}")

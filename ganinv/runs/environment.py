@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
+from typing import Any, Protocol
 
 import torch
 
@@ -26,8 +27,20 @@ PACKAGES = (
 )
 
 
-def environment(params, weights):
-    """Versions, device, commit, weight hashes and seed: what a figure depends on."""
+class Settled(Protocol):
+    """Parameters that say on which device, and with what seed."""
+
+    @property
+    def device(self) -> str:
+        """The device, resolved."""
+
+    @property
+    def seed(self) -> int:
+        """The seed of all random draws."""
+
+
+def environment(params: Settled, weights: dict[str, str]) -> dict[str, Any]:
+    """Gather versions, device, commit, weight hashes and seed: what a figure depends on."""
     return {
         "ganinv": ganinv.__version__,
         "python": platform.python_version(),
@@ -51,16 +64,17 @@ def _version(package):
         return None
 
 
-def device_name(device):
-    """The processor's own name."""
+def device_name(device: str) -> str:
+    """Return the processor's own name."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
-    name = getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name")
+    capabilities: dict = getattr(torch.cpu, "get_capabilities", dict)()
+    name = capabilities.get("cpu_name")
     return f"{name or platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
-def commit():
-    """The checkout's commit, "+" behind it where files were changed; None outside git."""
+def commit() -> str | None:
+    """Return the checkout's commit, "+" behind it where files were changed; None outside git."""
     try:
         root = project_root()
         head = _git(root, "rev-parse", "HEAD")

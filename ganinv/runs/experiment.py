@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -59,7 +60,7 @@ def settle(params: Params, generator: Generator) -> Params:
     return resolve(params, generator).model_copy(update={"device": str(generator.device)})
 
 
-def weights_used(generator: Generator, encoder: Encoder | None = None) -> dict[str, str]:
+def weights_used(generator: Generator, encoder: Any = None) -> dict[str, str]:
     """Return the SHA-256 of every weight file that decides the result, by name."""
     used = {generator.name: generator.sha256}
     if encoder is not None:

@@ -1,6 +1,7 @@
 """What a user names, files, folders, samples, as images to invert, each with an id of its own."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,26 +26,29 @@ class Photo:
     align: bool
 
 
-def find_photos(inputs, align, out=None):
+def find_photos(
+    inputs: Iterable[str | Path], align: bool, out: str | Path | None = None
+) -> list[Photo]:
     """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
 
     Where several files have one name, a hash of where each lies follows its id. What lies in the
     folder `out` is left out: results are no inputs.
     Raises ParamsError for an input that does not exist and when there is no image at all.
     """
+    inputs = list(inputs)
     photos = [photo for item in inputs for photo in _expand(str(item), align)]
     if out is not None:
         results = Path(out).resolve()
         photos = [photo for photo in photos if results not in photo.path.resolve().parents]
     if not photos:
         raise ParamsError(f"no images in {', '.join(map(str, inputs))}")
-    distinct = {}
+    distinct: dict[Path, Photo] = {}
     for photo in photos:
         distinct.setdefault(photo.path.resolve(), photo)
     return _with_distinct_ids(list(distinct.values()))
 
 
-def _expand(item, align):
+def _expand(item: str, align: bool) -> list[Photo]:
     if item == "samples":
         return [_sample(name, align) for name in photographs()]
     if item.startswith("sample:"):

@@ -6,15 +6,20 @@ DIR/<image id>/  target.png reconstruction.png difference.png panel.png loss_cur
 """
 
 import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ganinv import figures
 from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
+from ganinv.generators.base import Generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
+from ganinv.inversion.invert import Inversion
 from ganinv.inversion.latent_files import save_latent
+from ganinv.inversion.params import SearchParams
 from ganinv.losses.terms import TERMS
 from ganinv.measures.reconstruction import METRICS
 from ganinv.params import dump_yaml
@@ -45,7 +50,14 @@ OUTPUTS = (
 SETTINGS = Params.model_fields.keys() - {"images", "align", "out", "log_every"}
 
 
-def save_inversion(folder, inversion, *, title, params, generator):
+def save_inversion(
+    folder: str | Path,
+    inversion: Inversion,
+    *,
+    title: str,
+    params: SearchParams,
+    generator: Generator,
+) -> None:
     """Write everything one image leaves into `folder`."""
     folder = Path(folder)
     target, result = to_uint8(inversion.target), to_uint8(inversion.image)
@@ -84,14 +96,14 @@ class Results:
     for are kept apart, under "earlier": a later call may ask for them again.
     """
 
-    def __init__(self, folder, key, image_ids, fresh=False):
+    def __init__(self, folder: str | Path, key: str, image_ids: Iterable[str], fresh: bool = False):
         self.folder, self.key = Path(folder), key
-        self.failed = {}
+        self.failed: dict[str, str] = {}
         known = {} if fresh else self._known()
         self.images = {name: known.pop(name) for name in image_ids if name in known}
         self.earlier = known
 
-    def _known(self):
+    def _known(self) -> dict[str, dict]:
         try:
             metrics = read_json(self.folder / "metrics.json")
             known = metrics.get("earlier", {}) | metrics["images"]
@@ -99,7 +111,7 @@ class Results:
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return {}  # none, or a damaged one, which counts as none
 
-    def finished(self, image_id, **marks):
+    def finished(self, image_id: str, **marks: Any) -> bool:
         """Whether this very image was done under these settings and its files are there."""
         entry = self.images.get(image_id)
         return (
@@ -108,22 +120,25 @@ class Results:
             and all((self.folder / image_id / name).is_file() for name in OUTPUTS)
         )
 
-    def begin(self, image_id):
+    def begin(self, image_id: str) -> None:
         """Forget an image before its files are overwritten: no entry may stand for a mixture."""
         self.images.pop(image_id, None)
         self.save()
 
-    def add(self, image_id, entry):
+    def add(self, image_id: str, entry: dict) -> None:
+        """Note an image as finished."""
         self.images[image_id] = entry | {"settings": self.key}
         self.failed.pop(image_id, None)
         self.save()
 
-    def fail(self, image_id, reason):
+    def fail(self, image_id: str, reason: str) -> None:
+        """Note an image as failed."""
         self.failed[image_id] = reason
         self.images.pop(image_id, None)
         self.save()
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
+        """Return what metrics.json holds."""
         return {
             "images": self.images,
             "mean": self._over(np.mean),
@@ -131,13 +146,14 @@ class Results:
             "failed": self.failed,
         } | ({"earlier": self.earlier} if self.earlier else {})
 
-    def _over(self, statistic):
+    def _over(self, statistic: Callable) -> dict[str, float]:
         names = (*METRICS, "seconds")
         finite = (e for e in self.images.values() if e["psnr"] is not None)
         rows = [e for e in finite if math.isfinite(e["psnr"])]  # infinite for equal images
         return {name: float(statistic([e[name] for e in rows])) for name in names} if rows else {}
 
-    def save(self):
+    def save(self) -> None:
+        """Write metrics.json, and the same as a table."""
         write_json(self.folder / "metrics.json", self.as_dict())
         rows = [{"image": name} | entry for name, entry in self.images.items()]
         write_csv(
@@ -145,7 +161,7 @@ class Results:
         )
 
 
-def read_run(folder):
+def read_run(folder: str | Path) -> tuple[Params, dict]:
     """Read back a run: (params, metrics). Raises ValueError where `folder` holds none."""
     folder = Path(folder)
     if not (folder / "metrics.json").is_file():
@@ -158,5 +174,6 @@ def read_run(folder):
     return Params.load(folder / "params.yaml"), metrics
 
 
-def write_params(folder, params):
+def write_params(folder: str | Path, params: Params) -> None:
+    """Write params.yaml, which `Params.load` reads back."""
     write_text(Path(folder) / "params.yaml", dump_yaml(params.model_dump()))

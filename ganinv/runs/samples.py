@@ -4,6 +4,7 @@ One is a control: drawn from the generator, so that the latent that renders it i
 """
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -43,16 +44,17 @@ class Sample(BaseModel):
     drawn: Drawn | None = None
 
     @property
-    def path(self):
+    def path(self) -> Path:
+        """Where it lies, once fetched."""
         return project_root() / "data" / "samples" / self.file
 
     @property
-    def latent_path(self):
+    def latent_path(self) -> Path:
         """Where the control's latent lies."""
         return self.path.with_suffix(".latent.safetensors")
 
 
-def load_samples():
+def load_samples() -> dict[str, Sample]:
     """Read data/samples.yaml: a dict of name -> Sample."""
     path = project_root() / "data" / "samples.yaml"
     try:
@@ -61,8 +63,8 @@ def load_samples():
         raise WeightsError(f"{path} is not a valid list of samples: {error}") from None
 
 
-def find_sample(name):
-    """A sample that has been fetched; raise WeightsError with what to do where it is not."""
+def find_sample(name: str) -> Sample:
+    """Return a sample that has been fetched. Raises WeightsError, with what to do, else."""
     samples = load_samples()
     if name not in samples:
         raise UnknownNameError(unknown_name(name, samples, "sample"))
@@ -71,18 +73,18 @@ def find_sample(name):
     return samples[name]
 
 
-def photographs():
-    """Names of the samples that are photographs, the control aside."""
+def photographs() -> list[str]:
+    """Return the names of the samples that are photographs, the control aside."""
     return [name for name, sample in load_samples().items() if not sample.drawn]
 
 
-def fetch_samples(say=print):
+def fetch_samples(say: Callable[[str], None] = print) -> None:
     """Bring every sample that is not here yet."""
     for name, sample in load_samples().items():
         if sample.path.is_file():
             continue
         if sample.drawn:
-            draw(sample)
+            draw(sample, sample.drawn)
         else:
             _bring(name, sample, say)
         say(f"sample {name}: {sample.path}")
@@ -96,12 +98,12 @@ def _bring(name, sample, say):
 
 
 @torch.no_grad()
-def draw(sample):
+def draw(sample: Sample, drawn: Drawn) -> None:
     """Render the control and keep its latent beside it."""
-    generator = load_generator(sample.drawn.generator)
-    rng = torch.Generator().manual_seed(sample.drawn.seed)
+    generator = load_generator(drawn.generator)
+    rng = torch.Generator().manual_seed(drawn.seed)
     z = torch.randn(1, generator.z_dim, generator=rng)
-    ws = generator.mapping(z, truncation=sample.drawn.truncation)  # (1, num_ws, w_dim)
+    ws = generator.mapping(z, truncation=drawn.truncation)  # (1, num_ws, w_dim)
     image = generator.synthesis(ws)[0]
     save_latent(sample.latent_path, ws[0], generator)
     with atomic_path(sample.path) as path:
