@@ -27,7 +27,7 @@ def bench_step(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Annotated[Path | None, typer.Option(help="a JSON file, written after every pair")] = None,
 ) -> None:
-    """One step of a search in W+: ours beside code as the published projectors write it."""
+    """Time one step of a search in W+: ours beside code as the published projectors write it."""
     _check_power_of_two(resolution)
     from ganinv.bench import step as bench
     from ganinv.compute.device import resolve_device
@@ -67,7 +67,7 @@ def bench_scale(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Annotated[Path | None, typer.Option(help="a JSON file, written after every row")] = None,
 ) -> None:
-    """Images per hour: batches of several sizes, and folders that are really inverted."""
+    """Count images per hour: batches of several sizes, and folders that are really inverted."""
     if len(set(images)) < 2:
         raise ParamsError("--images needs two different numbers or more, to fit a line through")
     from ganinv.bench import scale as bench
@@ -95,7 +95,7 @@ def bench_encoder(
     against: Annotated[int, typer.Option(min=1, help="steps of the search from mean_w")] = 250,
     out: Out = None,
 ) -> None:
-    """A search from an encoder's codes beside a longer one from mean_w."""
+    """Compare a search from an encoder's codes with a longer one from mean_w."""
     settings = Params.load(params, overrides, log_every=0, snapshot_every=0)
     from ganinv.bench import encoder as bench
     from ganinv.files import write_json
@@ -125,7 +125,7 @@ def bench_quality(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Out = None,
 ) -> None:
-    """Quality against evaluations and seconds: our recipes beside published ones."""
+    """Measure quality against evaluations and seconds: our recipes beside published ones."""
     from ganinv.bench import quality as bench
 
     result = bench.bench_quality(

@@ -13,5 +13,4 @@ def test_environments_and_benchmarks_name_the_same_machine():
     )
     for key, other in {"python": "python", "platform": "system", "threads": "threads"}.items():
         assert about[key] == machine[other]
-    assert about["packages"]["torch"] == machine["torch"]
     assert about["date"].startswith(machine["date"])
