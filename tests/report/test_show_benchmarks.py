@@ -51,6 +51,14 @@ def test_recipes_show_their_last_point_and_the_best_is_bold(quality):
     assert ">0.500<" in text and text.count("<tr>") == 3  # ssim; the head and two recipes
 
 
+def test_a_metric_that_older_figures_lack_is_a_dash(quality):
+    for row in quality["rows"]:
+        if row["recipe"] == "ours":
+            del row["ssim"]
+    text = show_benchmarks.recipe_table(quality)
+    assert text.count(">—<") == 1 and '<td class=" best">0.500</td>' in text
+
+
 def test_reaching_says_so_where_it_does_not(quality):
     text = show_benchmarks.reach_table(quality)
     assert "<script" not in text
