@@ -1,6 +1,7 @@
 """Widgets for the quickstart notebook: one photograph, the choices, a button, the result."""
 
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 from IPython.display import Image, display
@@ -18,7 +19,7 @@ class InversionWidget(ipywidgets.VBox):
     Show them by naming the widget on a cell's last line.
     """
 
-    def __init__(self, out="runs/quickstart"):
+    def __init__(self, out: str | Path = "runs/quickstart"):
         self.out = Path(out)
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Photo")
         self.sample = ipywidgets.Dropdown(options=photographs(), description="or sample")
@@ -60,8 +61,8 @@ class InversionWidget(ipywidgets.VBox):
             ]
         )
 
-    def image(self):
-        """The photograph chosen: an uploaded one, saved beside the results, or a sample."""
+    def image(self) -> str:
+        """Name the photograph chosen: an uploaded one, saved beside the results, or a sample."""
         if not self.upload.value:
             return f"sample:{self.sample.value}"
         uploaded = self.upload.value[0]
@@ -70,7 +71,7 @@ class InversionWidget(ipywidgets.VBox):
         path.write_bytes(bytes(uploaded["content"]))
         return str(path)
 
-    def run(self, _=None):
+    def run(self, _: Any = None) -> None:
         """Invert with the values shown; progress, result and errors appear in the output area."""
         self.button.disabled = True
         self.output.clear_output()
@@ -82,8 +83,8 @@ class InversionWidget(ipywidgets.VBox):
             finally:
                 self.button.disabled = False
 
-    def params(self):
-        """The parameters that the controls stand for."""
+    def params(self) -> Params:
+        """Make the parameters that the controls stand for."""
         start = self.start.value
         begin = {} if start == "mean_w" else {"init": "encoder", "encoder": start}
         return Params(

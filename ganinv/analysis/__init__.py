@@ -1,2 +1,2 @@
-"""Studies of finished runs and trainings: verdicts on hypotheses, comparisons, what codes are good
-for. Nothing is run or shown here."""
+"""Studies of finished runs and trainings: verdicts on hypotheses, comparisons, codes. How they are
+shown lies in `report`."""

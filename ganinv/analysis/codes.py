@@ -1,13 +1,17 @@
-"""What codes of several runs are good for: how near to W they lie, and what an edit makes of them.
+"""Codes of several runs compared: how near to W they lie, and where an edit leads from them.
 
 The edit is the simplest there is, the straight line from one inverted photograph to another: it
 needs no directions learned elsewhere, and it shows whether what lies between codes is a face.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 
+from ganinv.analysis.finished import Experiment
 from ganinv.analysis.verdicts import Verdict
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
@@ -24,16 +28,18 @@ SIZE = 256  # of the pictures of a walk
 
 @dataclass(frozen=True)
 class Study:
-    """`rows`: a dict per experiment and image: distance to W, spread, found_again.
+    """Codes measured.
+
+    `rows`: a dict per experiment and image: distance to W, spread, found_again.
 
     `walks`: (title, pictures uint8 (H, W, 3), spreads), one per experiment.
     """
 
-    rows: list
-    walks: list
+    rows: list[dict[str, Any]]
+    walks: list[tuple[str, list[np.ndarray], list[float]]]
 
-    def verdict(self, measure, claim):
-        """Whether the second experiment's `measure` is below the first's, image by image."""
+    def verdict(self, measure: str, claim: str) -> Verdict:
+        """Judge whether the second experiment's `measure` is below the first's, image by image."""
         names = list(dict.fromkeys(row["experiment"] for row in self.rows))
         old, new = ([r[measure] for r in self.rows if r["experiment"] == n] for n in names)
         means = [sum(values) / len(values) for values in (old, new)]
@@ -42,7 +48,7 @@ class Study:
 
 
 @torch.no_grad()
-def study_codes(experiments, images):
+def study_codes(experiments: Sequence[Experiment], images: Sequence[str]) -> Study:
     """Measure two runs' codes of the same images, and walk from the first image to the second.
 
     The runs share generator and encoder. Raises WeightsError where these are not here.

@@ -1,7 +1,12 @@
 """Finished runs, read back to be compared."""
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ganinv.files import read_json
 from ganinv.images.writing import read_png
@@ -18,20 +23,25 @@ class Experiment:
     name: str
     folder: Path
     params: Params
-    metrics: dict
+    metrics: dict[str, Any]
 
     @property
-    def images(self):
+    def images(self) -> dict[str, dict[str, Any]]:
+        """The entry of each finished image, by its id."""
         return self.metrics["images"]
 
-    def history(self, image_id):
+    def history(self, image_id: str) -> list[dict[str, Any]]:
+        """Read the rows of an image's search, one per step."""
         return read_json(self.folder / image_id / "history.json")
 
-    def picture(self, image_id, name):
+    def picture(self, image_id: str, name: str) -> np.ndarray:
+        """Read a picture of an image, such as its target: uint8 (H, W, 3)."""
         return read_png(self.folder / image_id / f"{name}.png")
 
 
-def ensure_runs(folders, *, steps=8, images=("sample:astronaut",)):
+def ensure_runs(
+    folders: Iterable[str | Path], *, steps: int = 8, images: Sequence[str] = ("sample:astronaut",)
+) -> None:
     """Make the runs that are missing, at a few steps, so that the comparison can be tried alone.
 
     A folder exp01 is made from params/exp01.yaml, and so on; runs that are there are left alone.
@@ -41,22 +51,32 @@ def ensure_runs(folders, *, steps=8, images=("sample:astronaut",)):
             continue
         print(f"{folder} holds no run yet; trying params/{folder.name}.yaml with {steps} steps")
         file = project_root() / "params" / f"{folder.name}.yaml"
-        quick = dict(steps=steps, images=list(images), snapshot_every=4, log_every=0)
+        quick = {"steps": steps, "images": list(images), "snapshot_every": 4, "log_every": 0}
         run_experiment(Params.load(file, **quick, out=str(folder)))
 
 
-def read_experiment(folder, name):
+def make_experiment(params: Params, name: str, *, fresh: bool = False) -> Experiment:
+    """Run what is not finished yet (all of it where `fresh`), and read the run back."""
+    return read_experiment(run_experiment(params, fresh=fresh).out, name)
+
+
+def read_experiment(folder: str | Path, name: str) -> Experiment:
     """Read a run folder; raises ValueError where it holds none."""
     params, metrics = read_run(folder)
     return Experiment(name, Path(folder), params, metrics)
 
 
-def common_images(experiments):
-    """Ids of the images that every experiment finished, in the first one's order."""
+def common_images(experiments: Sequence[Experiment]) -> list[str]:
+    """Return the ids of the images that every experiment finished, in the first one's order."""
     return [i for i in experiments[0].images if all(i in e.images for e in experiments)]
 
 
-def value(experiment, image_id, metric):
-    """One figure; a PSNR without bound is null in JSON."""
-    number = experiment.images[image_id][metric]
-    return float("inf") if number is None else number
+def value(experiment: Experiment, image_id: str, name: str) -> float | None:
+    """Return a number of an image's entry, None where the run is older than the metric.
+
+    A metric without bound is null in JSON: infinity here.
+    """
+    entry = experiment.images[image_id]
+    if name not in entry:
+        return None
+    return math.inf if entry[name] is None else entry[name]

@@ -2,15 +2,18 @@
 
 Unsteadiness is the spread of the logarithm of the generator's gradient norm, a setback the largest
 rise of KID above the lowest before it; both over the second half of the steps, since before
-everything moves. What samples leave out is told by recall (see `measures.distributions`) and by how
-many different training images are the nearest to one of them.
+everything moves. Samples that leave out part of the set are told by recall (see
+`measures.distributions`) and by how many different training images are the nearest to one of them.
 """
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganinv.analysis.verdicts import Verdict, listed
 from ganinv.errors import ParamsError
@@ -25,7 +28,6 @@ from ganinv.training.checkpoint import read_history
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.trouble import tell_trouble
 
-LOWER = ("fid", "kid")  # are better when lower
 NAMES = {
     "nonsaturating": "GAN",
     "minimax": "GAN, minimax",
@@ -47,7 +49,7 @@ LATE = 0.5  # of the steps
 class Trained:
     """A finished training: its folder, name, parameters, history and looks at its samples."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder: str | Path, name: str):
         self.folder, self.name = Path(folder), name
         self.card = read_json(self.folder / "card.json")
         self.params = self.card["params"]
@@ -57,31 +59,36 @@ class Trained:
         self.trouble = tell_trouble(self.history, self.params["objective"])
 
     @property
-    def last(self):
+    def last(self) -> dict[str, Any]:
         """The last look."""
         return self.looks[-1]
 
-    def pictures(self):
-        """Grids of the same z, one per look: [(step, uint8 (H, W, 3))]."""
+    def pictures(self) -> list[tuple[int, np.ndarray]]:
+        """Read the grids of the same z, one per look: [(step, uint8 (H, W, 3))]."""
         paths = sorted((self.folder / "samples").glob("step_*.png"))
         return [(int(path.stem.removeprefix("step_")), read_png(path)) for path in paths]
 
-    def unsteadiness(self):
-        """Spread of the logarithm of the generator's gradient norm, in the later steps."""
+    def unsteadiness(self) -> float:
+        """Compute the spread of the logarithm of G's gradient norm, in the later steps."""
         norms = [row["generator_gradient"] for row in self.steps]
         late = np.asarray(norms[int(LATE * len(norms)) :], dtype=float)
         return float(np.log(np.maximum(late, 1e-12)).std()) if len(late) else float("nan")
 
-    def setback(self):
-        """The largest rise of KID above the lowest before it, over looks of the later steps."""
+    def setback(self) -> float:
+        """Find the largest rise of KID above the lowest before it, at looks of the later steps."""
         looks = [row for row in self.looks if "kid" in row]
         late = [row["kid"] for row in looks if row["step"] >= LATE * looks[-1]["step"]]
         lowest = np.minimum.accumulate(late)
         return float((np.asarray(late) - lowest).max())
 
 
-def plan(objectives, spectral, out, changes):
-    """One training for each objective and choice of spectral normalization: {name: GanParams}.
+def plan(
+    objectives: Iterable[str],
+    spectral: Sequence[bool],
+    out: str | Path,
+    changes: Mapping[str, Any],
+) -> dict[str, GanParams]:
+    """Plan one training for each objective and choice of spectral normalization: {name: GanParams}.
 
     Each has the rates of its file params/gan_*.yaml, and `changes`, but that WGAN-GP alone takes
     `critic_steps`; where these are one, D's rate is three times G's instead (two time scales,
@@ -112,8 +119,8 @@ def _slug(name):
     return re.sub(r"\W+", "_", name.lower())
 
 
-def draw_samples(trained, count, device="cpu"):
-    """`count` images of a trained generator, drawn with its seed: uint8 (N, S, S, 3)."""
+def draw_samples(trained: Trained, count: int, device: str = "cpu") -> np.ndarray:
+    """Draw `count` images of a trained generator with its seed: uint8 (N, S, S, 3)."""
     generator = load_generator(trained.folder / "generator.safetensors", device)
     rng = image_rng(trained.params["seed"], "samples")
     z = torch.randn(count, generator.z_dim, generator=rng).to(device)
@@ -122,18 +129,20 @@ def draw_samples(trained, count, device="cpu"):
     return np.stack([to_uint8(image) for image in images])
 
 
-def different_neighbours(samples, known, device="cpu"):
-    """How many different images are the nearest to a sample, by the number of samples, in (0, 1].
+def different_neighbours(
+    samples: np.ndarray, known: Tensor, device: str = "cpu"
+) -> tuple[float, Tensor]:
+    """Count the different images that are the nearest to a sample, by the number of samples.
 
-    Samples are uint8 (N, S, S, 3), `known` the features of the images, as `set_features` gives
-    them. Also returns the index of each sample's nearest image.
+    The share lies in (0, 1]. Samples are uint8 (N, S, S, 3), `known` the features of the images,
+    as `set_features` gives them. Also returns the index of each sample's nearest image.
     """
     index, _ = nearest(known, set_features(samples, device))
     return len(set(index.tolist())) / len(index), index
 
 
-def verdicts(trainings, spreads):
-    """The verdicts that the trainings allow: those on WGAN-GP need it and another objective."""
+def verdicts(trainings: Sequence[Trained], spreads: Sequence[float]) -> list[Verdict]:
+    """Judge all that the trainings allow: claims on WGAN-GP need it and another objective."""
     plain = {t.params["objective"] for t in trainings if not t.params["spectral_norm"]}
     found = []
     if "wgan-gp" in plain and len(plain) > 1:
@@ -141,8 +150,8 @@ def verdicts(trainings, spreads):
     return [*found, spectral_verdict(trainings)]
 
 
-def stability_verdict(trainings, objective="wgan-gp"):
-    """The seed's claim that WGAN-GP trains more stably, against each other plain objective."""
+def stability_verdict(trainings: Sequence[Trained], objective: str = "wgan-gp") -> Verdict:
+    """Judge «WGAN-GP trains more stably» against each other plain objective."""
     ours, others = _split(trainings, objective)
     held = [
         ours.unsteadiness() <= other.unsteadiness() and ours.setback() <= other.setback()
@@ -161,8 +170,10 @@ def stability_verdict(trainings, objective="wgan-gp"):
     )
 
 
-def collapse_verdict(trainings, spreads, objective="wgan-gp"):
-    """The seed's claim that WGAN-GP collapses less, against each other plain objective."""
+def collapse_verdict(
+    trainings: Sequence[Trained], spreads: Sequence[float], objective: str = "wgan-gp"
+) -> Verdict:
+    """Judge «WGAN-GP collapses less» against each other plain objective."""
     ours, others = _split(trainings, objective)
     by_name = {t.name: spread for t, spread in zip(trainings, spreads, strict=True)}
 
@@ -185,8 +196,8 @@ def collapse_verdict(trainings, spreads, objective="wgan-gp"):
     )
 
 
-def spectral_verdict(trainings):
-    """Whether spectral normalization lowers KID, objective by objective."""
+def spectral_verdict(trainings: Sequence[Trained]) -> Verdict:
+    """Judge «spectral normalization lowers KID», objective by objective."""
     plain = {t.params["objective"]: t for t in trainings if not t.params["spectral_norm"]}
     pairs = [
         (plain[t.params["objective"]], t)
@@ -207,7 +218,9 @@ def _split(trainings, objective):
     return ours, [t for t in plain if t is not ours]
 
 
-def write_summary(path, trainings, verdicts=()):
+def write_summary(
+    path: str | Path, trainings: Iterable[Trained], verdicts: Iterable[Verdict] = ()
+) -> None:
     """Write trainings and verdicts as JSON, for the report and for tests."""
     found = {
         t.name: {

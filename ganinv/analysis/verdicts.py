@@ -1,14 +1,13 @@
-"""What runs say beside each other: reading them back, verdicts on hypotheses, summaries.
+"""Verdicts on hypotheses, computed from the metrics of finished runs, and their summaries."""
 
-`exhibits` shows the same as HTML.
-"""
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ganinv.analysis.finished import common_images, value
+from ganinv.analysis.finished import Experiment, common_images, value
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.records import read_run
@@ -16,7 +15,7 @@ from ganinv.runs.records import read_run
 
 @dataclass(frozen=True)
 class Verdict:
-    """A hypothesis and on how many images, or what else is `counted`, it held."""
+    """A hypothesis and on how many images, or other things that are `counted`, it held."""
 
     claim: str
     held: int
@@ -25,7 +24,8 @@ class Verdict:
     counted: str = "images"
 
     @property
-    def word(self):
+    def word(self) -> str:
+        """The verdict in a few words."""
         if not self.total:
             return "not tested"
         if self.held == self.total:
@@ -33,52 +33,55 @@ class Verdict:
         return "refuted" if not self.held else f"held on {self.held} of {self.total} {self.counted}"
 
 
-def better_everywhere(new, old, metric):
-    """The verdict on «`new` is better than `old` in `metric` on every image»."""
-    word = "above" if METRICS[metric].higher else "below"
-    claim = f"{new.name} {word} {old.name} in {METRICS[metric].label}, on every image"
-    pairs = [(value(new, i, metric), value(old, i, metric)) for i in common_images([new, old])]
+def better_everywhere(new: Experiment, old: Experiment, metric: str) -> Verdict:
+    """Judge «`new` is better than `old` in `metric` on every image»."""
+    row = METRICS[metric]
+    word = "above" if row.higher else "below"
+    claim = f"{new.name} {word} {old.name} in {row.label}, on every image"
+    pairs = _pairs(new, old, metric)
     if not pairs:
         return Verdict(claim, 0, 0, "no image was finished by both")
     change = [a - b for a, b in pairs]
-    unit = " dB" if metric == "psnr" else ""
-    digits = METRICS[metric].digits
+    after, before = (float(np.mean(values)) for values in zip(*pairs, strict=True))
+    unit = f" {row.unit}" if row.unit else ""
     detail = (
-        f"mean {np.mean([b for _, b in pairs]):.{digits}f} → "
-        f"{np.mean([a for a, _ in pairs]):.{digits}f}{unit}; "
-        f"change per image {min(change):+.{digits}f} to {max(change):+.{digits}f}{unit}"
+        f"mean {row.show(before)} → {row.show(after, unit=True)}; change per image "
+        f"{min(change):+.{row.digits}f} to {max(change):+.{row.digits}f}{unit}"
     )
-    return Verdict(claim, sum(METRICS[metric].better(a, b) for a, b in pairs), len(pairs), detail)
+    return Verdict(claim, sum(row.better(a, b) for a, b in pairs), len(pairs), detail)
 
 
-def about_as_good(new, old, metric, slack=0.05):
-    """The verdict on «`new` is better than `old`, or worse by at most `slack`, on every image»."""
+def about_as_good(new: Experiment, old: Experiment, metric: str, slack: float = 0.05) -> Verdict:
+    """Judge «`new` is better than `old`, or worse by at most `slack`, on every image»."""
     base = better_everywhere(new, old, metric)
-    label = METRICS[metric].label
+    row = METRICS[metric]
     steps = new.params.steps, old.params.steps
     fewer = f", with {steps[0]} steps in place of {steps[1]}" if steps[0] != steps[1] else ""
     claim = (
-        f"{new.name} like {old.name} in {label} (at most {slack:.0%} worse) or better, on every "
-        f"image{fewer}"
+        f"{new.name} like {old.name} in {row.label} (at most {slack:.0%} worse) or better, on "
+        f"every image{fewer}"
     )
-    sign = -1 if METRICS[metric].higher else 1
-    held = sum(
-        sign * value(new, i, metric) <= sign * value(old, i, metric) * (1 + sign * slack)
-        for i in common_images([new, old])
-    )
+    worst = 1 - slack if row.higher else 1 + slack
+    held = sum(not row.better(b * worst, a) for a, b in _pairs(new, old, metric))
     return Verdict(claim, held, base.total, base.detail)
 
 
-def evaluations_to_reach(experiment, image_id, loss):
-    """How many times the search had rendered when its loss was first `loss` or less, or None."""
+def _pairs(new, old, metric):
+    """(new, old) of a metric for every image of which both have it."""
+    pairs = [(value(new, i, metric), value(old, i, metric)) for i in common_images([new, old])]
+    return [pair for pair in pairs if None not in pair]
+
+
+def evaluations_to_reach(experiment: Experiment, image_id: str, loss: float) -> int | None:
+    """Count the renderings before the search's loss was first `loss` or less; None if never."""
     for row in experiment.history(image_id):
         if row["loss"] <= loss:
             return row["evaluations"]
     return None
 
 
-def loss_falls(experiment, factor=2.0):
-    """The verdict on «the search brings the loss down by `factor` on every image»."""
+def loss_falls(experiment: Experiment, factor: float = 2.0) -> Verdict:
+    """Judge «the search brings the loss down by `factor` on every image»."""
     shares = []
     for image_id, entry in experiment.images.items():
         history = experiment.history(image_id)
@@ -92,21 +95,23 @@ def loss_falls(experiment, factor=2.0):
     return Verdict(claim, sum(share >= factor for share in shares), len(shares), detail)
 
 
-def write_summary(folder, name, verdicts):
+def write_summary(folder: str | Path, name: str, verdicts: Iterable[Verdict]) -> None:
     """Write summary.json beside a run: its metrics and verdicts, for the report and for tests."""
     params, metrics = read_run(folder)
     summary = {"experiment": name, "params": params.model_dump(exclude={"out"}), "metrics": metrics}
     write_json(Path(folder) / "summary.json", summary | {"verdicts": listed(verdicts)})
 
 
-def write_verdicts(path, experiments, verdicts):
+def write_verdicts(
+    path: str | Path, experiments: Sequence[Experiment], verdicts: Iterable[Verdict]
+) -> None:
     """Write the comparison as JSON: mean and spread of each experiment, and the verdicts."""
     runs = {e.name: {key: e.metrics[key] for key in ("mean", "std", "failed")} for e in experiments}
     write_json(path, {"experiments": runs, "verdicts": listed(verdicts)})
 
 
-def listed(verdicts):
-    """Verdicts as JSON can hold them."""
+def listed(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
+    """Turn verdicts into what JSON can hold."""
     return [
         {"claim": v.claim, "verdict": v.word, "held": v.held, "total": v.total, "detail": v.detail}
         for v in verdicts

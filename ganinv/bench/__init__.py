@@ -1,2 +1,2 @@
-"""Speed, memory and quality, measured beside plain code and published recipes. What the page on
-them shows lies in `report`."""
+"""Speed, memory and quality, measured beside plain code and published recipes. The page that shows
+them lies in `report`."""

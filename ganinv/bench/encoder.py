@@ -1,8 +1,11 @@
-"""What an encoder's start saves: a short search from its codes beside a long one from mean_w.
+"""An encoder's start measured: a short search from its codes beside a long one from mean_w.
 
-Same photographs, space, loss, optimizer, rate and seed; only start and steps differ. Metrics are
-those of `metrics`, so that LPIPS-alex judges what LPIPS-vgg was minimized by.
+Same photographs, space, loss, optimizer, rate and seed; only start and steps differ. LPIPS-alex
+judges the searches that minimize LPIPS-vgg.
 """
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +15,19 @@ from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
 from ganinv.measures.reconstruction import METRICS
+from ganinv.runs.describe import describe_metrics
 from ganinv.runs.environment import environment
 from ganinv.runs.experiment import prepare, settle, weights_used
 from ganinv.runs.inputs import find_photos
+from ganinv.runs.params import Params
 
 JUDGES = ("lpips_alex", "lpips_vgg")
+MINIMIZED = "lpips_vgg"
 
 
-def bench_encoder(params, *, against, say=print):
+def bench_encoder(
+    params: Params, *, against: int, say: Callable[[str], None] = print
+) -> dict[str, Any]:
     """Search from the encoder by `params` and from mean_w with `against` steps; return a dict.
 
     `rows`: per image and start, its steps, evaluations, seconds, metrics at the start (0 steps) and
@@ -51,7 +59,8 @@ def bench_encoder(params, *, against, say=print):
                     "after": run.metrics,
                 }
             )
-            say(f"{photo.id}, {start}: {_line(before.metrics)} -> {_line(run.metrics)}")
+            said = (describe_metrics(found) for found in (before.metrics, run.metrics))
+            say(f"{photo.id}, {start}: {' -> '.join(said)}")
     return {
         "rows": rows,
         "starts": _starts(rows),
@@ -62,10 +71,6 @@ def bench_encoder(params, *, against, say=print):
     }
 
 
-def _line(metrics):
-    return ", ".join(f"{name} {metrics[name]:.3f}" for name in METRICS)
-
-
 def _pairs(rows, when, metric):
     """(encoder, mean_w) of a metric, image by image."""
     found = {(row["image"], row["start"]): row[when][metric] for row in rows}
@@ -74,7 +79,7 @@ def _pairs(rows, when, metric):
 
 
 def _starts(rows):
-    below = [1 - new / old for new, old in _pairs(rows, "at_start", "lpips_vgg")]
+    below = [1 - new / old for new, old in _pairs(rows, "at_start", MINIMIZED)]
     return {"per_image": below, "mean": float(np.mean(below))}
 
 
@@ -85,6 +90,19 @@ def _verdict(rows, metric):
         "metric": metric,
         "encoder": new,
         "mean_w": old,
-        "at_least_as_good": sum(a <= b for a, b in pairs),
+        "at_least_as_good": sum(not METRICS[metric].better(b, a) for a, b in pairs),
         "images": len(pairs),
     }
+
+
+def describe_savings(result: dict[str, Any]) -> Iterator[str]:
+    """Say in a line each by how much the encoder's start is better, and how the searches end."""
+    start = result["starts"]["mean"]
+    yield f"{METRICS[MINIMIZED].label} before the first step: {start:.0%} below mean_w's"
+    for row in result["verdicts"]:
+        metric = METRICS[row["metric"]]
+        yield (
+            f"{metric.label}: {metric.show(row['encoder'])} after {result['params']['steps']} "
+            f"steps from the encoder, {metric.show(row['mean_w'])} after {result['against']} from "
+            f"mean_w; at least as good on {row['at_least_as_good']} of {row['images']}"
+        )

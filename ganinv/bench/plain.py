@@ -9,12 +9,15 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+
+from ganinv.generators.stylegan2 import StyleGAN2
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
 
 
-def plain_synthesis(generator, ws, noise="const"):
-    """ws (N, num_ws, w_dim) -> images (N, 3, H, W), as `generator.synthesis`, in float32."""
+def plain_synthesis(generator: StyleGAN2, ws: Tensor, noise: str = "const") -> Tensor:
+    """Render ws (N, num_ws, w_dim) as `generator.synthesis` does, in float32: (N, 3, H, W)."""
     maps = iter(generator.noise_for(noise, len(ws)))
     x, image, index = generator.const.repeat(len(ws), 1, 1, 1), None, 0
     for block in generator.blocks:
@@ -53,8 +56,13 @@ def _to_rgb(head, x, w):
     return x if head.clamp is None else x.clamp(-head.clamp, head.clamp)
 
 
-def modulated_conv2d(x, weight, styles, *, up, demodulate):
-    """x (N, c_in, H, W), weight (c_out, c_in, k, k), styles (N, c_in): one kernel per sample."""
+def modulated_conv2d(
+    x: Tensor, weight: Tensor, styles: Tensor, *, up: bool, demodulate: bool
+) -> Tensor:
+    """Convolve x (N, c_in, H, W) by weight (c_out, c_in, k, k), modulated by styles (N, c_in).
+
+    Every sample has a kernel of its own; `up` doubles the resolution.
+    """
     n, c_in, h, w = x.shape
     c_out, _, k, _ = weight.shape
     # channels-last weights gave wrong gradients here (torch 2.15, CPU); why was not found out
@@ -71,7 +79,7 @@ def modulated_conv2d(x, weight, styles, *, up, demodulate):
     return x.reshape(n, c_out, *x.shape[2:])
 
 
-def upfirdn2d(x, *, up, pad):
+def upfirdn2d(x: Tensor, *, up: int, pad: tuple[int, int]) -> Tensor:
     """Insert zeros, pad, filter with the taps in both directions; the gain makes up for zeros."""
     n, c, h, w = x.shape
     x = x.reshape(n, c, h, 1, w, 1)

@@ -3,7 +3,7 @@
 A recipe is a file of parameters: params/presets/NAME.yaml for the published projectors,
 params/NAME.yaml for ours; NAME+key=value+… changes some of them. All search the same photographs
 on the same generator by our fast path; what the best so far is worth is measured at several points
-of each search (see `metrics`), outside the time that counts.
+of each search, as results are, outside the time that counts.
 
 How long a published recipe takes as published is its steps times a step of plain code (see `step`),
 which is timed in the same run: with the target's features kept where its own code keeps them.
@@ -12,12 +12,15 @@ have no plain step.
 """
 
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ganinv.bench.measure import describe_machine, in_a_process
-from ganinv.bench.step import KEPT, LOSSES, measure
+from ganinv.bench.measure import Isolate, in_a_process
+from ganinv.bench.step import KEPT, LOSSES, PLAIN, Case, measure
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
 from ganinv.errors import ImageError, ParamsError
@@ -26,16 +29,17 @@ from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
 from ganinv.losses.terms import loss_weights
-from ganinv.measures.reconstruction import compute_metrics
+from ganinv.measures.reconstruction import METRICS, compute_metrics
 from ganinv.paths import project_root
-from ganinv.runs.environment import environment
+from ganinv.runs.describe import describe_metrics
+from ganinv.runs.environment import describe_machine, environment
 from ganinv.runs.experiment import prepare, settle, weights_used
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
 
-OURS = "fast"
-IN_W = f"{OURS}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result
-DEFAULT = (OURS, IN_W, "rosinality-wplus", "nvidia-w")
+OWN = "fast"
+IN_W = f"{OWN}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result
+DEFAULT = (OWN, IN_W, "rosinality-wplus", "nvidia-w")
 KEEP_TARGET = ("nvidia-w", "pti-pivot")  # compute its LPIPS features once
 POINTS = 12  # of a search at which its best is measured
 PLAIN_STEPS = 5
@@ -44,15 +48,18 @@ JUDGE = "lpips_vgg"
 
 @dataclass(frozen=True)
 class Recipe:
+    """A named set of parameters; `published` where it is that of another project."""
+
     name: str
     params: Params
     published: bool
 
 
-def find_recipe(text, overrides=(), **changes):
-    """The recipe NAME, or NAME+key=value+…; `overrides` and `changes` go to every recipe alike.
+def find_recipe(text: str, overrides: Iterable[str] = (), **changes: Any) -> Recipe:
+    """Find the recipe NAME, or NAME+key=value+…
 
-    Raises ParamsError for a name that is no file of params/presets/ or params/.
+    `overrides` and `changes` go to every recipe alike. Raises ParamsError for a name that is no
+    file of params/presets/ or params/.
     """
     name, *own = re.split(r"\+(?=[a-z_]+=)", text)
     folders = project_root() / "params" / "presets", project_root() / "params"
@@ -60,14 +67,22 @@ def find_recipe(text, overrides=(), **changes):
     file = next((path for path in files if path.is_file()), None)
     if file is None:
         known = ", ".join(sorted(path.stem for path in folders[0].glob("*.yaml")))
-        raise ParamsError(f"no recipe {name!r}; there are {OURS}, {known}")
+        raise ParamsError(f"no recipe {name!r}; there are {OWN}, {known}")
     params = Params.load(file, [*overrides, *own], **changes)
     return Recipe(text, params, published=file.parent.name == "presets")
 
 
 def bench_quality(
-    names=DEFAULT, overrides=(), *, points=POINTS, device="auto", out=None, say=print, **changes
-):
+    names: Sequence[str] = DEFAULT,
+    overrides: Iterable[str] = (),
+    *,
+    points: int = POINTS,
+    device: str = "auto",
+    out: str | Path | None = None,
+    say: Callable[[str], None] = print,
+    isolate: Isolate = in_a_process,
+    **changes: Any,
+) -> dict[str, Any]:
     """Search by every recipe; a dict that is written to `out` (a JSON file) after every search.
 
     `rows`: per recipe, image and point, its evaluations, seconds and metrics; the last of a search
@@ -77,10 +92,7 @@ def bench_quality(
     """
     device = resolve_device(device)
     recipes = [find_recipe(name, overrides, device=device, **changes) for name in names]
-    used = {recipe.params.generator for recipe in recipes}
-    if len(used) > 1:
-        raise ParamsError(f"the recipes have several generators: {', '.join(sorted(used))}")
-    generator = load_generator(used.pop(), device)
+    generator = _load_shared(recipes, device)
     photos = find_photos(recipes[0].params.images, recipes[0].params.align)
     targets = [_load(photo, generator) for photo in photos]
     settled = [settle(recipe.params, generator) for recipe in recipes]
@@ -93,31 +105,40 @@ def bench_quality(
         "recipes": described,
         "images": {photo.id: photo.title for photo in photos},
         "environment": environment(settled[0], weights_used(generator)),
-        "plain": _plain(recipes, device, say),
+        "plain": _time_plain(recipes, device, say, isolate),
         "rows": [],
         "failed": [],
         "reach": [],
     }
-    rivals = {r.name: _rival(r, recipes) for r in recipes if r.published}
     for photo, target in zip(photos, targets, strict=True):
         for recipe, params, encoder in zip(recipes, settled, encoders, strict=True):
             rows, stopped = _search(generator, target, photo, params, encoder, points)
-            if stopped:
-                say(f"{photo.id}, {recipe.name}: {stopped}")
-                failed = {"recipe": recipe.name, "image": photo.id, "reason": stopped}
-                result["failed"].append(failed)
-            else:
-                say(f"{photo.id}, {recipe.name}: {_line(rows[-1])}")
-                about = {"recipe": recipe.name, "image": photo.id}
-                result["rows"] += [about | row for row in rows]
-            result["reach"] = [
-                reach(result, ours, other)
-                for other, ours in rivals.items()
-                if ours and _finals(result, other)
-            ]
+            said = _add(result, recipe.name, photo.id, rows, stopped)
+            say(f"{photo.id}, {recipe.name}: {said}")
+            result["reach"] = _reaches(result, recipes)
             if out is not None:
                 write_json(out, result)
     return result
+
+
+def _load_shared(recipes, device):
+    """The generator that all recipes search on."""
+    used = {recipe.params.generator for recipe in recipes}
+    if len(used) > 1:
+        raise ParamsError(f"the recipes have several generators: {', '.join(sorted(used))}")
+    return load_generator(used.pop(), device)
+
+
+def _add(result, recipe, image, rows, stopped):
+    """Note a search, or that it stopped; return either in a line."""
+    about = {"recipe": recipe, "image": image}
+    if stopped:
+        result["failed"].append(about | {"reason": stopped})
+        return stopped
+    result["rows"] += [about | row for row in rows]
+    last = rows[-1]
+    spent = f"{last['evaluations']} evaluations, {last['seconds']:.0f} s"
+    return f"{describe_metrics(last)} after {spent}"
 
 
 def _load(photo, generator):
@@ -127,6 +148,16 @@ def _load(photo, generator):
         raise ParamsError(str(error)) from None
 
 
+def _reaches(result, recipes):
+    """`reach` for each published recipe that has ended somewhere and has a rival."""
+    rivals = {r.name: _rival(r, recipes) for r in recipes if r.published}
+    return [
+        reach(result, ours, other)
+        for other, ours in rivals.items()
+        if ours and _finals(result, other)
+    ]
+
+
 def _rival(other, recipes):
     """The name of our recipe that a published one is compared with, or None."""
     own = [recipe for recipe in recipes if not recipe.published]
@@ -134,7 +165,7 @@ def _rival(other, recipes):
     return next((recipe.name for recipe in (*same, *own)), None)
 
 
-def _plain(recipes, device, say):
+def _time_plain(recipes, device, say, isolate):
     """Seconds of one step of plain code, by published recipe, where its loss is one term."""
     timed, seconds = {}, {}
     for recipe in recipes:
@@ -143,24 +174,12 @@ def _plain(recipes, device, say):
         if not recipe.published or loss not in LOSSES:
             continue
         kept = loss == "lpips" and recipe.name.partition("+")[0] in KEEP_TARGET
-        variant = KEPT if kept else "plain"
-        if (loss, variant) not in timed:
-            what = f"{variant}, {loss}"
-            row = in_a_process(
-                what,
-                measure,
-                recipe.params.generator,
-                None,
-                loss,
-                1,
-                device,
-                variant,
-                PLAIN_STEPS,
-                recipe.params.steps,
-            )
-            timed[loss, variant] = row["seconds"]
-            say(f"{what}: {row['seconds']:.2f} s per step")
-        seconds[recipe.name] = timed[loss, variant]
+        case = Case(recipe.params.generator, loss, 1, device, KEPT if kept else PLAIN)
+        if case not in timed:
+            row = isolate(str(case), measure, case, PLAIN_STEPS, recipe.params.steps)
+            timed[case] = row["seconds"]
+            say(f"{case}: {row['seconds']:.2f} s per step")
+        seconds[recipe.name] = timed[case]
     return seconds
 
 
@@ -189,20 +208,13 @@ def _search(generator, target, photo, params, encoder, points):
     return rows, run.stopped
 
 
-def _line(row):
-    return (
-        f"LPIPS-vgg {row['lpips_vgg']:.3f}, LPIPS-alex {row['lpips_alex']:.3f}, PSNR "
-        f"{row['psnr']:.2f} dB after {row['evaluations']} evaluations, {row['seconds']:.0f} s"
-    )
-
-
 def _finals(result, recipe):
     """The last row of each image."""
     return {row["image"]: row for row in result["rows"] if row["recipe"] == recipe}
 
 
-def reach(result, ours, other):
-    """When `ours` came to the final LPIPS-vgg of `other`, image by image, and what that is worth.
+def reach(result: Mapping[str, Any], ours: str, other: str) -> dict[str, Any]:
+    """Find when `ours` came to the final LPIPS-vgg of `other`, image by image.
 
     Seconds and evaluations are those of the first measured point that is no worse, None where there
     is none. `share_of_fast` is ours over `other`'s seconds on the same path, `share_of_published`
@@ -212,7 +224,9 @@ def reach(result, ours, other):
     images = []
     for image, final in _finals(result, other).items():
         points = [r for r in result["rows"] if (r["recipe"], r["image"]) == (ours, image)]
-        first = next((row for row in points if row[JUDGE] <= final[JUDGE]), None)
+        first = next(
+            (row for row in points if not METRICS[JUDGE].better(final[JUDGE], row[JUDGE])), None
+        )
         published = step and final["evaluations"] * step
         found = first or {"seconds": None, "evaluations": None}
         images.append(
@@ -231,9 +245,11 @@ def reach(result, ours, other):
     return {"recipe": other, "ours": ours, "images": images}
 
 
-def describe_reach(row, found):
-    """One image of `reach` in a sentence."""
-    goal = f"{found['image']}: {row['recipe']}'s final LPIPS-vgg of {found[JUDGE]:.3f}"
+def describe_reach(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Write one image of `reach` as a sentence."""
+    metric = METRICS[JUDGE]
+    final = f"final {metric.label} of {metric.show(found[JUDGE])}"
+    goal = f"{found['image']}: {row['recipe']}'s {final}"
     if found["ours_seconds"] is None:
         return f"{goal} is not reached by {row['ours']}"
     plain = found["share_of_published"]

@@ -1,4 +1,4 @@
-"""The command line's benchmarks: ganinv bench generator | step | scale | quality | encoder."""
+"""The command line's benchmarks: ganinv bench step | scale | quality | encoder."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,50 +11,6 @@ from ganinv.runs.params import Params
 
 app = typer.Typer(no_args_is_help=True, help="Speed, memory and quality, measured.")
 Out = Annotated[Path | None, typer.Option(help="a JSON file for the figures")]
-
-
-@app.command("generator")
-def bench_generator(
-    generator: Annotated[str, typer.Option(help="config-f (random weights), a name, a path")] = (
-        "config-f"
-    ),
-    resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
-    batch: Annotated[int, typer.Option(min=1)] = 1,
-    steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 5,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    every: Annotated[bool, typer.Option("--all", help="every variant, not two")] = False,
-    out: Out = None,
-):
-    """One forward and backward pass of StyleGAN2: ours beside plain code, in one run."""
-    from ganinv.bench import generator as bench
-    from ganinv.compute.device import resolve_device
-    from ganinv.files import write_json
-
-    _check_power_of_two(resolution)
-    try:
-        result = bench.bench_generator(
-            generator,
-            resolution=resolution,
-            batch=batch,
-            steps=steps,
-            device=resolve_device(device),
-            variants=tuple(bench.VARIANTS) if every else bench.SHORT,
-        )
-    except ValueError as error:
-        raise ParamsError(error) from None
-    for row in result["ratios"]:
-        print(
-            f"{row['variant']}: {row['speedup']:.1f} times as fast as plain, with "
-            f"{row['memory']:.0%} of its memory"
-        )
-    if out is not None:
-        write_json(out, result)
-        print(out)
-
-
-def _check_power_of_two(resolution):
-    if resolution & (resolution - 1):
-        raise ParamsError(f"--resolution is a power of two; got {resolution}")
 
 
 @app.command("step")
@@ -70,8 +26,8 @@ def bench_step(
     resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Annotated[Path | None, typer.Option(help="a JSON file, written after every pair")] = None,
-):
-    """One step of a search in W+: ours beside code as the published projectors write it."""
+) -> None:
+    """Time one step of a search in W+: ours beside code as the published projectors write it."""
     _check_power_of_two(resolution)
     from ganinv.bench import step as bench
     from ganinv.compute.device import resolve_device
@@ -110,8 +66,8 @@ def bench_scale(
     steps: Annotated[int, typer.Option(min=1, help="per image")] = 300,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Annotated[Path | None, typer.Option(help="a JSON file, written after every row")] = None,
-):
-    """Images per hour: batches of several sizes, and folders that are really inverted."""
+) -> None:
+    """Count images per hour: batches of several sizes, and folders that are really inverted."""
     if len(set(images)) < 2:
         raise ParamsError("--images needs two different numbers or more, to fit a line through")
     from ganinv.bench import scale as bench
@@ -138,20 +94,15 @@ def bench_encoder(
     overrides: Overrides = (),
     against: Annotated[int, typer.Option(min=1, help="steps of the search from mean_w")] = 250,
     out: Out = None,
-):
-    """A search from an encoder's codes beside a longer one from mean_w."""
+) -> None:
+    """Compare a search from an encoder's codes with a longer one from mean_w."""
     settings = Params.load(params, overrides, log_every=0, snapshot_every=0)
     from ganinv.bench import encoder as bench
     from ganinv.files import write_json
 
     result = bench.bench_encoder(settings, against=against)
-    print(f"LPIPS-vgg before the first step: {result['starts']['mean']:.0%} below mean_w's")
-    for row in result["verdicts"]:
-        print(
-            f"{row['metric']}: {row['encoder']:.3f} after {settings.steps} steps from the encoder, "
-            f"{row['mean_w']:.3f} after {against} from mean_w; at least as good on "
-            f"{row['at_least_as_good']} of {row['images']}"
-        )
+    for line in bench.describe_savings(result):
+        print(line)
     if out is not None:
         write_json(out, result)
         print(out)
@@ -173,8 +124,8 @@ def bench_quality(
     points: Annotated[int, typer.Option(min=2, help="of each search that are measured")] = 12,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Out = None,
-):
-    """Quality against evaluations and seconds: our recipes beside published ones."""
+) -> None:
+    """Measure quality against evaluations and seconds: our recipes beside published ones."""
     from ganinv.bench import quality as bench
 
     result = bench.bench_quality(
@@ -190,3 +141,8 @@ def bench_quality(
             print(bench.describe_reach(row, found))
     if out is not None:
         print(out)
+
+
+def _check_power_of_two(resolution: int) -> None:
+    if resolution & (resolution - 1):
+        raise ParamsError(f"--resolution is a power of two; got {resolution}")

@@ -13,7 +13,7 @@ def report(
     quick: Annotated[bool, typer.Option("--quick", help="about a tenth of the steps")] = False,
     overrides: Overrides = (),
     fresh: Fresh = False,
-):
+) -> None:
     """Run the experiments' notebooks and assemble the comparison."""
     from ganinv.errors import ReportError
     from ganinv.report.experiments import make_report
@@ -31,7 +31,7 @@ def gan_report(
     quick: Annotated[bool, typer.Option("--quick", help="a few steps of tiny networks")] = False,
     overrides: Overrides = (),
     fresh: Fresh = False,
-):
+) -> None:
     """Train small GANs, compare and invert them. The same command again goes on."""
     from ganinv.errors import ReportError
     from ganinv.report.gans import make_gan_report

@@ -15,7 +15,7 @@ it is because the weights are frozen and only gradients to ws (and noise maps) a
   `ganinv.weights` multiply them in.
 
 Measured at 1024 with config-f's widths, batch 1, one forward and backward pass to ws, on 2 cores
-of an AMD EPYC (AVX-512 bf16), torch 2.15, by `ganinv bench generator --all` (seconds, peak of the
+of an AMD EPYC (AVX-512 bf16), torch 2.15, each in a process of its own (seconds, peak of the
 process): weights modulated per sample, eager float32 7.98 s, 3.1 GB; ours eager float32 3.55 s,
 4.5 GB, and bf16 1.72 s, 3.0 GB; compiled float32 2.46 s, 1.9 GB, and bf16 1.10 s, 1.9 GB, of which
 0.9 s are convolutions at the processor's limit. The blur, for 64 -> 32 channels and 512 -> 1024 in

@@ -1,2 +1,2 @@
-"""The reports: notebooks run and turned into pages, and what those pages show. What figures mean is
-decided in `analysis`."""
+"""The reports: notebooks run and turned into pages, and the pieces of those pages. Verdicts are
+reached in `analysis`."""

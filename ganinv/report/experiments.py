@@ -8,32 +8,40 @@ Pages hold their own style and pictures and open offline. Every parameter is che
 `ganinv.Params` before the first notebook starts, because papermill only warns.
 """
 
-import functools
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
 from ganinv.inversion.params import STARTS
 from ganinv.paths import project_root
-from ganinv.report.html import write_page
 from ganinv.report.notebooks import from_notebooks, run_notebook
+from ganinv.report.pages import write_page
 from ganinv.runs.experiment import prepare
 from ganinv.runs.params import Params
 from ganinv.weights.manifest import load_manifest
 
-EXPERIMENTS = {
-    "exp01": ("exp01_w_l2.ipynb", "Exp-01"),
-    "exp02": ("exp02_wplus_l2.ipynb", "Exp-02"),
-    "exp03": ("exp03_wplus_lpips.ipynb", "Exp-03"),
-    "exp04": ("exp04_wplus_lpips_encoder.ipynb", "Exp-04"),
+PAGES = {
+    "index": "Comparison",
+    "exp01": "Exp-01",
+    "exp02": "Exp-02",
+    "exp03": "Exp-03",
+    "exp04": "Exp-04",
+    "indomain": "In-domain",
+    "benchmarks": "Benchmarks",
 }
-COMPARISON, IN_DOMAIN = "comparison.ipynb", "indomain.ipynb"
-BENCHMARKS = "benchmarks.ipynb"
-PAGES = {"index": "Comparison"} | {name: title for name, (_, title) in EXPERIMENTS.items()}
-PAGES |= {"indomain": "In-domain", "benchmarks": "Benchmarks"}
-
-
+NOTEBOOKS = {
+    "index": "comparison.ipynb",
+    "exp01": "exp01_w_l2.ipynb",
+    "exp02": "exp02_wplus_l2.ipynb",
+    "exp03": "exp03_wplus_lpips.ipynb",
+    "exp04": "exp04_wplus_lpips_encoder.ipynb",
+    "indomain": "indomain.ipynb",
+    "benchmarks": "benchmarks.ipynb",
+}
+EXPERIMENTS = ("exp01", "exp02", "exp03", "exp04")
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
 QUICK_NOTICE = (
     f"A quick run at a {QUICK}th of the steps, on the first of the images: a check of the "
@@ -41,46 +49,53 @@ QUICK_NOTICE = (
 )
 
 
-def make_report(out, *, quick=False, overrides=(), fresh=False):
+def make_report(
+    out: str | Path,
+    *,
+    quick: bool = False,
+    overrides: Iterable[str] = (),
+    fresh: bool = False,
+    run: Callable[..., Path] = run_notebook,
+    write: Callable[..., Any] = write_page,
+) -> tuple[Path, bool]:
     """Run every experiment and the comparison; return (path of index.html, whether images failed).
 
     Images that an earlier call finished under the same settings are kept unless `fresh`.
-    Where the encoder was not made for the generator, what needs it is left out, with a notice.
+    Where the encoder was not made for the generator, all that needs it is left out, with a notice.
     Raises ParamsError before anything runs, and ReportError when a notebook fails; pages and runs
-    of earlier calls stay.
+    of earlier calls stay. `run` and `write` are called as `run_notebook` and `write_page`.
     """
     out = Path(out).resolve()
-    plans = {name: _plan(name, out, quick, overrides) for name in EXPERIMENTS}
-    encoded = plans["exp04"]
-    if not _encoder_fits(encoded):
+    overrides = tuple(overrides)
+    plans = {name: plan_experiment(name, out, quick, overrides) for name in EXPERIMENTS}
+    shown = [*EXPERIMENTS, "indomain"]
+    if not _encoder_fits(plans["exp04"]):
         del plans["exp04"]
-    shown = ("index", *plans, *["indomain"] * ("exp04" in plans), "benchmarks")
-    pages = {name: PAGES[name] for name in shown}
-    write = functools.partial(write_page, pages=pages, notice=QUICK_NOTICE if quick else "")
+        shown = [*plans]
+    pages = {name: PAGES[name] for name in ("index", *shown, "benchmarks")}
+
+    def show(name: str, values: Mapping[str, Any], heading: str = "") -> None:
+        print(f"== {PAGES[name]}{heading}", flush=True)
+        # benchmarks are shown as measured before, at full length
+        notice = QUICK_NOTICE if quick and name != "benchmarks" else ""
+        executed = run(NOTEBOOKS[name], out / "notebooks", values)
+        write(executed, out / f"{name}.html", name, pages=pages, notice=notice)
+
     for name, params in plans.items():
-        print(f"== {PAGES[name]}: {params.steps} steps", flush=True)
         values = params.model_dump() | {"previous": _previous(name, plans), "fresh": fresh}
-        executed = run_notebook(EXPERIMENTS[name][0], out / "notebooks", values)
-        write(executed, out / f"{name}.html", name)
+        show(name, values, f": {params.steps} steps")
     if "indomain" in pages:
-        print(f"== {PAGES['indomain']}", flush=True)
-        values = _in_domain(_plan("exp04", out, False, overrides), out, quick) | {"fresh": fresh}
-        executed = run_notebook(IN_DOMAIN, out / "notebooks", values)
-        write(executed, out / "indomain.html", "indomain")
-    print("== Benchmarks", flush=True)
-    executed = run_notebook(BENCHMARKS, out / "notebooks", {})
-    write_page(executed, out / "benchmarks.html", "benchmarks", pages=pages)  # as measured before
-    print("== Comparison", flush=True)
+        full = plan_experiment("exp04", out, False, overrides)
+        show("indomain", _in_domain(full, out, quick) | {"fresh": fresh})
+    show("benchmarks", {})
     runs = {PAGES[name]: params.out for name, params in plans.items()}
-    values = {"runs": runs, "overview": from_notebooks(out / "overview.jpg")}
-    executed = run_notebook(COMPARISON, out / "notebooks", values)
-    write(executed, out / "index.html", "index")
+    show("index", {"runs": runs, "overview": from_notebooks(out / "overview.jpg")})
     failed = any(read_json(out / "runs" / name / "metrics.json")["failed"] for name in plans)
     return out / "index.html", failed
 
 
 def _encoder_fits(params):
-    """Whether Exp-04 can start; says why not. A missing weight file is an error all the same."""
+    """Whether Exp-04 can start; says so where it cannot. A missing weight file stays an error."""
     generator = load_generator(_from_root(params.generator))
     try:
         prepare(params.replace(encoder=_from_root(params.encoder)), generator)
@@ -91,13 +106,13 @@ def _encoder_fits(params):
 
 
 def _from_root(name):
-    """A path as `_place` wrote it for notebooks, seen from here; names stay names."""
+    """A path as `_place` writes it for notebooks, seen from here; names stay names."""
     inside = project_root() / "notebooks" / name
     return str(inside) if inside.exists() else name
 
 
 def _in_domain(params, out, quick):
-    """What the notebook on eq. 4 takes: Exp-04's generator, encoder and first two images."""
+    """The parameters of the notebook on eq. 4: Exp-04's generator, encoder and first two images."""
     return {
         "generator": params.generator,
         "encoder": params.encoder,
@@ -110,7 +125,11 @@ def _in_domain(params, out, quick):
     }
 
 
-def _plan(name, out, quick, overrides):
+def plan_experiment(name: str, out: Path, quick: bool, overrides: Iterable[str]) -> Params:
+    """Load params/NAME.yaml with `overrides` as its notebook takes it, for the report in `out`.
+
+    Paths are those seen from notebooks/. Raises ParamsError for parameters that do not exist.
+    """
     params = Params.load(project_root() / "params" / f"{name}.yaml", overrides)
     changes = {"out": from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there

@@ -1,17 +1,18 @@
-"""The report on small GANs: notebooks run by papermill into HTML, as in `report`.
+"""The report on small GANs: notebooks run by papermill into HTML, as in `experiments`.
 
 OUT/index.html train_gan.html invert_dcgan.html
 OUT/runs/      the trainings, each with its checkpoint: the same call goes on
 OUT/notebooks/ the executed notebooks
 """
 
-import functools
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from ganinv.errors import ParamsError
 from ganinv.paths import project_root
-from ganinv.report.html import write_page
 from ganinv.report.notebooks import from_notebooks, run_notebook
+from ganinv.report.pages import write_page
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.sets.faces import COUNT
 
@@ -47,13 +48,23 @@ QUICK_INVERSION = {
 }
 
 
-def make_gan_report(out, *, quick=False, overrides=(), fresh=False):
+def make_gan_report(
+    out: str | Path,
+    *,
+    quick: bool = False,
+    overrides: Iterable[str] = (),
+    fresh: bool = False,
+    run: Callable[..., Path] = run_notebook,
+    write: Callable[..., Any] = write_page,
+) -> Path:
     """Train by params/train_gan.yaml and params/gan_objectives.yaml, invert; return index.html.
 
     Trainings that an earlier call finished, or began, under the same parameters are taken up
     unless `fresh`. Raises ParamsError before anything runs, and ReportError when a notebook fails.
+    `run` and `write` are called as `run_notebook` and `write_page`.
     """
     out = Path(out).resolve()
+    overrides = tuple(overrides)
     _refuse_others(overrides)
     overrides = (*(QUICK if quick else ()), *overrides)
     alone = _load("train_gan", overrides)
@@ -63,14 +74,12 @@ def make_gan_report(out, *, quick=False, overrides=(), fresh=False):
         "invert_dcgan": _inversion(alone, out, quick),
         "index": _values(together, SHARED),
     }
-    write = functools.partial(write_page, pages=PAGES, notice=QUICK_NOTICE if quick else "")
+    notice = QUICK_NOTICE if quick else ""
     for page, given in values.items():
         print(f"== {PAGES[page]}", flush=True)
         folder = from_notebooks(out / "runs" / Path(NOTEBOOKS[page]).stem)
-        executed = run_notebook(
-            NOTEBOOKS[page], out / "notebooks", given | {"out": folder, "fresh": fresh}
-        )
-        write(executed, out / f"{page}.html", page)
+        executed = run(NOTEBOOKS[page], out / "notebooks", given | {"out": folder, "fresh": fresh})
+        write(executed, out / f"{page}.html", page, pages=PAGES, notice=notice)
     return out / "index.html"
 
 
@@ -96,7 +105,7 @@ def _values(params, names):
 
 
 def _inversion(alone, out, quick):
-    """What the notebook on inversion takes: the single training's generator, and its encoder."""
+    """The parameters of the notebook on inversion: the training's generator, and its encoder."""
     sizes = QUICK_INVERSION if quick else ENCODER | SEARCHES
     images = unseen(alone.images, sizes["held_out"])
     return sizes | {
@@ -108,8 +117,8 @@ def _inversion(alone, out, quick):
     }
 
 
-def unseen(images, count):
-    """A set whose last `count` images a training on `images` has not seen, where there is one.
+def unseen(images: str, count: int) -> str:
+    """Name a set whose last `count` images a training on `images` has not seen, where there is one.
 
     Drawn faces go on: of faces:4104, the last 8 are not in faces:4096. Of other sets, all are seen.
     """

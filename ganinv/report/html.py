@@ -1,41 +1,23 @@
-"""Notebooks to self-contained pages, and what pages are made of: tables, cards, picture grids.
+"""Pieces of pages: tables, cards, picture grids.
 
 Every function returns a string that needs no other file, with every text in it escaped.
 """
 
 import html
-from pathlib import Path
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from nbconvert import HTMLExporter
+import numpy as np
 
 from ganinv import figures
-from ganinv.files import atomic_path
-
-TEMPLATES = Path(__file__).parent / "templates"
-
-
-def write_page(notebook, path, name, pages, notice=""):
-    """Convert an executed notebook to one self-contained HTML page, code folded away."""
-    exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
-    style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
-    resources = {
-        "page_title": f"ganinv: {pages[name]}",
-        "page_style": style,
-        "page_name": name,
-        "page_notice": notice,
-        "pages": list(pages.items()),
-    }
-    body, _ = exporter.from_filename(str(notebook), resources=resources)
-    with atomic_path(path) as temporary:
-        temporary.write_text(body, encoding="utf-8", errors="replace")
-    return path
-
+from ganinv.analysis.verdicts import Verdict
 
 PICTURE_WIDTH = 400  # pixels, in grids
+ABSENT = "—"  # in place of a number that there is not
 
 
-def verdict_cards(verdicts):
-    """Verdicts as a row of cards."""
+def verdict_cards(verdicts: Iterable[Verdict]) -> str:
+    """Show verdicts as a row of cards."""
     cards = []
     for verdict in verdicts:
         state = "held" if verdict.word == "confirmed" else ("partly" if verdict.held else "not")
@@ -46,18 +28,23 @@ def verdict_cards(verdicts):
     return f'<div class="cards" style="display: grid; gap: 0.8rem">{"".join(cards)}</div>'
 
 
-def table(head, rows, best=()):
-    """An HTML table; `best` holds the (row, column) cells to print bold."""
-    lines = ["<tr>" + "".join(f"<th>{html.escape(str(cell))}</th>" for cell in head) + "</tr>"]
+def table(
+    head: Sequence[Any],
+    rows: Iterable[Sequence[Any]],
+    best: Collection[tuple[int | None, int]] = (),
+) -> str:
+    """Write a table; `best` holds the (row, column) cells to print bold."""
+    top = "<tr>" + "".join(f"<th>{html.escape(str(cell))}</th>" for cell in head) + "</tr>"
+    body = []
     for r, row in enumerate(rows):
         cells = (
             f'<td class="{_css(cell, (r, c) in best)}">{html.escape(str(cell))}</td>'
             for c, cell in enumerate(row)
         )
-        lines.append("<tr>" + "".join(cells) + "</tr>")
-    body = "".join(lines[1:])
+        body.append("<tr>" + "".join(cells) + "</tr>")
     return (
-        f'<div class="scroll"><table><thead>{lines[0]}</thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll"><table><thead>{top}</thead><tbody>{"".join(body)}</tbody></table>'
+        "</div>"
     )
 
 
@@ -66,11 +53,12 @@ def _css(cell, is_best):
     return f"{words} best" if is_best else words
 
 
-def grid(pictures, columns, css=""):
-    """HTML figures in a grid, which needs no style sheet, so that it shows in Jupyter too."""
+def grid(pictures: Iterable[str], columns: int, css: str = "") -> str:
+    """Lay HTML figures in a grid, which needs no style sheet, so that it shows in Jupyter too."""
     style = f"display: grid; gap: 0.6rem; grid-template-columns: repeat({columns}, minmax(0, 1fr))"
     return f'<div class="grid {css}" style="{style}">{"".join(pictures)}</div>'
 
 
-def picture_html(picture, alt, caption):
+def picture_html(picture: np.ndarray, alt: str, caption: str) -> str:
+    """Show a picture uint8 (H, W, 3) with a caption, at most `PICTURE_WIDTH` wide."""
     return figures.image_html(picture, alt=alt, caption=caption, width=PICTURE_WIDTH)

@@ -9,7 +9,9 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -21,16 +23,17 @@ from ganinv.files import write_text
 from ganinv.paths import project_root
 
 
-def from_notebooks(path):
-    """A path as seen from notebooks/, so that no machine's folders get into the pages."""
+def from_notebooks(path: str | Path) -> str:
+    """Write a path as seen from notebooks/, so that no machine's folders get into the pages."""
     return Path(os.path.relpath(path, project_root() / "notebooks")).as_posix()
 
 
-def run_notebook(name, folder, values):
+def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Path:
     """Execute notebooks/NAME with `values`; return the path of the executed copy in `folder`.
 
-    The copy appears under its name only when every cell has run; what a failed run had executed
-    is kept as NAME.failed.ipynb.
+    The copy appears under its name only when every cell has run; the cells that a failed run had
+    executed are kept as NAME.failed.ipynb. Raises ParamsError for values that the notebook does
+    not name, and ReportError where a cell fails.
     """
     source = project_root() / "notebooks" / name
     check_parameters(source, values)
@@ -81,7 +84,7 @@ def _unformatted(path):
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def check_parameters(source, values):
+def check_parameters(source: Path, values: Mapping[str, Any]) -> None:
     """Raise ParamsError unless the notebook's parameters cell names every one of `values`."""
     cells = nbformat.read(source, as_version=4).cells
     tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
@@ -96,8 +99,8 @@ def check_parameters(source, values):
 
 
 @contextlib.contextmanager
-def quiet():
-    """papermill logs every cell; only its warnings are of use here."""
+def quiet() -> Iterator[None]:
+    """Show papermill's warnings alone: it logs every cell."""
     logger = logging.getLogger("papermill")
     before = logger.level
     logger.setLevel(logging.WARNING)

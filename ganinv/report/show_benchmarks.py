@@ -1,18 +1,22 @@
-"""What the report's page on benchmarks shows: tables and curves of reports/benchmarks/*.json."""
+"""Tables and curves of reports/benchmarks/*.json, for the report's page on benchmarks."""
 
 import html
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ganinv import figures
 from ganinv.bench.quality import JUDGE
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import table
-from ganinv.report.show_runs import metrics_head
+from ganinv.report.html import ABSENT, table
+from ganinv.report.show_runs import best_row, metrics_head
+
+Result = Mapping[str, Any]  # as a benchmark wrote it
 
 
-def machine(result):
-    """Where and when figures were measured, in a line."""
+def machine(result: Result) -> str:
+    """Say in a line where and when figures were measured."""
     about = result["machine"]
     text = (
         f"Measured on {about['device']}, {about['threads']} threads, torch {about['torch']}, "
@@ -21,8 +25,8 @@ def machine(result):
     return f"<p>{html.escape(text)}</p>"
 
 
-def step_table(result):
-    """A step of ours beside plain code: medians, and the ratios of each pair."""
+def step_table(result: Result) -> str:
+    """Show a step of ours beside plain code: medians, and the ratios of each pair."""
     found = {(r["generator"], r["loss"], r["batch"], r["variant"]): r for r in result["rows"]}
     rows = []
     for ratio in result["ratios"]:
@@ -57,33 +61,34 @@ def step_table(result):
     return table(head, rows)
 
 
-def recipe_table(result):
-    """Every recipe's final metrics, mean over the images, with what it cost; the best in bold."""
-    rows, means = [], []
+def recipe_table(result: Result) -> str:
+    """Show the mean of every recipe's final metrics, and its cost; the best in bold."""
+    rows, finals = [], []
     for name in result["recipes"]:
         last = list({r["image"]: r for r in result["rows"] if r["recipe"] == name}.values())
         if not last:
             continue
-        keys = (*METRICS, "evaluations", "seconds")
-        means.append({key: float(np.mean([row[key] for row in last])) for key in keys})
-        mean = means[-1]
-        rows.append(
-            [
-                name,
-                *(metric.show(mean[n]) for n, metric in METRICS.items()),
-                f"{mean['evaluations']:.0f}",
-                f"{mean['seconds']:.0f}",
-            ]
-        )
-    best = set()
-    for column, name in enumerate(METRICS, 1):
-        pick = max if METRICS[name].higher else min
-        best.add((pick(range(len(means)), key=lambda r, name=name: means[r][name]), column))
+        mean = {key: _mean(last, key) for key in (*METRICS, "evaluations", "seconds")}
+        finals.append(mean)
+        cells = [
+            ABSENT if mean[key] is None else metric.show(mean[key])
+            for key, metric in METRICS.items()
+        ]
+        rows.append([name, *cells, f"{mean['evaluations']:.0f}", f"{mean['seconds']:.0f}"])
+    best = {
+        (best_row([mean[key] for mean in finals], key), column)
+        for column, key in enumerate(METRICS, 1)
+    }
     return table(["recipe", *metrics_head(), "evaluations", "s per image"], rows, best)
 
 
-def recipe_curves(result, image):
-    """LPIPS of one image under every recipe: against evaluations and against seconds."""
+def _mean(rows, key):
+    """None where a row lacks it: figures may be older than a metric."""
+    return float(np.mean([row[key] for row in rows])) if all(key in row for row in rows) else None
+
+
+def recipe_curves(result: Result, image: str) -> str:
+    """Draw LPIPS of one image under every recipe: against evaluations and against seconds."""
     figure = figures.new_figure(11, 4.2)
     pairs = (("lpips_vgg", "evaluations"), ("lpips_alex", "evaluations"), ("lpips_vgg", "seconds"))
     for axis, (metric, x) in zip(figure.subplots(1, 3), pairs, strict=True):
@@ -108,8 +113,8 @@ def recipe_curves(result, image):
     return figures.figure_html(figure, alt=f"{title}: LPIPS under every recipe")
 
 
-def reach_table(result):
-    """When ours came to every published recipe's final LPIPS-vgg, image by image."""
+def reach_table(result: Result) -> str:
+    """Show when ours came to every published recipe's final LPIPS-vgg, image by image."""
     rows = []
     for row in result["reach"]:
         for found in row["images"]:
@@ -117,7 +122,7 @@ def reach_table(result):
                 [
                     row["recipe"],
                     result["images"][found["image"]],
-                    f"{found[JUDGE]:.3f}",
+                    METRICS[JUDGE].show(found[JUDGE]),
                     f"{found['seconds_fast']:.0f}",
                     _or_dash(found["seconds_published"], ".0f"),
                     _or_dash(found["ours_seconds"], ".0f"),
@@ -131,7 +136,7 @@ def reach_table(result):
     head = [
         "recipe",
         "image",
-        "final LPIPS-vgg",
+        f"final {METRICS[JUDGE].label}",
         "s, our path",
         "s, plain code",
         "reached after, s",
@@ -145,11 +150,11 @@ def reach_table(result):
 
 
 def _or_dash(value, form):
-    return "—" if value is None else format(value, form)
+    return ABSENT if value is None else format(value, form)
 
 
-def scale_tables(result):
-    """Images per hour by batch size, and folders by their number of images, with the line."""
+def scale_tables(result: Result) -> str:
+    """Show images per hour by batch size, and folders by their number of images, with the line."""
     batches = [
         [
             row["batch"],

@@ -1,12 +1,16 @@
-"""What the notebook on eq. 4 shows of codes: how near to W they lie, walks between them."""
+"""How near to W codes lie, and walks between them, for the notebooks on eq. 4."""
 
 import html
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from ganinv.report.html import grid, picture_html, table
 
 
-def codes_table(rows):
-    """How near to W codes lie, from the rows of `editing.study_codes`."""
+def codes_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Show how near to W codes lie, from the rows of a `Study`."""
     head = ["image", "codes", "distance to W ↓", "spread (W has 1) ↓", "found again ↓"]
     cells = [
         [
@@ -21,8 +25,8 @@ def codes_table(rows):
     return table(head, cells)
 
 
-def walk(title, pictures, spreads):
-    """Pictures on the line between two codes, each with its spread."""
+def walk(title: str, pictures: Sequence[np.ndarray], spreads: Sequence[float]) -> str:
+    """Show pictures uint8 (H, W, 3) on the line between two codes, each with its spread."""
     shown = [
         picture_html(picture, f"{title}, step {i} of the walk", f"spread {spread:.2f}")
         for i, (picture, spread) in enumerate(zip(pictures, spreads, strict=True))

@@ -1,23 +1,28 @@
-"""What the notebook on the encoder shows: curves, held-out samples, the model card, starts."""
+"""Curves, held-out samples, the model card and starts, for the notebook on the encoder."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ganinv import figures
 from ganinv.images.writing import read_png
+from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import grid, picture_html, table
 
 STARTS = ("mean_w", "encoder")
+JUDGES = ("lpips_vgg", "lpips_alex")
+VGG = METRICS["lpips_vgg"]
 TERMS = {
     "pixels": "pixels, mean squared",
-    "features": "LPIPS-vgg",
+    "features": VGG.label,
     "latent": "distance to known codes",
     "offsets": "length of the offsets",
     "adversarial": "adversarial",
 }
 
 
-def training_curves(history, title):
-    """An encoder's training: loss terms per step, and held-out LPIPS beside the mean of W's."""
+def training_curves(history: Sequence[Mapping[str, Any]], title: str) -> str:
+    """Draw an encoder's training: terms of the loss, held-out LPIPS beside the mean of W's."""
     figure = figures.new_figure(11, 3.8)
     terms, looks = figure.subplots(1, 2)
     rows = [row for row in history if "loss" in row]
@@ -43,7 +48,9 @@ def training_curves(history, title):
         label="G(E(x))",
     )
     looks.axhline(seen[0]["mean_w_lpips"], color=figures.INK, ls=":", label="mean of W")
-    looks.set(xlabel="step", ylim=(0, None), title="LPIPS-vgg of held-out images (lower is better)")
+    looks.set(
+        xlabel="step", ylim=(0, None), title=f"{VGG.label} of held-out images (lower is better)"
+    )
     for axis in (terms, looks):
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
@@ -51,14 +58,14 @@ def training_curves(history, title):
     return figures.figure_html(figure, alt=f"{title}: curves of the training")
 
 
-def training_samples(folder):
-    """The last picture of a training's held-out images: as drawn, and as they come back."""
+def training_samples(folder: str | Path) -> str:
+    """Show the last picture of a training's held-out images: as drawn, and as they come back."""
     last = sorted((Path(folder) / "samples").glob("step_*.png"))[-1]
     return figures.image_html(read_png(last), alt="Held-out images, and G(E(x)) below", css="strip")
 
 
-def card_table(card):
-    """A model card in a table."""
+def card_table(card: Mapping[str, Any]) -> str:
+    """Show a model card as a table."""
     about, held = card["environment"], card["held_out"]
     params, generator = card["params"], card["generator"]
     rows = [
@@ -83,8 +90,8 @@ def card_table(card):
             f"{card['held_out_images']['count']} drawn images of other seeds, truncation "
             f"{card['held_out_images']['truncation']:g}: squared error "
             f"{held['held_out_error']:.3f} of the mean of W's, PSNR "
-            f"{held['held_out_psnr']:.1f} dB, LPIPS-vgg {held['held_out_lpips']:.3f} "
-            f"(mean of W {held['mean_w_lpips']:.3f})",
+            f"{held['held_out_psnr']:.1f} dB, {VGG.label} {VGG.show(held['held_out_lpips'])} "
+            f"(mean of W {VGG.show(held['mean_w_lpips'])})",
         ),
         ("weights", f"{card['bytes'] / 1e6:.1f} MB, sha256 {card['sha256']}"),
     ]
@@ -99,8 +106,8 @@ def _beginning(card):
     return f"after a closed-form start from {card['params']['fit_samples']}"
 
 
-def starts(rows):
-    """Photographs, the mean of W and the encoder's code, and their LPIPS before any search."""
+def starts(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Show photographs, the mean of W and the encoder's code, and their LPIPS before any search."""
     names = ("target", "mean of W", "encoder")
     shown = [
         picture_html(picture, f"{row['title']}, {name}", f"{row['title']}: {name}")
@@ -110,17 +117,11 @@ def starts(rows):
     cells = [
         [
             row["title"],
-            *(f"{row[s][m]:.3f}" for m in ("lpips_vgg", "lpips_alex") for s in STARTS),
+            *(METRICS[name].show(row[start][name]) for name in JUDGES for start in STARTS),
             f"{row['encoder']['lpips_vgg'] / row['mean_w']['lpips_vgg'] - 1:+.0%}",
         ]
         for row in rows
     ]
-    head = [
-        "photograph",
-        "LPIPS-vgg, mean of W",
-        "encoder",
-        "LPIPS-alex, mean of W",
-        "encoder",
-        "LPIPS-vgg, change",
-    ]
+    judged = [(f"{METRICS[name].label}, mean of W", "encoder") for name in JUDGES]
+    head = ["photograph", *judged[0], *judged[1], f"{VGG.label}, change"]
     return grid(shown, 3, "three") + table(head, cells)

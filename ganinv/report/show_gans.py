@@ -1,23 +1,50 @@
-"""What the notebooks on small GANs show: images of the set, samples, curves, measures."""
+"""Images of the set, samples, curves and measures, for the notebooks on small GANs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ganinv import figures
-from ganinv.analysis.gans import LOWER
+from ganinv.analysis.gans import Trained
+from ganinv.measures.distributions import FEATURES
 from ganinv.report.html import grid, table
+from ganinv.training.gan.settings import GanParams
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A row of the table of what samples measure: shown times `scale`, with `digits` behind the
+    point; `higher` where more is better."""
+
+    label: str
+    digits: int
+    higher: bool
+    scale: int = 1
+
+    @property
+    def heading(self) -> str:
+        """The label with an arrow to the better side."""
+        return f"{self.label} {'↑' if self.higher else '↓'}"
+
+    def show(self, value: float) -> str:
+        """Write a value."""
+        return f"{self.scale * value:.{self.digits}f}"
+
 
 MEASURES = {
-    "fid": "FID",
-    "kid": "KID × 1000",
-    "precision": "precision",
-    "recall": "recall",
-    "diversity": "diversity",
+    "fid": Measure("FID", 1, higher=False),
+    "kid": Measure("KID × 1000", 1, higher=False, scale=1000),
+    "precision": Measure("precision", 2, higher=True),
+    "recall": Measure("recall", 2, higher=True),
+    "diversity": Measure("diversity", 2, higher=True),
 }
+DRAWN = ("kid", "recall", "diversity")  # as curves
 POINTS = 300  # of a curve: what more steps there are is averaged
 
 
-def picture_grid(images, columns):
-    """Images uint8 (N, S, S, 3) as one picture, white where the last row has none."""
+def picture_grid(images: np.ndarray, columns: int) -> np.ndarray:
+    """Lay images uint8 (N, S, S, 3) in one picture, white where the last row has none."""
     size = images.shape[1]
     missing = np.full((-len(images) % columns, size, size, 3), 255, np.uint8)
     images = np.concatenate([images, missing])
@@ -25,8 +52,8 @@ def picture_grid(images, columns):
     return rows.reshape(-1, columns * size, 3)
 
 
-def images_html(images, columns, *, alt, caption=""):
-    """Images uint8 (N, S, S, 3) in a grid, at twice their size and sharp."""
+def images_html(images: np.ndarray, columns: int, *, alt: str, caption: str = "") -> str:
+    """Show images uint8 (N, S, S, 3) in a grid, at twice their size and sharp."""
     return _enlarged(picture_grid(np.asarray(images), columns), alt=alt, caption=caption)
 
 
@@ -35,8 +62,8 @@ def _enlarged(picture, *, alt, caption):
     return figures.image_html(doubled, alt=alt, caption=caption)
 
 
-def training_curves(trained):
-    """Losses, mean scores and gradient norms per step, side by side."""
+def training_curves(trained: Trained) -> str:
+    """Draw losses, mean scores and gradient norms per step, side by side."""
     figure = figures.new_figure(12, 3.6)
     axes = figure.subplots(1, 3)
     panels = (
@@ -65,16 +92,17 @@ def _thinned(rows, key):
     return [rows[part[-1]]["step"] for part in parts], means
 
 
-def measure_curves(trainings, x="step"):
-    """Each measure at the looks of some trainings, a line for each."""
+def measure_curves(trainings: Sequence[Trained], x: str = "step") -> str:
+    """Draw each measure at the looks of some trainings, a line for each."""
     figure = figures.new_figure(12, 3.4)
-    names = [name for name in ("kid", "recall", "diversity") if name in trainings[0].last]
+    names = [name for name in DRAWN if name in trainings[0].last]
     axes = np.atleast_1d(figure.subplots(1, len(names)))
     styles = _styles(trainings)
     for axis, name in zip(axes, names, strict=True):
+        measure = MEASURES[name]
         for training, style in zip(trainings, styles, strict=True):
             rows = [row for row in training.looks if row["step"]]
-            values = [row[name] * (1000 if name == "kid" else 1) for row in rows]
+            values = [row[name] * measure.scale for row in rows]
             axis.plot(
                 [row[x] for row in rows],
                 values,
@@ -84,8 +112,8 @@ def measure_curves(trainings, x="step"):
                 **style,
                 label=figures.plain(training.name),
             )
-        better = "lower" if name in LOWER else "higher"
-        axis.set_title(f"{MEASURES[name]} ({better} is better)", fontsize=10)
+        better = "higher" if measure.higher else "lower"
+        axis.set_title(f"{measure.label} ({better} is better)", fontsize=10)
         axis.set(xlabel=x, yscale="log" if name == "kid" and _positive(trainings) else "linear")
         axis.grid(alpha=0.3)
     handles, labels = axes[0].get_legend_handles_labels()
@@ -109,8 +137,8 @@ def _styles(trainings):
     ]
 
 
-def progress(trained, side=4):
-    """The same z at every look: the upper left `side` x `side` samples of each grid."""
+def progress(trained: Trained, side: int = 4) -> str:
+    """Show the same z at every look: the upper left `side` x `side` samples of each grid."""
     across = trained.params["grid"]
     shown = []
     for step, picture in trained.pictures():
@@ -120,52 +148,45 @@ def progress(trained, side=4):
     return grid(shown[-8:], min(4, len(shown)))
 
 
-def final_samples(trained, rows=None):
-    """The last grid of samples, or its first `rows` rows."""
+def final_samples(trained: Trained, rows: int | None = None) -> str:
+    """Show the last grid of samples, or its first `rows` rows."""
     _, picture = trained.pictures()[-1]
     size = picture.shape[1] // trained.params["grid"]
     shown = picture[: (rows or trained.params["grid"]) * size]
     return _enlarged(shown, alt=f"Samples of {trained.name}", caption=trained.name)
 
 
-def looks_table(trained):
-    """Every look's measures."""
+def looks_table(trained: Trained) -> str:
+    """Show every look's measures."""
     keys = [name for name in MEASURES if name in trained.last]
     rows = [
-        [row["step"], f"{row['seconds']:.0f}", *(_shown(row, key) for key in keys)]
+        [row["step"], f"{row['seconds']:.0f}", *(MEASURES[key].show(row[key]) for key in keys)]
         for row in trained.looks
     ]
-    return table(["step", "s", *map(_headed, keys)], rows)
+    return table(["step", "s", *(MEASURES[key].heading for key in keys)], rows)
 
 
-def comparison_table(trainings):
-    """The last look of every training, the best of each measure in bold, and what it cost."""
+def comparison_table(trainings: Sequence[Trained]) -> str:
+    """Show the last look of every training, the best of each measure in bold, and what it cost."""
     keys = [name for name in MEASURES if name in trainings[0].last]
     rows, best = [], set()
     for training in trainings:
         rows.append(
             [
                 training.name,
-                *(_shown(training.last, key) for key in keys),
+                *(MEASURES[key].show(training.last[key]) for key in keys),
                 training.last["step"],
                 f"{training.card['seconds'] / 60:.0f}",
                 _trouble(training),
             ]
         )
     for column, key in enumerate(keys, 1):
-        pick = min if key in LOWER else max
+        pick = max if MEASURES[key].higher else min
         values = [training.last[key] for training in trainings]
         best.add((values.index(pick(values)), column))
-    head = ["objective", *map(_headed, keys), "generator steps", "min", "trouble"]
+    headings = (MEASURES[key].heading for key in keys)
+    head = ["objective", *headings, "generator steps", "min", "trouble"]
     return table(head, rows, best)
-
-
-def _headed(name):
-    return f"{MEASURES[name]} {'↓' if name in LOWER else '↑'}"
-
-
-def _shown(row, key):
-    return f"{1000 * row[key]:.1f}" if key == "kid" else f"{row[key]:.{1 if key == 'fid' else 2}f}"
 
 
 def _trouble(trained):
@@ -173,8 +194,8 @@ def _trouble(trained):
     return ", ".join(kinds) or "none"
 
 
-def neighbour_pairs(fakes, reals, columns=8):
-    """Samples above, the nearest image of the set below each: uint8 (N, S, S, 3) both."""
+def neighbour_pairs(fakes: np.ndarray, reals: np.ndarray, columns: int = 8) -> str:
+    """Show samples above, the nearest image of the set below each: uint8 (N, S, S, 3) both."""
     parts = []
     for start in range(0, len(fakes), columns):
         parts += [fakes[start : start + columns], reals[start : start + columns]]
@@ -187,15 +208,16 @@ def neighbour_pairs(fakes, reals, columns=8):
     )
 
 
-def steadiness_table(trainings, spreads):
-    """What the verdicts rest on: unsteadiness, setbacks, and how many images samples are near."""
+def steadiness_table(trainings: Sequence[Trained], spreads: Sequence[float]) -> str:
+    """Show the figures behind the verdicts: unsteadiness, setbacks, nearest neighbours."""
+    kid, recall, diversity = (MEASURES[name] for name in DRAWN)
     rows = [
         [
             t.name,
             f"{t.unsteadiness():.2f}",
-            f"{1000 * t.setback():.1f}",
-            f"{t.last['recall']:.2f}",
-            f"{t.last['diversity']:.2f}",
+            kid.show(t.setback()),
+            recall.show(t.last["recall"]),
+            diversity.show(t.last["diversity"]),
             f"{spread:.0%}",
         ]
         for t, spread in zip(trainings, spreads, strict=True)
@@ -203,16 +225,16 @@ def steadiness_table(trainings, spreads):
     head = [
         "objective",
         "unsteadiness ↓",
-        "largest setback, KID × 1000 ↓",
-        "recall ↑",
-        "diversity ↑",
+        f"largest setback, {kid.heading}",
+        recall.heading,
+        diversity.heading,
         "different nearest neighbours ↑",
     ]
     return table(head, rows)
 
 
-def plans_table(plans):
-    """Trainings that are planned {name: GanParams}: the parameters in which they differ."""
+def plans_table(plans: Mapping[str, GanParams]) -> str:
+    """Show the parameters in which planned trainings differ."""
     keys = (
         "objective",
         "spectral_norm",
@@ -235,8 +257,8 @@ def _plain(value):
     return f"{value:g}" if isinstance(value, float) else value
 
 
-def card_table(trained):
-    """What a training was made of and on, as a table."""
+def card_table(trained: Trained) -> str:
+    """Show the model card of a training as a table: networks, images, rates, device."""
     card, params, about = trained.card, trained.params, trained.card["environment"]
     rows = [
         ("networks", f"{card['generator']}, width {params['width']}, z of {params['z_dim']}"),
@@ -265,3 +287,13 @@ def card_table(trained):
         ("features", card["features"]),
     ]
     return table(["", trained.name], rows)
+
+
+def describe_measures(count: int) -> str:
+    """Say, in Markdown, how samples are measured by `count` of them."""
+    return (
+        f"*How they are computed.* FID and KID compare {count} samples with as many real images on "
+        f"{FEATURES}. Precision is the share of samples that lie among real images, recall the "
+        "share of real images that lie among samples (Kynkäänniemi et al. 2019). Diversity is the "
+        "mean distance between two samples by that between two real images, in the same features."
+    )

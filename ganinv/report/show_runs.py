@@ -1,91 +1,105 @@
-"""What the report's notebooks show: cards, tables, picture grids and curves, as HTML.
+"""What the report shows of runs: tables of metrics and parameters, pictures, curves, provenance.
 
-Every function returns a string that needs no other file, with every text in it escaped.
+Every function returns HTML that needs no other file, with every text in it escaped.
 """
 
 import html
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from ganinv import figures
-from ganinv.analysis.finished import common_images, value
+from ganinv.analysis.finished import Experiment, common_images, value
 from ganinv.analysis.verdicts import evaluations_to_reach
 from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import grid, picture_html, table
+from ganinv.report.html import ABSENT, grid, picture_html, table
 from ganinv.runs.describe import describe, describe_metrics
 from ganinv.runs.params import Params
 
 
-def metrics_head():
+def metrics_head() -> list[str]:
+    """Name the metrics as heads of columns, with arrows to the better side."""
     return [f"{metric.heading} {metric.arrow}" for metric in METRICS.values()]
 
 
-def mean_table(experiments):
-    """Mean ± standard deviation over the images that all experiments finished, best in bold."""
-    images = common_images(experiments)
-    statistics = [[_over(e, images, f) for f in (np.mean, np.std)] for e in experiments]
-    means = [mean for mean, _ in statistics]
-    rows = []
-    for experiment, (mean, std) in zip(experiments, statistics, strict=True):
-        cells = (
-            [f"{m.show(mean[n])} ± {m.show(std[n])}" for n, m in METRICS.items()]
-            if mean
-            else ["—"] * len(METRICS)
-        )
-        seconds = f"{mean['seconds']:.0f}" if mean else "—"
-        rows.append([experiment.name, *cells, experiment.params.steps, seconds])
-    best = {
-        (_best_row([m.get(name) for m in means], name), column)
-        for column, name in enumerate(METRICS, 1)
-    }
-    return table(["mean ± std", *metrics_head(), "steps", "s per image"], rows, best)
-
-
-def _over(experiment, images, statistic):
-    names = [*METRICS, "seconds"] if images else []
-    return {n: float(statistic([value(experiment, i, n) for i in images])) for n in names}
-
-
-def _best_row(values, name):
+def best_row(values: Sequence[float | None], name: str) -> int | None:
+    """Return the row that has the best of a metric's values; None where there are none."""
     rows = [r for r, value in enumerate(values) if value is not None]
     pick = max if METRICS[name].higher else min
     return pick(rows, key=lambda r: values[r]) if rows else None
 
 
-def image_table(experiments):
-    """Every metric of every image under every experiment; the best of each image in bold."""
+def mean_table(experiments: Sequence[Experiment]) -> str:
+    """Show mean ± standard deviation over the images that all finished, best in bold."""
+    images = common_images(experiments)
+    means = {name: [_over(e, images, name, np.mean) for e in experiments] for name in METRICS}
+    rows = []
+    for experiment in experiments:
+        cells = [_mean_and_spread(experiment, images, name) for name in METRICS]
+        seconds = _over(experiment, images, "seconds", np.mean)
+        shown = ABSENT if seconds is None else f"{seconds:.0f}"
+        rows.append([experiment.name, *cells, experiment.params.steps, shown])
+    best = {(best_row(means[name], name), column) for column, name in enumerate(METRICS, 1)}
+    return table(["mean ± std", *metrics_head(), "steps", "s per image"], rows, best)
+
+
+def _mean_and_spread(experiment, images, name):
+    mean, spread = (_over(experiment, images, name, f) for f in (np.mean, np.std))
+    show = METRICS[name].show
+    return ABSENT if mean is None else f"{show(mean)} ± {show(spread)}"
+
+
+def _over(experiment, images, name, statistic):
+    """A statistic of a metric over some images; None where not all of them have it."""
+    values = [value(experiment, image, name) for image in images]
+    return float(statistic(values)) if values and None not in values else None
+
+
+def image_table(experiments: Sequence[Experiment]) -> str:
+    """Show every metric of every image under every experiment; each image's best in bold."""
     rows, best = [], set()
     for image_id in common_images(experiments):
-        entries = [e.images[image_id] for e in experiments]
         for column, name in enumerate(METRICS, 2):
-            row = _best_row([value(e, image_id, name) for e in experiments], name)
-            best.add((len(rows) + row, column))
-        for experiment, entry in zip(experiments, entries, strict=True):
+            row = best_row([value(e, image_id, name) for e in experiments], name)
+            if row is not None:
+                best.add((len(rows) + row, column))
+        for experiment in experiments:
+            entry = experiment.images[image_id]
             rows.append([entry["title"], experiment.name, *_cells(entry)])
     return table(["image", "experiment", *metrics_head(), "best step", "seconds"], rows, best)
 
 
 def _cells(entry):
-    values = [metric.show(entry[name]) for name, metric in METRICS.items()]
+    values = [
+        metric.show(entry[name]) if name in entry else ABSENT for name, metric in METRICS.items()
+    ]
     return [*values, f"{entry['best_step']} of {entry['steps']}", f"{entry['seconds']:.0f}"]
 
 
-def params_table(params):
-    """A run's parameters: in a line, and all of them folded away."""
-    rows = [(name, str(value)) for name, value in params.model_dump().items() if name != "out"]
-    folded = f"<details><summary>All parameters</summary>{table(['parameter', 'value'], rows)}"
-    return f"<p>{html.escape(describe(params))}</p>{folded}</details>"
-
-
-def run_table(experiment):
-    """Every metric of every image of one run."""
+def run_table(experiment: Experiment) -> str:
+    """Show every metric of every image of one run."""
     rows = [[entry["title"], *_cells(entry)] for entry in experiment.images.values()]
     return table(["image", *metrics_head(), "best step", "seconds"], rows)
 
 
-def failed_list(experiments):
-    """The images that failed, with their reasons; "" when there are none."""
+def params_table(params: Params) -> str:
+    """Show a run's parameters: in a line, and all of them, with what they are, folded away."""
+    rows = [
+        (name, getattr(params, name), field.description)
+        for name, field in type(params).model_fields.items()
+        if name != "out"
+    ]
+    folded = table(["parameter", "value", "description"], rows)
+    return (
+        f"<p>{html.escape(describe(params))}</p>"
+        f"<details><summary>All parameters</summary>{folded}</details>"
+    )
+
+
+def failed_list(experiments: Sequence[Experiment]) -> str:
+    """List the images that failed, with their reasons; "" when there are none."""
     items = [
         f"<li>{html.escape(e.name)}: {html.escape(reason)}</li>"
         for e in experiments
@@ -94,20 +108,19 @@ def failed_list(experiments):
     return f"<p>Failed:</p><ul>{''.join(items)}</ul>" if items else ""
 
 
-def changes_table(experiments):
-    """The parameters in which the experiments differ."""
-    skip = {"out"}
+def changes_table(experiments: Sequence[Experiment]) -> str:
+    """Show the parameters in which the experiments differ."""
     names = [
         name
         for name in Params.model_fields
-        if name not in skip and len({str(getattr(e.params, name)) for e in experiments}) > 1
+        if name != "out" and len({str(getattr(e.params, name)) for e in experiments}) > 1
     ]
     rows = [[e.name, *(getattr(e.params, name) for name in names)] for e in experiments]
     return table(["experiment", *names], rows)
 
 
-def reconstructions(experiments, image_id):
-    """Target and reconstructions of one image, then the difference maps below them."""
+def reconstructions(experiments: Sequence[Experiment], image_id: str) -> str:
+    """Show target and reconstructions of one image, then the difference maps below them."""
     first = experiments[0]
     title = first.images[image_id]["title"]
     target = first.picture(image_id, "target")
@@ -129,8 +142,8 @@ def reconstructions(experiments, image_id):
     return f"<h3>{html.escape(title)}</h3>" + grid(shown, columns) + grid(maps, columns)
 
 
-def triptychs(experiment):
-    """Target, reconstruction and difference of every image of one run, and its progress."""
+def triptychs(experiment: Experiment) -> str:
+    """Show target, reconstruction and difference of every image of one run, and its progress."""
     parts = []
     for image_id, entry in experiment.images.items():
         title = entry["title"]
@@ -156,8 +169,11 @@ AXES = {
 }
 
 
-def loss_curves(experiments, title, x="step"):
-    """Loss against steps, evaluations or seconds: a colour per image, a style per experiment."""
+def loss_curves(experiments: Sequence[Experiment], title: str, x: str = "step") -> str:
+    """Draw the loss against steps, evaluations or seconds.
+
+    Images have colours, experiments have line styles.
+    """
     series = {}
     for experiment, style in zip(experiments, ("-", "--", ":", "-."), strict=False):
         for k, (image_id, entry) in enumerate(experiment.images.items()):
@@ -175,8 +191,8 @@ def loss_curves(experiments, title, x="step"):
     return figures.figure_html(figure, alt=title)
 
 
-def reaching_table(new, old):
-    """When each image's search under `new` reaches the final loss of `old`, in evaluations."""
+def reaching_table(new: Experiment, old: Experiment) -> str:
+    """Show when each image's search under `new` reaches the final loss of `old`, in evaluations."""
     rows = []
     for image_id in common_images([new, old]):
         entry, before = new.images[image_id], old.images[image_id]
@@ -205,19 +221,20 @@ def reaching_table(new, old):
     return table(head, rows)
 
 
-def metric_lines(experiments):
-    """Each metric across the experiments, one line per image."""
-    figure = figures.new_figure(11, 3.4)
+def metric_lines(experiments: Sequence[Experiment]) -> str:
+    """Draw each metric across the experiments, one line per image."""
+    figure = figures.new_figure(2.75 * len(METRICS), 3.4)
     axes = figure.subplots(1, len(METRICS))
     names = [e.name for e in experiments]
-    for axis, metric in zip(axes, METRICS, strict=True):
+    for axis, (key, metric) in zip(axes, METRICS.items(), strict=True):
         for k, image_id in enumerate(common_images(experiments)):
-            values = [e.images[image_id][metric] for e in experiments]
+            found = [value(e, image_id, key) for e in experiments]
+            values = [math.nan if x is None else x for x in found]  # nan leaves a gap
             title = experiments[0].images[image_id]["title"]
             colour = figures.COLOURS[k % len(figures.COLOURS)]
             axis.plot(names, values, "o-", color=colour, label=figures.plain(title))
-        direction = "higher" if METRICS[metric].higher else "lower"
-        axis.set_title(f"{METRICS[metric].heading}\n({direction} is better)", fontsize=10)
+        direction = "higher" if metric.higher else "lower"
+        axis.set_title(f"{metric.heading}\n({direction} is better)", fontsize=10)
         axis.grid(alpha=0.3)
         axis.tick_params(labelsize=9)
         axis.margins(x=0.15)
@@ -229,8 +246,8 @@ def metric_lines(experiments):
     return figures.figure_html(figure, alt="Each metric across the experiments, per image")
 
 
-def overview(experiments, size=256):
-    """One picture (H, W, 3): a row per image, target and reconstructions side by side."""
+def overview(experiments: Sequence[Experiment], size: int = 256) -> np.ndarray:
+    """Lay all in one picture uint8 (H, W, 3): a row per image, the target on its left."""
     rows = []
     for image_id in common_images(experiments):
         pictures = [experiments[0].picture(image_id, "target")]
@@ -240,8 +257,8 @@ def overview(experiments, size=256):
     return figures.captioned(np.concatenate(rows), labels, size)
 
 
-def provenance(experiment):
-    """Versions, device and weights of a run, as a table."""
+def provenance(experiment: Experiment) -> str:
+    """Show versions, device and weights of a run, as a table."""
     about = read_json(experiment.folder / "environment.json")
     weights = {name: sha256 for name, sha256 in about["weights"].items() if sha256}
     rows = [

@@ -1,11 +1,13 @@
-"""What a figure depends on: versions, device, commit, weights."""
+"""The environment of a result: versions, device, commit, weights."""
 
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -27,28 +29,29 @@ PACKAGES = (
 )
 
 
-class Settled(Protocol):
-    """Parameters that say on which device, and with what seed."""
+class Computed(Protocol):
+    """Parameters of a run or a training, their device resolved."""
 
     @property
-    def device(self) -> str:
-        """The device, resolved."""
+    def device(self) -> str: ...
 
     @property
-    def seed(self) -> int:
-        """The seed of all random draws."""
+    def seed(self) -> int: ...
 
 
-def environment(params: Settled, weights: dict[str, str]) -> dict[str, Any]:
+def environment(params: Computed, weights: Mapping[str, str]) -> dict[str, Any]:
     """Gather versions, device, commit, weight hashes and seed: what a figure depends on."""
+    machine = describe_machine(params.device)
+    on_gpu = torch.device(params.device).type == "cuda"
+    cores = "" if on_gpu else f", {machine['cores']} cores"
     return {
         "ganinv": ganinv.__version__,
-        "python": platform.python_version(),
+        "python": machine["python"],
         "packages": {name: _version(name) for name in PACKAGES},
-        "platform": platform.platform(),
+        "platform": machine["system"],
         "device": params.device,
-        "device_name": device_name(params.device),
-        "threads": torch.get_num_threads(),
+        "device_name": machine["device"] + cores,
+        "threads": machine["threads"],
         "commit": commit(),
         "weights": weights,
         "seed": params.seed,
@@ -64,13 +67,29 @@ def _version(package):
         return None
 
 
-def device_name(device: str) -> str:
-    """Return the processor's own name."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_name(device)
-    capabilities: dict = getattr(torch.cpu, "get_capabilities", dict)()
-    name = capabilities.get("cpu_name")
-    return f"{name or platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+def describe_machine(device: str) -> dict[str, Any]:
+    """Name what computes: the device, the cores and threads of the processor, and the versions."""
+    on_gpu = torch.device(device).type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(device) if on_gpu else _processor(),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": platform.platform(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _processor():
+    """The processor's own name, which torch or Linux knows where Python's `platform` does not."""
+    if name := getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name"):
+        return name
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(s.partition(":")[2].strip() for s in lines if s.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def commit() -> str | None:

@@ -83,3 +83,12 @@ def folder(name):
     info = tarfile.TarInfo(name)
     info.type = tarfile.DIRTYPE
     return info
+
+
+def strange_root(folder):
+    """Make a project root with an empty manifest, a folder of notebooks, and braces in its name."""
+    root = folder / "a {strange} folder"
+    (root / "notebooks").mkdir(parents=True)
+    (root / "checkpoints").mkdir()
+    (root / "checkpoints" / "manifest.yaml").write_text("")
+    return root

@@ -4,7 +4,7 @@ import pytest
 
 from ganinv.files import read_json
 from ganinv.paths import project_root
-from ganinv.report import show_benchmarks as exhibits
+from ganinv.report import show_benchmarks
 
 HOSTILE = '"><script>alert(1)</script>'
 MACHINE = dict(device=HOSTILE, threads=2, torch="2", system="s", date="2026-01-01", seed=0)
@@ -39,27 +39,35 @@ def quality():
 
 
 def test_the_machine_is_said_and_escaped():
-    text = exhibits.machine({"machine": MACHINE})
+    text = show_benchmarks.machine({"machine": MACHINE})
     assert "2 threads" in text and "2026-01-01" in text and "<script" not in text
 
 
 def test_recipes_show_their_last_point_and_the_best_is_bold(quality):
-    text = exhibits.recipe_table(quality)
+    text = show_benchmarks.recipe_table(quality)
     assert "<script" not in text and "not yet run" not in text
     assert '<td class=" best">0.200</td>' in text.replace('class="best"', 'class=" best"')
     assert '<td class=" best">60.00</td>' in text.replace('class="best"', 'class=" best"')
     assert ">0.500<" in text and text.count("<tr>") == 3  # ssim; the head and two recipes
 
 
+def test_a_metric_that_older_figures_lack_is_a_dash(quality):
+    for row in quality["rows"]:
+        if row["recipe"] == "ours":
+            del row["ssim"]
+    text = show_benchmarks.recipe_table(quality)
+    assert text.count(">—<") == 1 and '<td class=" best">0.500</td>' in text
+
+
 def test_reaching_says_so_where_it_does_not(quality):
-    text = exhibits.reach_table(quality)
+    text = show_benchmarks.reach_table(quality)
     assert "<script" not in text
     assert text.count(">ours<") == 2  # by which recipe, in every row
     assert ">25%<" in text and ">6.2%<" in text and ">not reached<" in text
 
 
 def test_curves_are_a_picture_with_an_escaped_name(quality):
-    text = exhibits.recipe_curves(quality, "a")
+    text = show_benchmarks.recipe_curves(quality, "a")
     assert "<svg" in text and "<script" not in text
 
 
@@ -70,7 +78,7 @@ def test_steps_show_pairs():
         row | dict(variant="ours", seconds=0.5, peak_mb=1500.0),
     ]
     ratios = [dict(generator="g", loss="l2", batch=2, speedup=8.0, memory=0.5)]
-    text = exhibits.step_table(dict(rows=rows, ratios=ratios))
+    text = show_benchmarks.step_table(dict(rows=rows, ratios=ratios))
     for cell in ("4.00", "0.50", "8.0", "3.0", "1.5", "50%", "61"):
         assert f">{cell}<" in text
 
@@ -79,8 +87,8 @@ def test_scale_shows_the_line_once_there_is_one():
     batches = [dict(batch=1, steps=300, seconds_per_step=0.5, images_per_hour=24.0, peak_mb=1e3)]
     folders = [dict(images=1, seconds=9.0, seconds_per_image=9.0, peak_mb=900.0, peak_growth_mb=0)]
     result = dict(batches=batches, folders=folders, fit=None)
-    assert "r²" not in exhibits.scale_tables(result)
-    text = exhibits.scale_tables(result | dict(fit=dict(a=1.0, b=8.0, r2=0.999)))
+    assert "r²" not in show_benchmarks.scale_tables(result)
+    text = show_benchmarks.scale_tables(result | dict(fit=dict(a=1.0, b=8.0, r2=0.999)))
     assert "seconds = 1 + 8.0 × images, r² = 0.9990" in text and ">24.0<" in text
 
 
@@ -90,4 +98,4 @@ SHOWN = {"step": "step_table", "quality": "reach_table", "scale": "scale_tables"
 @pytest.mark.parametrize("name", SHOWN)
 def test_published_figures_can_be_shown(name):
     result = read_json(project_root() / "reports" / "benchmarks" / f"{name}.json")
-    assert "<table>" in getattr(exhibits, SHOWN[name])(result)
+    assert "<table>" in getattr(show_benchmarks, SHOWN[name])(result)

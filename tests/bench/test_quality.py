@@ -1,88 +1,31 @@
-"""The benchmark of recipes, and the published ones as presets."""
+"""The benchmark of recipes."""
 
 import json
 
 import pytest
 import torch
-import yaml
 
 import ganinv
-from ganinv.bench import quality
 from ganinv.bench.quality import bench_quality, describe_reach, find_recipe, reach
 from ganinv.bench.step import KEPT
-from ganinv.cli.main import main
 from ganinv.errors import ParamsError
 from ganinv.measures.reconstruction import METRICS
-from ganinv.paths import project_root
 
-PRESETS = sorted((project_root() / "params" / "presets").glob("*.yaml"))
 SMALL = ("steps=4", "loss_resolution=32", "precision=float32", "compile=off", "align=false")
 
 
 @pytest.fixture
-def quick(toy_path, make_photo, tmp_path, monkeypatch):
-    """A function that runs the benchmark on the toy and two photographs."""
-    monkeypatch.setattr(quality, "in_a_process", lambda what, function, *args: {"seconds": 2.0})
+def quick(toy_path, make_photo, tmp_path):
+    """A function that runs the benchmark on the toy and two photographs, plain code untimed."""
     photos = [str(make_photo(tmp_path / f"{seed}.png", seed)) for seed in (0, 1)]
 
     def run(*names, **changes):
         overrides = (f"generator={toy_path}", *SMALL)
         defaults = dict(points=2, device="cpu", say=lambda text: None, images=photos)
+        defaults |= dict(isolate=lambda what, function, *arguments: {"seconds": 2.0})
         return bench_quality(names, overrides, **defaults | changes)
 
     return run
-
-
-# --- presets ------------------------------------------------------------------------------------
-
-
-def test_the_presets_are_the_ones_promised():
-    assert [path.stem for path in PRESETS] == [
-        "anycost-lbfgs",
-        "ganinverter-wplus",
-        "idinvert",
-        "nvidia-w",
-        "pti-pivot",
-        "rosinality-wplus",
-    ]
-
-
-# space, steps, lr, schedule, noise injected, noise maps: as their code has them
-PUBLISHED = {
-    "nvidia-w": ("w", 1000, 0.1, "ramp", 0.05, "dropped"),
-    "rosinality-wplus": ("w+", 1000, 0.1, "ramp", 0.05, "optimized"),
-    "ganinverter-wplus": ("w+", 1000, 0.1, "ramp", 0.05, "optimized"),
-    "pti-pivot": ("w", 450, 0.01, "ramp", 0.05, "dropped"),
-    "idinvert": ("w+", 100, 0.01, "constant", 0.0, "stored"),
-}
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_presets_have_the_published_schedules(name):
-    params = find_recipe(name).params
-    assert PUBLISHED[name] == (
-        params.space,
-        params.steps,
-        params.lr,
-        params.lr_schedule,
-        params.noise_injection,
-        params.noise_maps,
-    )
-    assert params.optimizer == "adam" and params.loss_resolution == 256
-    assert params.noise_regularizer == 1e5 and params.coordinates == "w"
-
-
-def test_the_other_presets_losses():
-    assert find_recipe("idinvert").params.loss == {"l2": 1.0, "vgg": 5e-5, "domain": 2.0}
-    anycost = find_recipe("anycost-lbfgs").params
-    assert anycost.loss == {"lpips_vgg": 1.0, "l2_full": 1.0}
-    assert (anycost.optimizer, anycost.lr, anycost.line_search) == ("lbfgs", 1.0, 10)
-
-
-@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
-def test_every_preset_names_only_what_it_is_about(path):
-    given = yaml.safe_load(path.read_text())
-    assert not given.keys() & {"generator", "images", "out", "device", "seed"}
 
 
 # --- recipes ------------------------------------------------------------------------------------
@@ -136,12 +79,13 @@ def test_a_published_recipe_is_never_its_own_rival(quick):
     assert quick("nvidia-w", "rosinality-wplus")["reach"] == []
 
 
-def test_plain_code_keeps_the_targets_features_where_the_recipe_does(quick, monkeypatch):
+def test_plain_code_keeps_the_targets_features_where_the_recipe_does(quick):
     seconds = {"plain": 3.0, KEPT: 2.0}
-    monkeypatch.setattr(
-        quality, "in_a_process", lambda what, function, *args: {"seconds": seconds[args[5]]}
-    )
-    result = quick("fast", "nvidia-w", "rosinality-wplus", "anycost-lbfgs")
+
+    def isolate(what, function, case, *arguments):
+        return {"seconds": seconds[case.variant]}
+
+    result = quick("fast", "nvidia-w", "rosinality-wplus", "anycost-lbfgs", isolate=isolate)
     assert result["plain"] == {"nvidia-w": 2.0, "rosinality-wplus": 3.0}
     (last,) = [row for row in result["reach"] if row["recipe"] == "anycost-lbfgs"]
     assert all(found["share_of_published"] is None for found in last["images"])
@@ -215,25 +159,3 @@ def test_reaching_is_read_from_the_first_point_no_worse():
         describe_reach(row, a)
     )
     assert "is not reached by ours" in describe_reach(row, b)
-
-
-def test_the_command_writes_json_and_says_what_was_reached(
-    toy_path, make_photo, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setattr(quality, "in_a_process", lambda what, function, *args: {"seconds": 2.0})
-    photo, out = make_photo(tmp_path / "a.png"), tmp_path / "quality.json"
-    words = ["bench", "quality", "--recipe", "fast", "--recipe", "pti-pivot", "--image", str(photo)]
-    for item in (f"generator={toy_path}", *SMALL):
-        words += ["--set", item]
-    with pytest.raises(SystemExit) as stopped:
-        main([*words, "--points", "2", "--device", "cpu", "--out", str(out)])
-    assert stopped.value.code == 0
-    assert "a: pti-pivot's final LPIPS-vgg of" in capsys.readouterr().out
-    assert {"machine", "recipes", "rows", "plain", "reach"} <= json.loads(out.read_text()).keys()
-
-
-def test_a_recipe_that_does_not_exist_is_2(capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(["bench", "quality", "--recipe", "nobody"])
-    assert stopped.value.code == 2
-    assert "no recipe 'nobody'" in capsys.readouterr().err

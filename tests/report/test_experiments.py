@@ -1,0 +1,55 @@
+"""The report: parameters checked first, notebooks given what they name, pages written."""
+
+import pytest
+
+from ganinv.errors import ParamsError
+from ganinv.files import write_json
+from ganinv.paths import project_root
+from ganinv.report import experiments
+from ganinv.report.notebooks import check_parameters
+
+
+def never(*arguments):
+    """In place of a notebook's run, where nothing may run."""
+    pytest.fail("ran")
+
+
+def test_unknown_parameters_are_refused_before_anything_runs(tmp_path):
+    with pytest.raises(ParamsError, match="no parameter"):
+        experiments.make_report(tmp_path / "out", overrides=["stepz=3"], run=never)
+    assert not (tmp_path / "out").exists()
+
+
+def test_quick_takes_a_tenth_of_the_steps(tmp_path):
+    full = experiments.plan_experiment("exp03", tmp_path, False, [])
+    quick = experiments.plan_experiment("exp03", tmp_path, True, [])
+    assert (full.steps, quick.steps) == (600, 60)
+    assert quick.images == full.images[:1]
+    changed = {"steps", "images", "log_every", "snapshot_every"}
+    assert full.model_dump(exclude=changed) == quick.model_dump(exclude=changed)
+
+
+def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
+    ran, written = {}, {}
+
+    def run(name, folder, values):
+        check_parameters(project_root() / "notebooks" / name, values)
+        ran[name] = values
+        return folder / name
+
+    def write(notebook, path, name, *, pages, notice):
+        written[name] = (notebook.name, path, list(pages), bool(notice))
+
+    for number in range(1, 5):
+        failed = {"bad": "no face"} if number == 3 else {}
+        write_json(tmp_path / "runs" / f"exp0{number}" / "metrics.json", {"failed": failed})
+    page, failed = experiments.make_report(tmp_path, quick=True, run=run, write=write)
+    assert (page, failed) == (tmp_path / "index.html", True)
+    assert list(ran) == [experiments.NOTEBOOKS[name] for name in written]
+    assert list(written) == [*experiments.EXPERIMENTS, "indomain", "benchmarks", "index"]
+    for name, (notebook, path, pages, noted) in written.items():
+        assert notebook == experiments.NOTEBOOKS[name] and path == tmp_path / f"{name}.html"
+        assert pages == list(experiments.PAGES) and noted == (name != "benchmarks")
+    before = [ran[experiments.NOTEBOOKS[name]]["previous"] for name in experiments.EXPERIMENTS]
+    outs = [ran[experiments.NOTEBOOKS[name]]["out"] for name in experiments.EXPERIMENTS]
+    assert before == ["", *outs[:-1]]

@@ -1,0 +1,96 @@
+"""Tables, pictures and curves of runs: they say what the metrics say, and escape every text."""
+
+import re
+from html import unescape
+
+import pytest
+
+from ganinv.analysis import finished, verdicts
+from ganinv.measures.reconstruction import METRICS, Metric
+from ganinv.report import html, show_runs
+from ganinv.runs.params import Params
+from helpers.pages import read_tags
+from helpers.runs import HOSTILE, fake_run, lose_metric
+
+
+@pytest.fixture
+def pair(tmp_path):
+    old = fake_run(tmp_path / "old", {"a": {"psnr": 20.0}, "b": {"psnr": 21.0}})
+    new = fake_run(tmp_path / "new", {"a": {"psnr": 22.0}, "b": {"psnr": 20.5}, "c": {}})
+    return [finished.read_experiment(p, n) for p, n in ((old, "Old"), (new, "New"))]
+
+
+SHOWN = {
+    "cards": lambda es: html.verdict_cards([verdicts.better_everywhere(*es, "psnr")]),
+    "failed": show_runs.failed_list,
+    "means": show_runs.mean_table,
+    "images": show_runs.image_table,
+    "changes": show_runs.changes_table,
+    "pictures": lambda es: show_runs.reconstructions(es, "a"),
+    "triptychs": lambda es: show_runs.triptychs(es[0]),
+    "curves": lambda es: show_runs.loss_curves(es, HOSTILE),
+    "lines": show_runs.metric_lines,
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_everything_shown_escapes_names_and_loads_nothing(pair, name):
+    text = SHOWN[name](pair)
+    found = read_tags(text)
+    assert not found.handlers
+    assert all(a.startswith(("data:image/jpeg", "#")) for a in found.addresses)
+    assert "onerror=alert(1)>" not in text.replace("&gt;", "")
+
+
+def test_best_of_a_column_is_bold(pair):
+    text = show_runs.mean_table(pair)
+    bold = re.findall(r'<td class="[^"]*best">([^<]*)', text)
+    assert any(cell.startswith("21.25") for cell in bold)  # over the images that both finished
+    assert "20.83" not in text  # the mean over all of New's
+
+
+def test_overview_has_a_row_per_image_and_a_column_per_run(pair):
+    picture = show_runs.overview(pair, size=40)
+    assert picture.shape == (28 + 2 * 40, 3 * 40, 3)
+
+
+def test_a_search_that_never_gets_there_says_so(tmp_path):
+    run = finished.read_experiment(fake_run(tmp_path / "r", {"a": {}}, (1.0, 0.5, 0.6, 0.2)), "R")
+    slow = finished.read_experiment(fake_run(tmp_path / "s", {"a": {}}, (1.0, 0.9)), "S")
+    assert "not in 2" in show_runs.reaching_table(slow, run)
+
+
+def cells(text):
+    return re.findall(r"<td[^>]*>([^<]*)", text)
+
+
+def test_a_metric_that_older_runs_lack_is_a_dash(tmp_path):
+    old = fake_run(tmp_path / "old", {"a": {}, "b": {}})
+    new = fake_run(tmp_path / "new", {"a": {}, "b": {"ssim": 0.6}})
+    lose_metric(old, "ssim", ["a"])
+    old, new = (finished.read_experiment(p, p.name) for p in (old, new))
+    means = cells(show_runs.mean_table([old, new]))
+    column = 1 + list(METRICS).index("ssim")
+    assert (means[column], means[column + len(METRICS) + 3]) == ("—", "0.550 ± 0.050")
+    assert cells(show_runs.run_table(old)).count("—") == 1
+    assert cells(show_runs.image_table([old, new])).count("—") == 1
+    assert "<svg" in show_runs.metric_lines([old, new])
+
+
+def test_a_metric_is_shown_once_it_is_a_row_of_the_table(tmp_path, monkeypatch):
+    monkeypatch.setitem(METRICS, "toy", Metric("Toy", 1, True, 0.1, lambda pair: 0.0, unit="m"))
+    old = fake_run(tmp_path / "old", {"a": {}})
+    new = fake_run(tmp_path / "new", {"a": {"toy": 3.25}})
+    pair = [finished.read_experiment(p, p.name) for p in (old, new)]
+    for show in (show_runs.mean_table, show_runs.image_table):
+        assert "Toy, m ↑" in show(pair) and "—" in cells(show(pair)) and ">3.2" in show(pair)
+    assert "3.2" in cells(show_runs.run_table(pair[1]))
+    assert "Toy, m" in show_runs.metric_lines(pair)
+
+
+def test_parameters_are_shown_with_their_descriptions():
+    shown = [unescape(cell) for cell in cells(show_runs.params_table(Params(steps=7)))]
+    rows = {name: (value, about) for name, value, about in zip(*[iter(shown)] * 3, strict=True)}
+    assert rows.keys() == Params.model_fields.keys() - {"out"}
+    assert rows["steps"] == ("7", Params.model_fields["steps"].description)
+    assert all(about == Params.model_fields[name].description for name, (_, about) in rows.items())
