@@ -3,15 +3,14 @@
 import json
 import math
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from ganinv.encoders.irse import IRSEEncoder, irse_config
+from helpers.paths import DATA
 
-DATA = Path(__file__).parent / "data"
 SHAPES = json.loads((DATA / "e4e_1024_keys.json").read_text(encoding="utf-8"))
 
 

@@ -3,59 +3,44 @@
 Nothing is ever put together of two files, and a failure is one sentence that says what is kept.
 """
 
-import errno
 import gzip
-import hashlib
-import io
-import json
 import re
 import socket
-import struct
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from ganinv.errors import WeightsError
-from ganinv.weights import download
-from ganinv.weights.fetch import damage, fetch
-from helpers.projects import FETCHED, GOOD, HTML, NOTHING, Project, backbone, closed_port, sha256
-from helpers.servers import BLOCK, BODY, Site, closed, moving, refusing, serving
+from ganinv.weights.download import TRIES, download
+from helpers.projects import closed_port
+from helpers.servers import (
+    BLOCK,
+    BODY,
+    Site,
+    SmallDisk,
+    closed,
+    moving,
+    refusing,
+    reset,
+    serving,
+    stalled,
+)
 
 OTHER = np.random.default_rng(1).bytes(900_000)
-DATA = Path(__file__).parent / "data"
-
-
-def reset(handler, site):
-    """End the connection by RST in place of FIN."""
-    closed(handler, site)
-    time.sleep(0.05)  # else what was sent may be lost with it
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    handler.connection.close()
-
-
-def stalled(handler, site):
-    closed(handler, site)
-    site.closing.wait(10)
 
 
 @pytest.fixture(autouse=True)
-def slept(monkeypatch):
-    """The pauses that would have been made; blocks are small."""
-    pauses, sleep = [], time.sleep
-    monkeypatch.setattr(download.time, "sleep", lambda s: pauses.append(s) if s >= 1 else sleep(s))
-    monkeypatch.setattr(download, "BLOCK", BLOCK)
-    monkeypatch.setattr(download, "TIMEOUT", (10, 10))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return pauses
+def _no_proxy(monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", (0.5, 0.5))
+def slept():
+    """A list for the pauses that would have been made."""
+    return []
 
 
 @pytest.fixture
@@ -63,18 +48,25 @@ def part(tmp_path):
     return tmp_path / "downloads" / "net.pkl.part"
 
 
-def get(url, part, said=None):
+def fetched(url, part, say=lambda text: None, auth=None, slept=None, **options):
+    """Download in small blocks and without pauses."""
+    pause = [].append if slept is None else slept.append
+    quick = dict(block=BLOCK, timeout=(10, 10), pause=pause)
+    return download(url, part, say, auth, **quick | options)
+
+
+def get(url, part, said=None, **options):
     """Download; what is there must be whole, and nothing else beside it."""
     said = [] if said is None else said
-    assert download.download(url, part, said.append) == part
+    assert fetched(url, part, said.append, **options) == part
     assert [path.name for path in part.parent.iterdir()] == [part.name]
     return part.read_bytes()
 
 
-def refused(url, part):
+def refused(url, part, **options):
     """The sentence with which a download fails."""
     with pytest.raises(WeightsError) as caught:
-        download.download(url, part, lambda text: None)
+        fetched(url, part, **options)
     message = str(caught.value)
     assert message.startswith("no download (") and len(message.splitlines()) == 1
     assert "Pool" not in message and "object at" not in message  # of urllib3's innards
@@ -98,7 +90,7 @@ def assert_nothing_left(part):
 
 def test_a_file_is_fetched_whole_by_one_request(site, part, slept):
     said = []
-    assert get(site.url, part, said) == BODY
+    assert get(site.url, part, said, slept=slept) == BODY
     ((path, headers),) = site.asked
     assert path == "/net.pkl" and "Range" not in headers
     assert headers["Accept-Encoding"] == "identity"
@@ -113,11 +105,10 @@ def test_a_file_of_any_size_is_fetched(site, part, body):
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length told", "chunked"])
 @pytest.mark.parametrize("end", [closed, reset, stalled])
-@pytest.mark.usefixtures("impatient")
 def test_a_download_goes_on_by_itself_where_it_was_cut_off(site, part, slept, end, chunked):
     site.replies = [serving(BODY, cut=420_000, end=end, chunked=chunked)]
     said = []
-    assert get(site.url, part, said) == BODY
+    assert get(site.url, part, said, slept=slept, timeout=(0.5, 0.5)) == BODY
     first, second = site.ranges
     assert first == 0 and 420_000 - 2 * BLOCK <= second <= 420_000
     assert site.asked[1][1]["If-Range"] == '"one"'
@@ -126,36 +117,34 @@ def test_a_download_goes_on_by_itself_where_it_was_cut_off(site, part, slept, en
 
 def test_a_download_goes_on_in_the_next_call(site, part, slept):
     site.reply = serving(BODY, cut=120_000)
-    message = refused(site.url, part)
-    assert len(site.asked) == download.TRIES
+    message = refused(site.url, part, slept=slept)
+    assert len(site.asked) == TRIES
     assert 0 < sum(slept) < 60
     size = part.stat().st_size
     assert part.read_bytes() == BODY[:size] and size >= 5 * 100_000
     assert f"{size / 1e6:.1f} MB are kept, the same command continues" in message
     assert part.with_name("net.pkl.part.etag").read_text() == '"one"'
     site.reply = serving(BODY)
-    assert get(site.url, part) == BODY
-    assert site.ranges[-1] == size and len(site.asked) == download.TRIES + 1
+    assert get(site.url, part, slept=slept) == BODY
+    assert site.ranges[-1] == size and len(site.asked) == TRIES + 1
 
 
-def test_an_interrupt_keeps_what_is_there(site, part, monkeypatch):
+def test_an_interrupt_keeps_what_is_there(site, part):
     def interrupt(seconds):
         raise KeyboardInterrupt
 
     site.replies = [serving(BODY, cut=420_000)]
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(download.time, "sleep", interrupt)
-        download.download(site.url, part, print)
+    with pytest.raises(KeyboardInterrupt):
+        fetched(site.url, part, pause=interrupt)
     size = part.stat().st_size
     assert size > 300_000
     assert get(site.url, part) == BODY
     assert site.ranges == [0, size]
 
 
-def test_large_files_tell_how_far_they_are(site, part, monkeypatch):
-    monkeypatch.setattr(download, "BLOCK", 2000)
+def test_large_files_tell_how_far_they_are(site, part):
     said = []
-    assert get(site.url, part, said) == BODY
+    assert get(site.url, part, said, block=2000) == BODY
     assert 8 <= len(said) <= 11
     assert all(re.fullmatch(r"  [01] of 1 MB", line) for line in said)
 
@@ -232,11 +221,12 @@ def test_a_tag_never_stands_beside_another_files_bytes(site, part, monkeypatch):
     def die(*_):
         raise KeyboardInterrupt
 
-    for name in ("_remember", "_write"):
+    for place in ("the tag", "the file"):
         site.reply = serving(OTHER, '"two"')
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(download, name, die)
-            download.download(site.url, part, print)
+            if place == "the tag":
+                patch.setattr(Path, "write_text", die)
+            fetched(site.url, part, opener=die)
         assert part.read_bytes() == b""
     assert get(site.url, part) == OTHER
 
@@ -270,7 +260,7 @@ def test_another_range_than_asked_for_is_not_added(site, part, told):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 429, 500, 503])
 def test_a_server_that_refuses_is_asked_once_and_told_of(site, part, slept, status):
     site.reply = refusing(status)
-    message = refused(site.url, part)
+    message = refused(site.url, part, slept=slept)
     assert str(status) in message and site.url in message
     assert len(site.asked) == 1 and slept == []
     assert_nothing_left(part)
@@ -289,16 +279,16 @@ def test_a_refusal_keeps_what_was_there(site, part, status):
 
 def test_without_a_server_it_says_so_at_once(part, slept):
     started = time.perf_counter()
-    assert "Connection refused" in refused(f"{closed_port()}/net.pkl", part)
+    assert "Connection refused" in refused(f"{closed_port()}/net.pkl", part, slept=slept)
     assert time.perf_counter() - started < 5 and slept == []
     assert_nothing_left(part)
 
 
 def test_without_a_server_what_was_there_is_kept(site, part, slept):
     leave(site.url, part, site)
-    assert "0.4 MB are kept" in refused(f"{closed_port()}/net.pkl", part)
+    assert "0.4 MB are kept" in refused(f"{closed_port()}/net.pkl", part, slept=slept)
     assert sum(slept) < 60
-    assert get(site.url, part) == BODY and site.ranges[0] > 0
+    assert get(site.url, part, slept=slept) == BODY and site.ranges[0] > 0
 
 
 def test_a_name_that_is_not_known_is_told(part, monkeypatch, slept):
@@ -306,25 +296,25 @@ def test_a_name_that_is_not_known_is_told(part, monkeypatch, slept):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert "resolve 'weights.invalid'" in refused("http://weights.invalid/net.pkl", part)
+    assert "resolve 'weights.invalid'" in refused(
+        "http://weights.invalid/net.pkl", part, slept=slept
+    )
     assert slept == []
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_server_that_never_answers_is_given_up(site, part, slept):
     site.reply = stalled
     started = time.perf_counter()
-    assert "timed out" in refused(site.url, part)
+    assert "timed out" in refused(site.url, part, slept=slept, timeout=(0.5, 0.5))
     assert time.perf_counter() - started < 5 and len(site.asked) == 1
     assert_nothing_left(part)
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_server_that_stalls_each_time_is_given_up(site, part):
     site.reply = serving(BODY, cut=120_000, end=stalled)
-    message = refused(site.url, part)
+    message = refused(site.url, part, timeout=(0.5, 0.5))
     assert "timed out" in message and "MB are kept" in message
-    assert len(site.asked) == download.TRIES
+    assert len(site.asked) == TRIES
 
 
 @pytest.mark.parametrize("data", [b"", b"junk\r\n\r\n", b"\x16\x03\x01" * 9])
@@ -368,108 +358,23 @@ def test_a_redirection_to_nowhere_is_an_error(site, part, place):
 # --- disks --------------------------------------------------------------------------------------
 
 
-class FullFile(io.FileIO):
-    """A file on a `disk` of little `room`."""
-
-    def __init__(self, path, mode, disk):
-        super().__init__(path, mode)
-        self.disk = disk
-
-    def write(self, data):
-        super().write(data[: self.disk.room])
-        left, self.disk.room = self.disk.room, max(0, self.disk.room - len(data))
-        if left < len(data):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.fixture
-def small_disk(monkeypatch):
-    """A disk on which `room` bytes are left for downloads."""
-
-    class Disk:
-        room = 350_000
-
-        def open(self, path, mode):
-            return FullFile(path, mode, self)
-
-    made = Disk()
-    monkeypatch.setattr(download, "open", made.open, raising=False)
-    return made
-
-
-def test_a_full_disk_is_told_and_what_fitted_is_the_beginning(site, part, small_disk, slept):
-    message = refused(site.url, part)
+def test_a_full_disk_is_told_and_what_fitted_is_the_beginning(site, part, slept):
+    disk = SmallDisk(350_000)
+    message = refused(site.url, part, opener=disk.open, slept=slept)
     assert str(part) in message and "No space left on device" in message
     assert "0.3 MB are kept" in message or "0.4 MB are kept" in message
     assert len(site.asked) == 1 and slept == []
     assert part.read_bytes() == BODY[:350_000]
-    small_disk.room = 10**9
-    assert get(site.url, part) == BODY and site.ranges == [0, 350_000]
+    disk.room = 10**9
+    assert get(site.url, part, slept=slept) == BODY and site.ranges == [0, 350_000]
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(site, tmp_path):
     (tmp_path / "file").write_text("")
     part = tmp_path / "file" / "net.pkl.part"
     with pytest.raises(WeightsError, match="cannot be written") as caught:
-        download.download(site.url, part, print)
+        fetched(site.url, part)
     assert str(part) in str(caught.value) and site.asked == []
-
-
-# --- fetching by it -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    made = Project(tmp_path / "root")
-    monkeypatch.setenv("GANINV_ROOT", str(made.folder))
-    return made
-
-
-def not_fetched():
-    with pytest.raises(WeightsError) as caught:
-        fetch("tiny", say=lambda _: None)
-    return str(caught.value)
-
-
-def declare(project, site, **changes):
-    given = dict(url=f"{site.address}/tiny.ckpt", file="tiny.ckpt", sha256=sha256(GOOD))
-    source = {key: value for key, value in (given | changes).items() if value is not None}
-    project.declare(source)
-    return source
-
-
-KEPT = NOTHING | {
-    "checkpoints/downloads/tiny.ckpt.part",
-    "checkpoints/downloads/tiny.ckpt.part.etag",
-}
-DONE = FETCHED | {"checkpoints/downloads/tiny.ckpt"}
-
-
-@pytest.mark.parametrize("checked", [True, False], ids=["sha256", "no sha256"])
-def test_a_fetch_that_was_cut_off_goes_on_in_the_next(project, site, checked, monkeypatch):
-    monkeypatch.setattr(download, "BLOCK", 100)
-    declare(project, site, sha256=sha256(GOOD) if checked else None)
-    site.replies = [serving(GOOD, cut=500), refusing(503)]
-    message = not_fetched()
-    assert "the same command continues" in message and "tiny.ckpt" in message
-    assert project.files() == KEPT
-    site.reply = serving(GOOD)
-    fetch("tiny", say=lambda _: None)
-    assert site.ranges[-1] > 0 and project.files() == DONE
-    assert (project.downloads / "tiny.ckpt").read_bytes() == GOOD
-
-
-@pytest.mark.parametrize("checked", [True, False], ids=["sha256", "no sha256"])
-@pytest.mark.parametrize("page", [HTML, b"<html>Too many users have viewed this file</html>"])
-def test_a_quota_page_in_place_of_weights_is_refused_and_not_kept(project, site, checked, page):
-    declare(project, site, sha256=sha256(GOOD) if checked else None)
-    site.reply = serving(page, Content_Type="text/html")
-    message = not_fetched()
-    assert "tiny.ckpt is a web page, not the file" in message and ".part" not in message
-    assert project.files() == NOTHING
-    site.reply = serving(GOOD)
-    fetch("tiny", say=lambda _: None)
-    assert project.files() == DONE
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "another host"])
@@ -478,7 +383,7 @@ def test_a_key_goes_to_the_server_that_asks_and_to_no_other(site, part, elsewher
     other = Site()
     if elsewhere:
         site.reply = moving(other.url)
-    assert download.download(site.url, part, lambda _: None, ("user", "secret")) == part
+    assert fetched(site.url, part, auth=("user", "secret")) == part
     assert part.read_bytes() == BODY
     ((_, headers),) = site.asked
     assert headers["Authorization"] == "Basic dXNlcjpzZWNyZXQ="
@@ -487,139 +392,12 @@ def test_a_key_goes_to_the_server_that_asks_and_to_no_other(site, part, elsewher
     other.close()
 
 
-def test_going_on_asks_with_the_key_again_and_a_refusal_does_not_tell_it(site, part, monkeypatch):
-    monkeypatch.setattr(download.time, "sleep", lambda _: None)
+def test_going_on_asks_with_the_key_again_and_a_refusal_does_not_tell_it(site, part):
     site.replies = [serving(BODY, cut=400_000), serving(BODY)]
-    download.download(site.url, part, lambda _: None, ("user", "secret"))
+    fetched(site.url, part, auth=("user", "secret"))
     assert [headers["Authorization"] for _, headers in site.asked] == ["Basic dXNlcjpzZWNyZXQ="] * 2
     part.unlink()
     site.reply = refusing(401)
     with pytest.raises(WeightsError, match="401") as caught:
-        download.download(site.url, part, lambda _: None, ("user", "secret"))
+        fetched(site.url, part, auth=("user", "secret"))
     assert "secret" not in str(caught.value) and "dXNlcjpzZWNyZXQ" not in str(caught.value)
-
-
-def test_an_md5_is_compared_where_it_is_what_is_known(project, site):
-    declare(project, site, sha256=None, md5=hashlib.md5(GOOD).hexdigest())
-    site.reply = serving(GOOD[:-1] + b"!")
-    assert "another MD5" in not_fetched()
-    assert project.files() == NOTHING
-    site.reply = serving(GOOD)
-    fetch("tiny", say=lambda _: None)
-    assert project.files() == DONE
-
-
-@pytest.mark.parametrize("data", [backbone(seed=1)[0], GOOD + b"more", GOOD[:-1]])
-def test_a_file_of_another_checksum_is_not_kept(project, site, data):
-    declare(project, site)
-    site.reply = serving(data)
-    assert "another SHA-256" in not_fetched()
-    assert project.files() == NOTHING
-
-
-def test_a_part_that_was_tampered_with_is_not_kept(project, site):
-    declare(project, site)
-    project.put_by_hand("tiny.ckpt.part", b"x" * 100)
-    project.put_by_hand("tiny.ckpt.part.etag", b'"one"')
-    site.reply = serving(GOOD)
-    assert "another SHA-256" in not_fetched()
-    assert site.ranges == [100] and project.files() == NOTHING
-    fetch("tiny", say=lambda _: None)
-    assert project.files() == DONE
-
-
-def test_a_full_disk_leaves_no_file_that_is_taken_for_whole(project, site, small_disk):
-    small_disk.room = 100
-    declare(project, site)
-    site.reply = serving(GOOD)
-    assert "No space left on device" in not_fetched()
-    assert project.files() == KEPT
-    small_disk.room = 10**9
-    fetch("tiny", say=lambda _: None)
-    assert project.files() == DONE and damage("tiny") == ""
-
-
-def test_the_next_address_is_tried_and_nothing_is_mixed(project, site):
-    """Both are of one name, as of a file and its mirror."""
-    source = declare(project, site)
-    mirror = source | {"url": f"{site.address}/mirror"}
-    project.declare(source, mirror)
-    site.replies = [serving(backbone(seed=1)[0], cut=500), refusing(503)]
-    site.reply = serving(GOOD, '"two"')
-    fetch("tiny", say=lambda _: None)
-    assert site.asked[-1][0] == "/mirror" and project.files() == DONE
-    assert (project.downloads / "tiny.ckpt").read_bytes() == GOOD
-
-
-# --- addresses whose publisher gives no checksum ------------------------------------------------
-
-
-@pytest.fixture
-def unchecked(project, site):
-    declare(project, site, sha256=None)
-    site.reply = serving(GOOD)
-    return project
-
-
-def test_the_checksum_of_what_came_is_recorded(unchecked):
-    path = fetch("tiny", say=lambda _: None)
-    note = json.loads(path.with_suffix(".json").read_text())
-    assert note["source_sha256"] == sha256(GOOD)
-    assert note["sha256"] == sha256(path.read_bytes()) and damage("tiny") == ""
-
-
-def test_a_later_change_of_the_converted_file_is_noticed_and_mended(unchecked, site):
-    path = fetch("tiny", say=lambda _: None)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert "SHA-256" in damage("tiny")
-    assert fetch("tiny", say=lambda _: None).read_bytes() == whole
-    assert len(site.asked) == 1
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b'{"error": "quota"}', b"", b"\x89PNG\r\n\x1a\n", GOOD[:-9]],
-    ids=["JSON", "empty", "PNG", "cut short"],
-)
-def test_what_does_not_convert_is_named_with_its_place(unchecked, site, data):
-    """No checksum tells that it is not the file; so it stays, and the message says where."""
-    site.reply = serving(data)
-    message = not_fetched()
-    assert "tiny.ckpt does not hold tiny as known" in message
-    assert f"delete {unchecked.downloads / 'tiny.ckpt'} to fetch it anew" in message
-    assert not unchecked.converted.exists()
-    (unchecked.downloads / "tiny.ckpt").unlink()
-    site.reply = serving(GOOD)
-    fetch("tiny", say=lambda _: None)
-
-
-def test_a_file_brought_by_hand_needs_no_checksum_and_no_network(project, site):
-    declare(project, site, sha256=None, url=f"{closed_port()}/tiny.ckpt")
-    message = not_fetched()
-    assert "sha256 not published" in message and "Connection refused" in message
-    project.put_by_hand("tiny.ckpt", GOOD)
-    note = fetch("tiny", say=lambda _: None).with_suffix(".json")
-    assert json.loads(note.read_text())["source_sha256"] == sha256(GOOD)
-
-
-def test_a_whole_checkpoint_is_given_to_its_converter_as_a_file(project, site):
-    """StyleGAN2's are hundreds of megabytes; only archives are unpacked in memory."""
-    data = (DATA / "rosinality_64.pt").read_bytes()
-    entry = yaml.safe_load(
-        f"""
-        about: small
-        kind: generator
-        licence: none
-        convert: generator
-        file: small.safetensors
-        sources: [{{url: "{site.address}/small.pt", file: small.pt}}]
-        """
-    )
-    project.write(yaml.safe_dump({"small": entry}))
-    site.reply = serving(data)
-    path = fetch("small", say=lambda _: None)
-    note = json.loads(path.with_suffix(".json").read_text())
-    assert note["source_sha256"] == sha256(data) and note["licence"] == "none"
-    assert (note["architecture"], note["resolution"]) == ("stylegan2", 64)
-    assert damage("small") == ""

@@ -1,0 +1,23 @@
+"""A project root of its own, and a server with pages."""
+
+import pytest
+
+from helpers.projects import Project
+from helpers.servers import Pages
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    made = Project(tmp_path / "root")
+    monkeypatch.setenv("GANINV_ROOT", str(made.folder))
+    return made
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    made = Pages()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
