@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ganinv.images.pixels import box_resize
+from ganinv.weights.readers.irse import check_irse, count_rows
 
 HEADS = ("e4e", "psp")
 GROUPS = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))  # channels in, out, units
@@ -167,7 +168,7 @@ def irse_config(state, head):
     """
     _check_head(head)
     _check_body(state)
-    num_ws = len({name.split(".")[1] for name in state if name.startswith("styles.")})
+    num_ws = count_rows(state)
     if not num_ws:
         raise ValueError("not a pSp or e4e encoder: it has a body, but no style blocks (styles.*)")
     with torch.device("meta"):  # names and shapes, no memory
@@ -194,16 +195,9 @@ def _check_images(images, resolution):
 
 def _check_body(state):
     """Tell the relatives of the network by what sets them apart."""
-    if "input_layer.0.weight" not in state or "body.0.res_layer.1.weight" not in state:
-        raise ValueError("no IR-SE50 body: input_layer.0 or body.0 is missing")
-    channels = state["input_layer.0.weight"].shape[1]
-    if channels == 6:
-        raise ValueError(
-            "a ReStyle encoder (arXiv 2104.02699): its 6 input channels are the image and the "
-            "current reconstruction; pSp and e4e see the image alone"
-        )
-    if channels != 3:
-        raise ValueError(f"not a pSp or e4e encoder: {channels} input channels in place of 3")
+    check_irse(state)
+    if "body.0.res_layer.1.weight" not in state:
+        raise ValueError("no IR-SE50 body: body.0 is missing")
     if not any(".res_layer.5." in name for name in state):
         raise ValueError("the body is IR, not IR-SE: its units have no squeeze and excitation")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ganinv.errors import WeightsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
 from ganinv.paths import project_root
-from ganinv.weights import convert
+from ganinv.weights.convert import convert_source
 from ganinv.weights.download import download
 from ganinv.weights.manifest import Source, find_entry, weight_path
 
@@ -43,7 +43,7 @@ def fetch(name: str, say: Say = print, *, get: Callable = download) -> Path:
         source, files = bring(name, entry.sources, Path(work), say, get=get)
         say(f"{name}: converting {source.file}")
         try:
-            description = convert.CONVERTERS[entry.convert](files, path)
+            description = convert_source(entry.convert, files, path)
         except Exception as error:
             reason = f"{source.file} does not hold {name} as known: {error}{_advice(source)}"
             raise WeightsError(reason) from None

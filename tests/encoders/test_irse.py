@@ -240,7 +240,7 @@ def test_a_body_without_squeeze_and_excitation_is_refused():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"input_layer.0.weight": [64, 4, 3, 3]}, "4 input channels"),
+        ({"input_layer.0.weight": [64, 4, 3, 3]}, "4 channels"),
         ({"styles.0.linear.weight": [256, 512]}, r"styles\.0\.linear\.weight is \(256, 512\)"),
         ({"body.24.res_layer.0.weight": [512]}, r"neither has body\.24"),
     ],

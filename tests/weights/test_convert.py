@@ -13,9 +13,8 @@ import torch
 from safetensors import SafetensorError
 
 from ganinv import load_generator
-from ganinv.weights import convert, store
-from ganinv.weights.convert import convert_checkpoint, converted
-from ganinv.weights.readers import networks
+from ganinv.weights import store
+from ganinv.weights.convert import VERSION, convert_checkpoint, converted
 from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.readers.networks import read_parts
 from ganinv.weights.store import read_weights
@@ -132,42 +131,36 @@ def test_a_loaded_generator_is_frozen_and_knows_its_checkpoint(vector):
 # --- kept conversions ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def reads(monkeypatch):
-    """The checkpoints that were really read."""
-    seen, read = [], networks.read_checkpoint
-    monkeypatch.setattr(networks, "read_checkpoint", lambda path: seen.append(path) or read(path))
-    return seen
-
-
-def test_a_checkpoint_is_converted_once_and_kept_in_the_projects_folder(vector, root, reads):
+def test_a_checkpoint_is_converted_once_and_kept_in_the_projects_folder(vector, root):
     first = load_generator(vector)
     path, digest = converted(vector, "generator")
+    written = path.stat()
     assert digest == sha256(vector) and path.parent == root / "checkpoints" / "converted"
     assert kept_in(root) == sorted([path.name, path.with_suffix(".json").name])
     note = strict_json(path.with_suffix(".json"))
     assert note["source"] == vector.name and note["source_sha256"] == digest
     second = load_generator(vector)
-    assert reads == [vector]
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
     assert all(map(torch.equal, first.state_dict().values(), second.state_dict().values()))
 
 
-def test_another_file_of_the_same_name_is_converted_anew(tmp_path, reads):
+def test_another_file_of_the_same_name_is_converted_anew(tmp_path):
     path = tmp_path / "net"
-    names = []
+    kept = []
     for name in FORMATS:
         shutil.copy(DATA / name, path)
-        names.append(converted(path, "generator")[0].name)
-    assert len(reads) == len(set(names)) == 3
+        kept.append(converted(path, "generator")[0])
+    assert len(set(kept)) == 3
+    written = kept[-1].stat().st_mtime_ns
     shutil.copy(path, tmp_path / "copy.pt")
-    assert converted(tmp_path / "copy.pt", "generator")[0].name == names[-1] and len(reads) == 3
+    assert converted(tmp_path / "copy.pt", "generator")[0] == kept[-1]
+    assert kept[-1].stat().st_mtime_ns == written
 
 
-def test_a_kept_conversion_of_an_older_version_is_not_used(rosinality, reads, root, monkeypatch):
-    converted(rosinality, "generator")
-    monkeypatch.setattr(convert, "VERSION", convert.VERSION + 1)
-    converted(rosinality, "generator")
-    assert len(reads) == 2 and len(kept_in(root)) == 4
+def test_a_kept_conversion_of_an_older_version_is_not_used(rosinality, root):
+    first, _ = converted(rosinality, "generator")
+    second, _ = converted(rosinality, "generator", version=VERSION + 1)
+    assert first != second and second.is_file() and len(kept_in(root)) == 4
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".bin", ".pkl", ""])

@@ -9,7 +9,7 @@ import yaml
 from ganinv.errors import WeightsError
 from ganinv.paths import project_root
 from ganinv.runs.samples import load_samples
-from ganinv.weights.convert import CONVERTERS
+from ganinv.weights.convert import READERS
 from ganinv.weights.fetch import damage, fetch
 from ganinv.weights.manifest import ensure, load_manifest, weight_path
 from helpers.paths import ROOT
@@ -25,7 +25,7 @@ def test_every_entry_says_what_it_is_and_may_be_converted():
         assert re.fullmatch(r"[a-z0-9-]+", name)  # else it might be taken for a path
         assert entry.about and entry.licence
         if entry.sources:
-            assert entry.convert in CONVERTERS
+            assert entry.convert in READERS
         else:  # a file of the repository
             assert (ROOT / "checkpoints" / entry.file).is_file() and damage(name) == ""
         assert re.fullmatch(r"[\w.-]+\.safetensors", entry.file)

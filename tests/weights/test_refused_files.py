@@ -116,7 +116,7 @@ def test_our_own_files_need_no_conversion(own_files):
 
 def test_an_encoder_without_its_layers_is_refused(own_files):
     message = sentence(load_encoder, own_files["encoder"])
-    assert "does not fit its own description" in message and "body.0" in message
+    assert "does not fit its own description" in message and "input_layer.0" in message
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", b"\xff" * 99, (9**9).to_bytes(8, "little") + b"{"])
