@@ -115,7 +115,7 @@ def test_latent_average_is_added_row_by_row(state, image, codes):
 def test_a_new_encoder_describes_itself_and_has_no_latent_average():
     encoder = IRSEEncoder(num_ws=2)
     about = encoder.resolution, encoder.num_ws, encoder.w_dim, encoder.head
-    assert about == (256, 2, 512, "e4e")
+    assert about == (256, 2, 512, "e4e") and encoder.name == encoder.sha256 == ""
     assert torch.equal(encoder.latent_avg, torch.zeros(2, 512))
     assert "latent_avg" in dict(encoder.named_buffers())
 

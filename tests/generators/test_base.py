@@ -63,7 +63,7 @@ def test_mean_of_w_ignores_the_global_seed(toy):
 def test_generator_meets_the_protocol(toy):
     assert (toy.resolution, toy.z_dim, toy.w_dim, toy.num_ws) == (32, 32, 32, 8)
     assert toy.w_avg.shape == (32,) and toy.w_std.shape == ()
-    assert toy.device == torch.device("cpu")
+    assert toy.styled and toy.device == torch.device("cpu")
     images = toy.synthesis(toy.mapping(torch.randn(2, 32)))
     assert images.shape == (2, 3, 32, 32) and images.dtype == torch.float32
 

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from ganinv.encoders import load
+from ganinv.encoders.base import Encoder
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.inversion.latent_files import load_latent
 from ganinv.runs.experiment import run_experiment
@@ -13,7 +14,7 @@ from helpers.checks import strict_json
 from helpers.foreign_checkpoints import names_in, sha256
 
 
-class Flat(nn.Module):
+class Flat(Encoder):
     """An encoder that gives the same codes for every image."""
 
     resolution = 16
