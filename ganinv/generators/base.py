@@ -157,8 +157,8 @@ def measure_w(
     z = torch.randn(samples, generator.z_dim, generator=rng)
     generator.double()
     parts = z.double().split(1000)
-    w = [generator.mapping(part, generator.random_labels(len(part), rng))[:, 0] for part in parts]
-    w = torch.cat(w)  # (samples, w_dim)
+    drawn = [(part, generator.random_labels(len(part), rng)) for part in parts]
+    w = torch.cat([generator.mapping(z, c)[:, 0] for z, c in drawn])  # (samples, w_dim)
     w_avg = w.mean(0) if w_avg is None else w_avg.double()
     w_std = math.sqrt((w - w_avg).square().sum(1).mean())
     generator.float()

@@ -354,7 +354,7 @@ class StyleGAN2(Generator):
                 module.prepare()
 
     def style_matrices(self) -> list[list[torch.Tensor]]:
-        rows = [[] for _ in range(self.num_ws)]
+        rows: list[list[torch.Tensor]] = [[] for _ in range(self.num_ws)]
         for i, block in enumerate(self.blocks):
             layers = [block.conv0, block.conv1, block.to_rgb]
             first = 2 * i - 1  # conv0's; the block at 4x4 has none

@@ -25,12 +25,6 @@ from helpers.servers import SmallDisk, refusing, serving
 # --- fetching by it -----------------------------------------------------------------------------
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.setenv(name, "127.0.0.1")
-
-
 QUICK = partial(download, block=100, timeout=(10, 10), pause=lambda seconds: None)
 
 
