@@ -12,7 +12,7 @@ it is because the weights are frozen and only gradients to ws (and noise maps) a
   than the gradient to ws needs: a convolution here keeps nothing of its input, and an activation
   its result alone.
 - Constant factors (equalized learning rate) are in the stored weights already; the readers in
-  `ganinv.weights` multiply them in.
+  `weights/readers` multiply them in.
 
 Measured at 1024 with config-f's widths, batch 1, one forward and backward pass to ws, on 2 cores
 of an AMD EPYC (AVX-512 bf16), torch 2.15, by `ganinv bench generator --all` (seconds, peak of the

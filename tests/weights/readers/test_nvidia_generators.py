@@ -1,4 +1,8 @@
-"""NVIDIA's PyTorch pickles, written here from a network, give it back; others are refused."""
+"""NVIDIA's PyTorch pickles, written here from a network, give it back; others are refused.
+
+The writers invert the names and factors of the format; they were written from the format, not
+from the reader.
+"""
 
 import math
 
