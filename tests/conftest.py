@@ -1,5 +1,8 @@
 """Shared fixtures. Most tests use `toy`, a tiny random generator: the student is slow."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,8 @@ from PIL import Image
 
 from ganinv import load_generator
 from ganinv.runs.params import Params
+from helpers.foreign_checkpoints import FORMATS
+from helpers.paths import DATA
 from helpers.servers import Site
 from helpers.toys import build_toy, save_toy
 
@@ -88,3 +93,27 @@ def site():
     made = Site()
     yield made
     made.close()
+
+
+@pytest.fixture
+def root(tmp_path_factory, monkeypatch):
+    """A project root with nothing but a manifest of one entry."""
+    folder = tmp_path_factory.mktemp("root")
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "manifest.yaml").write_text(
+        "small: {kind: generator, about: a, licence: b, convert: generator,"
+        " file: small.safetensors, sources: []}"
+    )
+    monkeypatch.setenv("GANINV_ROOT", str(folder))
+    return folder
+
+
+@pytest.fixture(params=FORMATS)
+def vector(request, tmp_path):
+    """One of the reference checkpoints, in a folder of its own."""
+    return Path(shutil.copy(DATA / request.param, tmp_path / request.param))
+
+
+@pytest.fixture
+def rosinality(tmp_path):
+    return Path(shutil.copy(DATA / "rosinality_64.pt", tmp_path / "net.pt"))

@@ -9,7 +9,7 @@ weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fet
 
 
 @weights_app.command("list")
-def weights_list():
+def weights_list() -> None:
     """Every weight file by name: whether it is here, its size and licence."""
     from ganinv.weights.manifest import load_manifest, weight_path
 
@@ -21,7 +21,7 @@ def weights_list():
 
 
 @weights_app.command("fetch")
-def weights_fetch(names: Annotated[list[str], typer.Argument(help="names, or all")]):
+def weights_fetch(names: Annotated[list[str], typer.Argument(help="names, or all")]) -> None:
     """Bring weights and convert them; what is here and whole is kept."""
     from ganinv.weights.fetch import fetch
     from ganinv.weights.manifest import load_manifest
@@ -31,7 +31,7 @@ def weights_fetch(names: Annotated[list[str], typer.Argument(help="names, or all
 
 
 @weights_app.command("verify")
-def weights_verify():
+def weights_verify() -> None:
     """Compare the checksum of every weight file that is here."""
     from ganinv.weights.fetch import damage
     from ganinv.weights.manifest import load_manifest
@@ -51,7 +51,7 @@ def weights_convert(
     head: Annotated[
         Literal["e4e", "psp"] | None, typer.Option(help="of an encoder whose opts do not say")
     ] = None,
-):
+) -> None:
     """Turn an own checkpoint into safetensors and a JSON description; nothing in it is run."""
     from ganinv.weights.convert import convert_checkpoint
 
@@ -62,7 +62,7 @@ def weights_convert(
 @weights_app.command("info")
 def weights_info(
     file: Annotated[str, typer.Argument(help="a checkpoint, a .safetensors file, or a name")],
-):
+) -> None:
     """What a weight file holds: architecture, resolution, widths, source, checksum, licence."""
     from ganinv.weights.locate import describe_file
 

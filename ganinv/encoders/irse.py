@@ -11,12 +11,16 @@ is row 0 plus its own block's result, an offset.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ganinv.encoders.base import Encoder
 from ganinv.images.pixels import box_resize
+from ganinv.weights.readers.irse import check_irse, count_rows
 
 HEADS = ("e4e", "psp")
 GROUPS = ((64, 64, 3), (64, 128, 4), (128, 256, 14), (256, 512, 3))  # channels in, out, units
@@ -27,12 +31,13 @@ REDUCTION = 16  # of squeeze and excitation
 class SqueezeExcite(nn.Module):
     """Scale each channel by a function of all channels' means: (N, C, H, W) -> the same."""
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.fc1 = nn.Conv2d(channels, channels // REDUCTION, 1, bias=False)
         self.fc2 = nn.Conv2d(channels // REDUCTION, channels, 1, bias=False)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scale x."""
         squeezed = x.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
         return x * self.fc2(F.relu(self.fc1(squeezed))).sigmoid()
 
@@ -40,7 +45,7 @@ class SqueezeExcite(nn.Module):
 class Bottleneck(nn.Module):
     """A residual unit of IR-SE50: (N, c_in, H, W) -> (N, c_out, H/stride, W/stride)."""
 
-    def __init__(self, c_in, c_out, stride):
+    def __init__(self, c_in: int, c_out: int, stride: int) -> None:
         super().__init__()
         if c_in == c_out:
             self.shortcut_layer = nn.MaxPool2d(1, stride)  # a window of one: only the stride acts
@@ -57,27 +62,29 @@ class Bottleneck(nn.Module):
             SqueezeExcite(c_out),
         )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add what the layers make of x to x, or to its shortcut."""
         return self.res_layer(x) + self.shortcut_layer(x)
 
 
 class EqualizedLinear(nn.Module):
     """A linear map whose weight is stored times sqrt(channels): (N, C) -> (N, C)."""
 
-    def __init__(self, channels):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(channels, channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.gain = 1 / math.sqrt(channels)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map x (N, C)."""
         return F.linear(x, self.weight * self.gain, self.bias)
 
 
 class StyleBlock(nn.Module):
     """Halve the feature until one pixel is left: (N, C, size, size) -> (N, C)."""
 
-    def __init__(self, channels, size):
+    def __init__(self, channels: int, size: int) -> None:
         super().__init__()
         layers = []
         for _ in range(int(math.log2(size))):
@@ -85,21 +92,22 @@ class StyleBlock(nn.Module):
         self.convs = nn.Sequential(*layers)
         self.linear = EqualizedLinear(channels)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Bring a feature to one vector."""
         return self.linear(self.convs(x).flatten(1))
 
 
-def level_of(row):
-    """The level a row is read from: 0 (coarse, 16x16), 1 (middle, 32x32) or 2 (fine, 64x64)."""
+def level_of(row: int) -> int:
+    """Find the level of a row: 0 (coarse, 16x16), 1 (middle, 32x32) or 2 (fine, 64x64)."""
     return 0 if row < 3 else 1 if row < 7 else 2
 
 
-def add_upsampled(coarse, fine):
-    """`fine` (N, C, H, W) plus `coarse` enlarged to its size, corners on corners."""
+def add_upsampled(coarse: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+    """Add to `fine` (N, C, H, W) `coarse` enlarged to its size, corners on corners."""
     return fine + F.interpolate(coarse, fine.shape[-2:], mode="bilinear", align_corners=True)
 
 
-class IRSEEncoder(nn.Module):
+class IRSEEncoder(Encoder):
     """Images to codes, `latent_avg` added. Meant for eval mode: batch norms hold running means.
 
     `head` is "e4e" or "psp"; `num_ws` the generator's number of style inputs, 18 at 1024 pixels.
@@ -110,7 +118,7 @@ class IRSEEncoder(nn.Module):
     resolution = 256
     w_dim = 512
 
-    def __init__(self, *, head="e4e", num_ws=18):
+    def __init__(self, *, head: str = "e4e", num_ws: int = 18) -> None:
         super().__init__()
         _check_head(head)
         if num_ws < 1:
@@ -133,8 +141,13 @@ class IRSEEncoder(nn.Module):
         self.latlayer2 = nn.Conv2d(128, self.w_dim, 1)
         self.register_buffer("latent_avg", torch.zeros(num_ws, self.w_dim))
 
-    def features(self, images):
-        """Images (N, 3, 256, 256) to the levels (N, w_dim, s, s), s = 16, 32, 64."""
+    @classmethod
+    def check_file(cls, config: dict[str, Any], state: dict[str, torch.Tensor]) -> None:
+        """Raise ValueError for another network than pSp's and e4e's, saying which it may be."""
+        irse_config(state, config.get("head", "e4e"))
+
+    def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Bring images (N, 3, 256, 256) to the levels (N, w_dim, s, s), s = 16, 32, 64."""
         x, taps = self.input_layer(images), []
         for i, unit in enumerate(self.body):
             x = unit(x)
@@ -145,12 +158,12 @@ class IRSEEncoder(nn.Module):
         p1 = add_upsampled(p2, self.latlayer2(c1))
         return c3, p2, p1
 
-    def forward(self, images):
-        """Images (N, 3, H, H) in [-1, 1], H >= 256, to codes (N, num_ws, w_dim).
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Bring images (N, 3, H, H) in [-1, 1], H >= 256, to codes (N, num_ws, w_dim).
 
         Larger images are box-averaged to 256. Raises ValueError for smaller or non-square ones.
         """
-        _check_images(images, self.resolution)
+        self.check_images(images)
         levels = self.features(box_resize(images, self.resolution))
         rows = [style(levels[level_of(row)]) for row, style in enumerate(self.styles)]
         if self.head == "e4e":
@@ -158,8 +171,8 @@ class IRSEEncoder(nn.Module):
         return torch.stack(rows, 1) + self.latent_avg  # (N, num_ws, w_dim)
 
 
-def irse_config(state, head):
-    """The arguments {"head", "num_ws"} of the IRSEEncoder that `state` belongs to.
+def irse_config(state: Mapping[str, torch.Tensor], head: str) -> dict[str, Any]:
+    """Find the arguments {"head", "num_ws"} of the IRSEEncoder that `state` belongs to.
 
     `state` maps the encoder's own names, without a checkpoint's prefix, to tensors, of which only
     the shapes are read; `latent_avg` may be among them. `head` is the caller's to know: e4e and
@@ -167,7 +180,7 @@ def irse_config(state, head):
     """
     _check_head(head)
     _check_body(state)
-    num_ws = len({name.split(".")[1] for name in state if name.startswith("styles.")})
+    num_ws = count_rows(state)
     if not num_ws:
         raise ValueError("not a pSp or e4e encoder: it has a body, but no style blocks (styles.*)")
     with torch.device("meta"):  # names and shapes, no memory
@@ -181,29 +194,11 @@ def _check_head(head):
         raise ValueError(f"head must be {' or '.join(HEADS)}; got {head!r}")
 
 
-def _check_images(images, resolution):
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise ValueError(f"the encoder takes images (N, 3, H, W); got {tuple(images.shape)}")
-    height, width = images.shape[2:]
-    if height != width:
-        raise ValueError(f"the encoder takes square images; got {width}x{height}")
-    if height < resolution:
-        wanted = f"{resolution}x{resolution}"
-        raise ValueError(f"the encoder takes images of {wanted} or larger; got {width}x{height}")
-
-
 def _check_body(state):
     """Tell the relatives of the network by what sets them apart."""
-    if "input_layer.0.weight" not in state or "body.0.res_layer.1.weight" not in state:
-        raise ValueError("no IR-SE50 body: input_layer.0 or body.0 is missing")
-    channels = state["input_layer.0.weight"].shape[1]
-    if channels == 6:
-        raise ValueError(
-            "a ReStyle encoder (arXiv 2104.02699): its 6 input channels are the image and the "
-            "current reconstruction; pSp and e4e see the image alone"
-        )
-    if channels != 3:
-        raise ValueError(f"not a pSp or e4e encoder: {channels} input channels in place of 3")
+    check_irse(state)
+    if "body.0.res_layer.1.weight" not in state:
+        raise ValueError("no IR-SE50 body: body.0 is missing")
     if not any(".res_layer.5." in name for name in state):
         raise ValueError("the body is IR, not IR-SE: its units have no squeeze and excitation")
 

@@ -1,22 +1,25 @@
 """The protocol every generator meets: latent -> image, frozen, with W's mean and spread attached.
 
-Everything above this package (latents, the inversion loop, figures) reads layer counts,
-widths and resolutions from these attributes and never from a constant.
+All rooms above read layer counts, widths and resolutions from these attributes and never from a
+constant.
 """
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import nn
 
 NOISE_MODES = ("const", "random", "none")
+Noise = str | dict[str, torch.Tensor]  # a mode, or maps by layer
 
 
 class Generator(nn.Module):
     """Base of all generators.
 
     Attributes: `name`; `sha256` of the weight file ("" when built in memory); `resolution` in
-    pixels; `styled`; `z_dim`; `c_dim`, the width of labels; `w_dim`; `num_ws`, the number of style
+    pixels; `styled`, whether it has style inputs, hence W and W+ (else its only latent is z);
+    `z_dim`; `c_dim`, the width of labels; `w_dim`; `num_ws`, the number of style
     inputs; buffers `w_avg` (w_dim,), the mean of W, and `w_std` (), the root of the mean squared
     distance to it.
 
@@ -24,27 +27,31 @@ class Generator(nn.Module):
     float32; images are (N, 3, H, W) in about [-1, 1], not clamped.
     """
 
-    name = ""
-    sha256 = ""
-    styled = True  # has style inputs, hence W and W+; else its only latent is z
-    c_dim = 0  # the number of class labels
+    name: str = ""
+    sha256: str = ""
+    styled: bool = True  # has style inputs, hence W and W+; else its only latent is z
+    c_dim: int = 0  # the number of class labels
     w_avg: torch.Tensor
     w_std: torch.Tensor
-    teacher_rows: list[int] | None = (
-        None  # of a student: for each of its rows, the row of its teacher's W+
-    )
 
-    def __init__(self, *, resolution, z_dim, w_dim, num_ws):
+    def __init__(self, *, resolution: int, z_dim: int, w_dim: int, num_ws: int) -> None:
         super().__init__()
         self.resolution, self.z_dim, self.w_dim, self.num_ws = resolution, z_dim, w_dim, num_ws
         self.register_buffer("w_avg", torch.zeros(w_dim))
         self.register_buffer("w_std", torch.ones(()))
 
-    def mapping(self, z, c=None, truncation=1.0):
+    @property
+    def teacher_rows(self) -> list[int] | None:
+        """Of a student: for each of its rows, the row of its teacher's W+."""
+        return None
+
+    def mapping(
+        self, z: torch.Tensor, c: torch.Tensor | None = None, truncation: float = 1.0
+    ) -> torch.Tensor:
         """Map z (N, z_dim), and labels c where the model has them, to ws (N, num_ws, w_dim)."""
         raise NotImplementedError
 
-    def synthesis(self, ws, noise="const"):
+    def synthesis(self, ws: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
         """Render ws (N, num_ws, w_dim) to images (N, 3, resolution, resolution).
 
         `noise` is "const" (the stored maps), "random" (drawn anew), "none", or maps in the form
@@ -52,23 +59,35 @@ class Generator(nn.Module):
         """
         raise NotImplementedError
 
-    def check_ws(self, ws):
+    def check_labels(self, c: torch.Tensor | None) -> None:
+        """Raise ValueError unless labels are given exactly where the generator has classes."""
+        if (c is None) != (self.c_dim == 0):
+            raise ValueError(
+                f"this generator needs labels c (N, {self.c_dim})"
+                if self.c_dim
+                else "this generator has no class labels; leave c out"
+            )
+
+    def check_ws(self, ws: torch.Tensor) -> None:
         """Raise ValueError unless ws is (N, num_ws, w_dim)."""
         if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
             wanted = f"(N, {self.num_ws}, {self.w_dim})"
             raise ValueError(f"ws is {tuple(ws.shape)}; this generator takes {wanted}")
 
-    def style_matrices(self):
-        """For each row of ws, the matrices (C, w_dim) that turn it into styles; [] without any."""
+    def style_matrices(self) -> list[list[torch.Tensor]]:
+        """List for each row of ws the matrices (C, w_dim) to its styles; [] without any."""
         return []
 
-    def noise_maps(self):
-        """The stored noise by its layer: {name: (1, 1, H, W)}, in the order of the layers."""
+    def noise_maps(self) -> dict[str, torch.Tensor]:
+        """Give the stored noise by its layer: {name: (1, 1, H, W)}, in their order."""
         stored = self.named_buffers()
         return {name.removesuffix(".noise"): x for name, x in stored if name.endswith(".noise")}
 
-    def noise_for(self, noise, count):
-        """One map (1 or `count`, 1, H, W) per layer, or None for each: what `synthesis` adds."""
+    def noise_for(self, noise: Noise, count: int) -> list[torch.Tensor | None]:
+        """Give one map (1 or `count`, 1, H, W) per layer, or None for each: what is added.
+
+        Raises ValueError for maps that do not fit and for another mode.
+        """
         stored = self.noise_maps()
         if isinstance(noise, dict):
             return _check_maps(noise, stored, count)
@@ -83,25 +102,26 @@ class Generator(nn.Module):
             for x in stored.values()
         ]
 
-    def noise_scale(self, stored):
-        """What a normal map is to be multiplied by, to be like a stored one: a number or ()."""
+    def noise_scale(self, stored: torch.Tensor) -> float | torch.Tensor:
+        """Say what multiplies a normal map to make it like a stored one: a number or ()."""
         return 1.0
 
-    def random_labels(self, count, rng):
-        """Labels for `count` draws of z, one-hot (count, c_dim), or None for a model without."""
+    def random_labels(self, count: int, rng: torch.Generator) -> torch.Tensor | None:
+        """Draw labels for `count` draws of z, one-hot (count, c_dim), or None without classes."""
         if not self.c_dim:
             return None
         drawn = torch.randint(self.c_dim, (count,), generator=rng)
         return torch.eye(self.c_dim)[drawn].to(self.w_avg)
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Compute anew what follows from the weights; called whenever they were loaded."""
 
     @property
-    def device(self):
+    def device(self) -> torch.device:
+        """The device its weights are on."""
         return self.w_avg.device
 
-    def broadcast(self, w, truncation=1.0):
+    def broadcast(self, w: torch.Tensor, truncation: float = 1.0) -> torch.Tensor:
         """Repeat w (N, w_dim) for every style input: (N, num_ws, w_dim), pulled to w_avg.
 
         w_avg + truncation * (w - w_avg), the truncation trick of StyleGAN (arXiv 1812.04948, B).
@@ -111,14 +131,22 @@ class Generator(nn.Module):
         return w[:, None].expand(-1, self.num_ws, -1)  # (N, num_ws, w_dim)
 
 
-def freeze(generator):
+Network = TypeVar("Network", bound=Generator)
+
+
+def freeze(generator: Network) -> Network:
     """Put a generator into the state inversion expects: eval mode, no gradients to weights."""
     generator.prepare()
     return generator.eval().requires_grad_(False)
 
 
 @torch.no_grad()
-def measure_w(generator, samples=10_000, seed=0, w_avg=None):
+def measure_w(
+    generator: Generator,
+    samples: int = 10_000,
+    seed: int = 0,
+    w_avg: torch.Tensor | None = None,
+) -> None:
     """Set `w_avg` and `w_std` from `samples` draws of z, and of labels, with a fixed seed.
 
     A `w_avg` (w_dim,) that is given is kept, and the spread is taken around it. Computed in
@@ -128,8 +156,8 @@ def measure_w(generator, samples=10_000, seed=0, w_avg=None):
     z = torch.randn(samples, generator.z_dim, generator=rng)
     generator.double()
     parts = z.double().split(1000)
-    w = [generator.mapping(part, generator.random_labels(len(part), rng))[:, 0] for part in parts]
-    w = torch.cat(w)  # (samples, w_dim)
+    drawn = [(part, generator.random_labels(len(part), rng)) for part in parts]
+    w = torch.cat([generator.mapping(z, c)[:, 0] for z, c in drawn])  # (samples, w_dim)
     w_avg = w.mean(0) if w_avg is None else w_avg.double()
     w_std = math.sqrt((w - w_avg).square().sum(1).mean())
     generator.float()

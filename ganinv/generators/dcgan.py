@@ -19,11 +19,12 @@ Departures from the paper:
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganinv.generators.base import Generator
+from ganinv.generators.base import Generator, Noise
 from ganinv.images.pixels import at_least_float32
 
 SPREAD = 0.02  # of the weights at the start (section 4 of the paper)
@@ -36,8 +37,8 @@ NORMS = {
 }
 
 
-def channels(resolution, width):
-    """Widths from 4x4 to half the resolution: 512, 256, 128, 64 at 64x64 for width 64.
+def channels(resolution: int, width: int) -> list[int]:
+    """List the widths from 4x4 to half the resolution: 512, 256, 128, 64 at 64x64 for width 64.
 
     Raises ValueError unless the resolution is a power of two, 8 or more.
     """
@@ -56,7 +57,7 @@ class DCGAN(Generator):
 
     styled = False
 
-    def __init__(self, *, resolution=64, width=64, z_dim=128):
+    def __init__(self, *, resolution: int = 64, width: int = 64, z_dim: int = 128) -> None:
         super().__init__(resolution=resolution, z_dim=z_dim, w_dim=z_dim, num_ws=1)
         self.w_std.fill_(math.sqrt(z_dim))
         widths = channels(resolution, width)
@@ -68,15 +69,17 @@ class DCGAN(Generator):
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in widths)
         self.apply(_start)
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Render z (N, z_dim)."""
         return self.synthesis(self.mapping(z))
 
-    def mapping(self, z, c=None, truncation=1.0):
-        if c is not None:
-            raise ValueError("this generator has no class labels; leave c out")
+    def mapping(
+        self, z: torch.Tensor, c: torch.Tensor | None = None, truncation: float = 1.0
+    ) -> torch.Tensor:
+        self.check_labels(c)
         return self.broadcast(z, truncation)
 
-    def synthesis(self, ws, noise="const"):
+    def synthesis(self, ws: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
         self.check_ws(ws)
         self.noise_for(noise, len(ws))  # there are no maps, but a wrong name is to be refused
         x = self.project(ws[:, 0]).view(len(ws), 4, 4, -1).permute(0, 3, 1, 2)  # (N, C, 4, 4)
@@ -92,7 +95,14 @@ class DCGANDiscriminator(nn.Module):
     weight by its largest singular value, found by power iteration.
     """
 
-    def __init__(self, *, resolution=64, width=64, norm="batch", spectral=False):
+    def __init__(
+        self,
+        *,
+        resolution: int = 64,
+        width: int = 64,
+        norm: str = "batch",
+        spectral: bool = False,
+    ) -> None:
         super().__init__()
         widths = channels(resolution, width)[::-1]
         bias = norm == "none"
@@ -107,7 +117,8 @@ class DCGANDiscriminator(nn.Module):
             for layer in (*self.down, self.score):
                 spectral_norm(layer)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Score images, one number each."""
         x = images
         for down, norm in zip(self.down, self.norms, strict=True):
             x = F.leaky_relu(norm(down(x)), SLOPE)  # (N, C, H/2, W/2)

@@ -1,17 +1,25 @@
-"""Generators: latent -> image. `load_generator` finds them by name or path."""
+"""Generators by name or path: from a weight file to a network that renders."""
 
-from ganinv.errors import WeightsError
-from ganinv.generators.base import freeze, measure_w
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganinv.generators.base import Generator, freeze, measure_w
 from ganinv.generators.dcgan import DCGAN
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.generators.stylegan2 import StyleGAN2
 from ganinv.weights.locate import locate
-from ganinv.weights.store import read_weights
+from ganinv.weights.store import read_network
 
-ARCHITECTURES = {"dcgan": DCGAN, "mobile_stylegan": MobileStyleGAN, "stylegan2": StyleGAN2}
+ARCHITECTURES: dict[str, type[Generator]] = {
+    "dcgan": DCGAN,
+    "mobile_stylegan": MobileStyleGAN,
+    "stylegan2": StyleGAN2,
+}
 
 
-def load_generator(name, device="cpu"):
+def load_generator(name: str | Path, device: str | torch.device = "cpu") -> Generator:
     """Load a generator by its name in the manifest or by the path of a file.
 
     A file is one of ours (.safetensors) or a StyleGAN2 checkpoint of NVIDIA's or rosinality's
@@ -20,31 +28,21 @@ def load_generator(name, device="cpu"):
     command that brings them, as does a file that is no generator.
     """
     path, label, sha256 = locate(name, "generator")
-    generator = read_generator(path)
+    generator = read_network(path, "generator", ARCHITECTURES, _build)
     generator.name, generator.sha256 = label, sha256
     return generator.to(device)
 
 
-def read_generator(path):
-    """Build the generator that a safetensors file describes; raise WeightsError where it cannot."""
-    description, state = read_weights(path)
-    architecture = description.get("architecture")
-    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
-        raise WeightsError(f"{path} holds no generator (its architecture is {architecture!r})")
-    try:
-        generator = ARCHITECTURES[architecture](**description["config"])
-        _load_state(generator, state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise WeightsError(f"{path} does not fit its own description: {reason}") from None
-    return generator
+def _build(architecture: type[Generator], config: dict[str, Any], state: dict[str, torch.Tensor]):
+    """The generator, frozen; W's mean and spread are measured where the file does not bring them.
 
-
-def _load_state(generator, state):
-    """Load weights; W's mean and spread are measured where the file does not bring them."""
+    A class of the table takes its own sizes as keyword arguments.
+    """
+    generator = architecture(**config)
     missing, unexpected = generator.load_state_dict(state, strict=False)
     if unexpected or not set(missing) <= {"w_avg", "w_std"}:
         raise RuntimeError(f"missing {missing[:3]}, unexpected {unexpected[:3]}")
     freeze(generator)
     if missing:
         measure_w(generator, w_avg=state.get("w_avg"))
+    return generator

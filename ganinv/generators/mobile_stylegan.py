@@ -18,19 +18,20 @@ Departures from the paper's code, all exact up to rounding:
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganinv.generators.base import Generator
+from ganinv.generators.base import Generator, Noise
 from ganinv.images.pixels import at_least_float32
 
 SLOPE = 0.2  # of every leaky ReLU, as in StyleGAN2
 
 
-def inverse_haar(x):
-    """Inverse Haar transform, (N, 4C, H, W) -> (N, C, 2H, 2W).
+def inverse_haar(x: torch.Tensor) -> torch.Tensor:
+    """Undo a Haar transform, (N, 4C, H, W) -> (N, C, 2H, 2W).
 
     The first C channels are LL; the others, viewed as (C, 3), are LH, HL, HH.
     """
@@ -47,13 +48,14 @@ def inverse_haar(x):
 class Style(nn.Module):
     """Affine map from w to per-channel scales: (N, w_dim) -> (N, C, 1, 1)."""
 
-    def __init__(self, w_dim, channels, fan_in=1):
+    def __init__(self, w_dim: int, channels: int, fan_in: int = 1) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(channels, w_dim) / math.sqrt(w_dim))
         self.bias = nn.Parameter(torch.ones(channels))
         self.gain = 1 / math.sqrt(fan_in)
 
-    def forward(self, w):
+    def forward(self, w: torch.Tensor) -> torch.Tensor:
+        """Give the scales of w."""
         return (F.linear(w, self.weight, self.bias) * self.gain)[:, :, None, None]
 
 
@@ -63,7 +65,9 @@ class StyledConv(nn.Module):
     `depthwise` factors the 3x3 convolution; without it the convolution is a full one.
     """
 
-    def __init__(self, w_dim, c_in, c_out, size, *, depthwise=True):
+    def __init__(
+        self, w_dim: int, c_in: int, c_out: int, size: int, *, depthwise: bool = True
+    ) -> None:
         super().__init__()
         self.style = Style(w_dim, c_in, fan_in=c_in * 9)
         self.depthwise = nn.Parameter(torch.randn(c_in, 1, 3, 3)) if depthwise else None
@@ -72,7 +76,8 @@ class StyledConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, c_out, 1, 1))
         self.register_buffer("noise", torch.zeros(1, 1, size, size))
 
-    def forward(self, x, w, noise):
+    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+        """Convolve x (N, c_in, H, W) by the style of w (N, w_dim), with a map or None."""
         x = x * self.style(w).to(x.dtype)
         if self.depthwise is None:
             x = F.conv2d(x, self.weight, padding=1)
@@ -87,13 +92,16 @@ class StyledConv(nn.Module):
 class Block(nn.Module):
     """Double the resolution, then two styled convolutions: (N, C, H, W) -> (N, C', 2H, 2W)."""
 
-    def __init__(self, w_dim, c_in, c_out, size):
+    def __init__(self, w_dim: int, c_in: int, c_out: int, size: int) -> None:
         super().__init__()
         self.up = Style(w_dim, c_in)
         self.conv1 = StyledConv(w_dim, c_in // 4, c_out, size)
         self.conv2 = StyledConv(w_dim, c_out, c_out, size)
 
-    def forward(self, x, ws, noise):  # ws (N, 3, w_dim)
+    def forward(
+        self, x: torch.Tensor, ws: torch.Tensor, noise: list[torch.Tensor | None]
+    ) -> torch.Tensor:
+        """Render a level: ws (N, 3, w_dim), `noise` of both convolutions."""
         x = inverse_haar(x * self.up(ws[:, 0]).to(x.dtype))
         x = self.conv1(x, ws[:, 0], noise[0])
         return self.conv2(x, ws[:, 1], noise[1])
@@ -107,7 +115,14 @@ class MobileStyleGAN(Generator):
     belongs to the block's image head, and of these only the last exists in the student.
     """
 
-    def __init__(self, *, channels, z_dim=512, w_dim=512, mapping_layers=8):
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int],
+        z_dim: int = 512,
+        w_dim: int = 512,
+        mapping_layers: int = 8,
+    ) -> None:
         blocks = len(channels) - 1
         super().__init__(resolution=8 * 2**blocks, z_dim=z_dim, w_dim=w_dim, num_ws=3 * blocks + 2)
         widths = [z_dim] + [w_dim] * mapping_layers
@@ -122,30 +137,31 @@ class MobileStyleGAN(Generator):
         self.to_img_bias = nn.Parameter(torch.zeros(12))
 
     @property
-    def teacher_rows(self):
+    def teacher_rows(self) -> list[int]:
         """For each row here, the row of the teacher's W+ (2 log2(resolution) - 2 rows)."""
         inner = [1 + 2 * i + k for i in range(len(self.blocks)) for k in range(3)]
         return [0, *inner, 2 * len(self.blocks) + 3]
 
-    def style_matrices(self):
+    def style_matrices(self) -> list[list[torch.Tensor]]:
         rows = [[self.first.style.weight]]
         for block in self.blocks:
             rows.append([block.up.weight, block.conv1.style.weight])
             rows += [[block.conv2.style.weight], []]
         return [*rows, [self.to_img_style.weight]]
 
-    def mapping(self, z, c=None, truncation=1.0):
-        if c is not None:
-            raise ValueError("this generator has no class labels; leave c out")
+    def mapping(
+        self, z: torch.Tensor, c: torch.Tensor | None = None, truncation: float = 1.0
+    ) -> torch.Tensor:
+        self.check_labels(c)
         x = z * z.square().mean(1, keepdim=True).rsqrt()  # (N, z_dim), onto the sphere
         for layer in self.fc:
             x = F.leaky_relu(layer(x), SLOPE) * math.sqrt(2)
         return self.broadcast(x, truncation)
 
-    def noise_scale(self, stored):
+    def noise_scale(self, stored: torch.Tensor) -> torch.Tensor:
         return stored.std()  # their strength is multiplied into them
 
-    def synthesis(self, ws, noise="const"):
+    def synthesis(self, ws: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
         self.check_ws(ws)
         maps = self.noise_for(noise, len(ws))
         x = self.const.expand(len(ws), -1, -1, -1)

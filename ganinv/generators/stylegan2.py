@@ -12,7 +12,7 @@ it is because the weights are frozen and only gradients to ws (and noise maps) a
   than the gradient to ws needs: a convolution here keeps nothing of its input, and an activation
   its result alone.
 - Constant factors (equalized learning rate) are in the stored weights already; the readers in
-  `ganinv.weights` multiply them in.
+  `weights/readers` multiply them in.
 
 Measured at 1024 with config-f's widths, batch 1, one forward and backward pass to ws, on 2 cores
 of an AMD EPYC (AVX-512 bf16), torch 2.15, each in a process of its own (seconds, peak of the
@@ -26,12 +26,14 @@ as much. So the blur stays by itself.
 """
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganinv.generators.base import Generator
+from ganinv.generators.base import Generator, Noise
 
 SLOPE = 0.2
 GAIN = math.sqrt(2)  # of a leaky ReLU
@@ -39,7 +41,7 @@ EPS = 1e-8
 ARCHITECTURES = ("skip", "resnet", "orig")
 
 
-def normalize(x):
+def normalize(x: torch.Tensor) -> torch.Tensor:
     """Scale each row of (N, C) to a mean square of one."""
     return x * (x.square().mean(1, keepdim=True) + EPS).rsqrt()
 
@@ -50,13 +52,14 @@ class Mapping(nn.Module):
     `widths` are the layers' outputs; `c_embed` is the width that labels are embedded to.
     """
 
-    def __init__(self, z_dim, c_dim, c_embed, widths):
+    def __init__(self, z_dim: int, c_dim: int, c_embed: int, widths: Sequence[int]) -> None:
         super().__init__()
         self.embed = nn.Linear(c_dim, c_embed) if c_dim else None
         inputs = [z_dim + (c_embed if c_dim else 0), *widths[:-1]]
         self.fc = nn.ModuleList(nn.Linear(a, b) for a, b in zip(inputs, widths, strict=True))
 
-    def forward(self, z, c):
+    def forward(self, z: torch.Tensor, c: torch.Tensor | None) -> torch.Tensor:
+        """Map z, and labels where there are any, to w."""
         x = normalize(z)
         if self.embed is not None:
             x = torch.cat([x, normalize(self.embed(c))], 1)  # (N, z_dim + c_embed)
@@ -68,12 +71,13 @@ class Mapping(nn.Module):
 class Style(nn.Module):
     """Affine map from w to one scale per channel: (N, w_dim) -> (N, C), float32 always."""
 
-    def __init__(self, w_dim, channels):
+    def __init__(self, w_dim: int, channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(channels, w_dim) / math.sqrt(w_dim))
         self.bias = nn.Parameter(torch.ones(channels))
 
-    def forward(self, w):
+    def forward(self, w: torch.Tensor) -> torch.Tensor:
+        """Give the scales of w."""
         return F.linear(w, self.weight, self.bias)
 
 
@@ -101,8 +105,16 @@ def _convolve(x, weight, transposed, stride, padding, groups):
     return convolve(x, weight, stride=stride, padding=padding, groups=groups)
 
 
-def frozen_conv(x, weight, *, transposed=False, stride=1, padding=0, groups=1):
-    """`conv2d` or `conv_transpose2d` by a frozen weight, in x's own type."""
+def frozen_conv(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    *,
+    transposed: bool = False,
+    stride: int = 1,
+    padding: int = 0,
+    groups: int = 1,
+) -> torch.Tensor:
+    """Apply `conv2d` or `conv_transpose2d` by a frozen weight, in x's own type."""
     return _FrozenConv.apply(x, weight.to(x.dtype), transposed, stride, padding, groups)
 
 
@@ -140,26 +152,29 @@ class _Activate(torch.autograd.Function):
         return grad * factors, grad_factors.to(factors.dtype), grad_noise, None, None
 
 
-def per_channel(factors, x):
-    """Factors (N, C) or (C,) in the shape and type to go with x (N, C, H, W)."""
+def per_channel(factors: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Bring factors (N, C) or (C,) to the shape and type to go with x (N, C, H, W)."""
     return factors.to(x.dtype)[..., None, None]
 
 
 class Blur(nn.Module):
     """The low-pass filter of every upsampling, [1, 3, 3, 1] in both directions, gain 4."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
         self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)
 
-    def forward(self, x):  # (N, C, 2H+1, 2W+1) -> (N, C, 2H, 2W)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Blur: (N, C, 2H+1, 2W+1) -> (N, C, 2H, 2W)."""
         return self.filter(x)
 
-    def upsample(self, x):  # (N, C, H, W) -> (N, C, 2H, 2W)
+    def upsample(self, x: torch.Tensor) -> torch.Tensor:
+        """Double the size: (N, C, H, W) -> (N, C, 2H, 2W)."""
         return self.filter(x, transposed=True, stride=2)
 
-    def filter(self, x, **options):
+    def filter(self, x: torch.Tensor, **options: Any) -> torch.Tensor:
+        """Convolve each channel by the filter; `options` are those of `frozen_conv`."""
         kernel = self.kernel.repeat(x.shape[1], 1, 1, 1)
         return frozen_conv(x, kernel, padding=1, groups=x.shape[1], **options)
 
@@ -171,7 +186,17 @@ class StyledConv(nn.Module):
     convolution takes it.
     """
 
-    def __init__(self, w_dim, c_in, c_out, size, *, up, clamp, gain=1.0):
+    def __init__(
+        self,
+        w_dim: int,
+        c_in: int,
+        c_out: int,
+        size: int,
+        *,
+        up: bool,
+        clamp: float | None,
+        gain: float = 1.0,
+    ) -> None:
         super().__init__()
         self.up, self.clamp, self.gain = up, clamp, gain
         self.style = Style(w_dim, c_in)
@@ -182,11 +207,13 @@ class StyledConv(nn.Module):
         self.register_buffer("squares", torch.zeros(c_in, c_out), persistent=False)
         self.blur = Blur() if up else None
 
-    def prepare(self):
+    def prepare(self) -> None:
+        """Compute the sums of squares that demodulation takes."""
         squares = self.weight.detach().square().sum((2, 3))
         self.squares = squares if self.up else squares.T.contiguous()  # (c_in, c_out)
 
-    def forward(self, x, w, noise):
+    def forward(self, x: torch.Tensor, w: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
+        """Convolve x (N, c_in, H, W) by the style of w (N, w_dim), with a map or None."""
         style = self.style(w)
         x = x * per_channel(style, x)
         if self.up:
@@ -205,14 +232,15 @@ class StyledConv(nn.Module):
 class ToRGB(nn.Module):
     """Modulated 1x1 convolution to three channels, without demodulation."""
 
-    def __init__(self, w_dim, c_in, clamp):
+    def __init__(self, w_dim: int, c_in: int, clamp: float | None) -> None:
         super().__init__()
         self.clamp = clamp
         self.style = Style(w_dim, c_in)
         self.weight = nn.Parameter(torch.randn(3, c_in, 1, 1) / math.sqrt(c_in))
         self.bias = nn.Parameter(torch.zeros(3))
 
-    def forward(self, x, w):
+    def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """Give the image (N, 3, H, W) of x (N, C, H, W), in float32."""
         size = x.shape[2:]
         weight = self.style(w)[:, :, None] * self.weight[:, :, 0, 0].T  # (N, C, 3)
         rows = x.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H W, C)
@@ -224,7 +252,17 @@ class ToRGB(nn.Module):
 class Block(nn.Module):
     """One resolution: a first convolution that doubles (none at 4x4), a second, an image head."""
 
-    def __init__(self, w_dim, c_in, c_out, size, *, architecture, clamp, head):
+    def __init__(
+        self,
+        w_dim: int,
+        c_in: int,
+        c_out: int,
+        size: int,
+        *,
+        architecture: str,
+        clamp: float | None,
+        head: bool,
+    ) -> None:
         super().__init__()
         residual = architecture == "resnet" and c_in > 0
         self.conv0 = StyledConv(w_dim, c_in, c_out, size, up=True, clamp=clamp) if c_in else None
@@ -241,8 +279,14 @@ class Block(nn.Module):
         self.to_rgb = ToRGB(w_dim, c_out, clamp) if head else None
         self.blur = Blur()
 
-    def forward(self, x, image, ws, noise):
-        """x (N, c_in, H, W) and the image so far, or None, to the same at twice the size.
+    def forward(
+        self,
+        x: torch.Tensor,
+        image: torch.Tensor | None,
+        ws: torch.Tensor,
+        noise: list[torch.Tensor | None],
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Bring x (N, c_in, H, W) and the image so far, or None, to the same at twice the size.
 
         `ws` (N, 2 or 3, w_dim) and `noise`, a list of maps or Nones, are those of its layers.
         """
@@ -273,14 +317,14 @@ class StyleGAN2(Generator):
     def __init__(
         self,
         *,
-        channels,
-        z_dim=512,
-        mapping=(512,) * 8,
-        c_dim=0,
-        c_embed=0,
-        architecture="skip",
-        conv_clamp=None,
-    ):
+        channels: Sequence[int],
+        z_dim: int = 512,
+        mapping: Sequence[int] = (512,) * 8,
+        c_dim: int = 0,
+        c_embed: int = 0,
+        architecture: str = "skip",
+        conv_clamp: float | None = None,
+    ) -> None:
         if architecture not in ARCHITECTURES:
             raise ValueError(f"architecture must be one of {', '.join(ARCHITECTURES)}")
         w_dim, blocks = mapping[-1], len(channels)
@@ -304,13 +348,13 @@ class StyleGAN2(Generator):
         )
         self.prepare()
 
-    def prepare(self):
+    def prepare(self) -> None:
         for module in self.modules():
             if isinstance(module, StyledConv):
                 module.prepare()
 
-    def style_matrices(self):
-        rows = [[] for _ in range(self.num_ws)]
+    def style_matrices(self) -> list[list[torch.Tensor]]:
+        rows: list[list[torch.Tensor]] = [[] for _ in range(self.num_ws)]
         for i, block in enumerate(self.blocks):
             layers = [block.conv0, block.conv1, block.to_rgb]
             first = 2 * i - 1  # conv0's; the block at 4x4 has none
@@ -319,16 +363,13 @@ class StyleGAN2(Generator):
                     rows[row].append(layer.style.weight)
         return rows
 
-    def mapping(self, z, c=None, truncation=1.0):
-        if (c is None) != (self.c_dim == 0):
-            raise ValueError(
-                f"this generator needs labels c (N, {self.c_dim})"
-                if self.c_dim
-                else "this generator has no class labels; leave c out"
-            )
+    def mapping(
+        self, z: torch.Tensor, c: torch.Tensor | None = None, truncation: float = 1.0
+    ) -> torch.Tensor:
+        self.check_labels(c)
         return self.broadcast(self.mapping_network(z, c), truncation)
 
-    def synthesis(self, ws, noise="const"):
+    def synthesis(self, ws: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
         self.check_ws(ws)
         maps = self.noise_for(noise, len(ws))
         kind = ws.device.type

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.files import atomic_path, write_bytes
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_pil
 from ganinv.inversion.latent_files import save_latent
-from ganinv.params import read_yaml, unknown_name
+from ganinv.params import unknown_name
 from ganinv.paths import project_root
 from ganinv.weights.fetch import bring
-from ganinv.weights.manifest import Source
+from ganinv.weights.manifest import Source, read_entries
 
 
 class Drawn(BaseModel):
@@ -57,10 +57,7 @@ class Sample(BaseModel):
 def load_samples() -> dict[str, Sample]:
     """Read data/samples.yaml: a dict of name -> Sample."""
     path = project_root() / "data" / "samples.yaml"
-    try:
-        return {name: Sample(**values) for name, values in read_yaml(path).items()}
-    except ValidationError as error:
-        raise WeightsError(f"{path} is not a valid list of samples: {error}") from None
+    return read_entries(path, Sample, "a valid list of samples")
 
 
 def find_sample(name: str) -> Sample:

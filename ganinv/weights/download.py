@@ -2,7 +2,9 @@
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import requests
 
@@ -25,26 +27,39 @@ BROKEN = (
 )
 
 
-def download(url, part, say, auth=None):
-    """Fetch `url` into the file `part`, which holds the beginning after a failure.
+def download(
+    url: str,
+    part: str | Path,
+    say: Callable[[str], object],
+    auth: tuple[str, str] | None = None,
+    *,
+    tries: int = TRIES,
+    timeout: tuple[float, float] = TIMEOUT,
+    block: int = BLOCK,
+    pause: Callable[[float], object] = time.sleep,
+    opener: Callable[[Path, str], IO[bytes]] = open,
+) -> Path:
+    """Fetch `url` into the file `part`, which holds the beginning after a failure; return it.
 
     `auth` is (user, key) for a server that asks for them; other hosts to which it sends on do not
     get them, and no message holds them.
 
     The server's ETag is kept beside it, so that a file changed meanwhile starts over; of a server
-    that gives none, nothing is kept. Raises WeightsError when the server refuses, `TRIES` attempts
-    break off, or the file cannot be written.
+    that gives none, nothing is kept. `block` bytes are written at a time by what `opener` opens,
+    `timeout` are the seconds to connect and without a byte, `pause` waits some seconds between
+    attempts. Raises WeightsError when the server refuses, `tries` attempts break off, or the file
+    cannot be written.
     """
     part = Path(part)
-    for attempt in range(1, TRIES + 1):
+    for attempt in range(1, tries + 1):
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            return _attempt(url, part, say, auth)
+            return _attempt(url, part, say, auth, timeout=timeout, block=block, opener=opener)
         except BROKEN as error:
             reason = _reason(error)
-            if not part.is_file() or attempt == TRIES:
+            if not part.is_file() or attempt == tries:
                 break  # not even a beginning: no network, or no such place
-            time.sleep(min(2**attempt, 10))
+            pause(min(2**attempt, 10))
         except (requests.RequestException, ValueError) as error:  # the latter of a bad address
             reason = _reason(error)
             break
@@ -70,17 +85,17 @@ def _tag(part):
     return part.with_name(part.name + ".etag")
 
 
-def _attempt(url, part, say, auth):
+def _attempt(url, part, say, auth, *, timeout, block, opener):
     tag = _tag(part)
     begun = part.stat().st_size if part.is_file() and tag.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
     if begun:
         headers |= {"Range": f"bytes={begun}-", "If-Range": tag.read_text()}
-    asked = dict(stream=True, timeout=TIMEOUT, headers=headers, auth=auth)
+    asked = dict(stream=True, timeout=timeout, headers=headers, auth=auth)
     with requests.get(url, **asked) as answer:
         if begun and _is_elsewhere(answer, begun):
             tag.unlink()  # without it, all is asked for
-            return _attempt(url, part, say, auth)
+            return _attempt(url, part, say, auth, timeout=timeout, block=block, opener=opener)
         answer.raise_for_status()
         if begun and answer.status_code == 206:
             say(f"  going on from {begun / 1e6:.0f} MB")
@@ -89,7 +104,9 @@ def _attempt(url, part, say, auth):
             part.write_bytes(b"")  # before the tag changes: it never stands beside other bytes
             _remember(tag, answer.headers)
         total = begun + _length(answer.headers)
-        done = _write(answer, part, begun, total, say)
+        with opener(part, "r+b") as file:
+            file.seek(begun)
+            done = _write(answer, file, begun, total, block, say)
     if done < total:
         raise _CutOffError(f"the connection ended at {done} of {total} bytes")
     tag.unlink(missing_ok=True)
@@ -117,16 +134,14 @@ def _remember(tag, headers):
         tag.write_text(etag)
 
 
-def _write(answer, part, begun, total, say):
+def _write(answer, file, begun, total, block, say):
     done, told = begun, begun
-    with open(part, "r+b") as file:
-        file.seek(begun)
-        for block in answer.iter_content(BLOCK):
-            file.write(block)
-            done += len(block)
-            if total > 100 * BLOCK and done - told >= total / 10:
-                say(f"  {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-                told = done
+    for data in answer.iter_content(block):
+        file.write(data)
+        done += len(data)
+        if total > 100 * block and done - told >= total / 10:
+            say(f"  {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+            told = done
     return done
 
 

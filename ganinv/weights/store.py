@@ -1,15 +1,24 @@
 """Our own weight files: safetensors whose metadata describe the network."""
 
 import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from ganinv.errors import WeightsError
 from ganinv.files import atomic_path
 
+Class = TypeVar("Class")
+Built = TypeVar("Built")
 
-def save_weights(path, tensors, description):
+
+def save_weights(
+    path: str | Path, tensors: Mapping[str, torch.Tensor], description: Mapping[str, Any]
+) -> None:
     """Write safetensors whose metadata holds the description as JSON, one key for stable bytes.
 
     Raises WeightsError where the file cannot be written.
@@ -33,7 +42,7 @@ def _check_name(path):
         raise WeightsError(f"{path} cannot be used: {reason}") from None
 
 
-def read_weights(path):
+def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """Read such a file: (description, {name: tensor}). Raises WeightsError."""
     description = read_description(path)
     try:
@@ -42,8 +51,8 @@ def read_weights(path):
         raise WeightsError(f"{path} is not a whole safetensors file ({error})") from None
 
 
-def read_description(path):
-    """The description alone, a dict that is empty where the file has none. Raises WeightsError."""
+def read_description(path: str | Path) -> dict[str, Any]:
+    """Read the description alone, {} where the file has none. Raises WeightsError."""
     _check_name(path)
     try:
         with safe_open(path, "pt") as file:
@@ -53,3 +62,25 @@ def read_description(path):
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is not a whole safetensors file ({error})") from None
     return description if isinstance(description, dict) else {}
+
+
+def read_network(
+    path: str | Path,
+    kind: str,
+    classes: Mapping[str, Class],
+    build: Callable[[Class, dict[str, Any], dict[str, torch.Tensor]], Built],
+) -> Built:
+    """Build the network that a file describes: `build(class, config, state)`.
+
+    `classes` has the class for each architecture of the `kind`, a word for messages. Raises
+    WeightsError for a file of another kind, and for one whose tensors do not fit its config.
+    """
+    description, state = read_weights(path)
+    architecture = description.get("architecture")
+    if not isinstance(architecture, str) or architecture not in classes:
+        raise WeightsError(f"{path} holds no {kind} (its architecture is {architecture!r})")
+    try:
+        return build(classes[architecture], description["config"], state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{path} does not fit its own description: {reason}") from None

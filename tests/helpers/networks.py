@@ -1,11 +1,11 @@
 """Random StyleGAN2 networks, and how far two tensors are apart."""
 
+import re
+
 import torch
 
 from ganinv.generators.base import freeze
-from ganinv.generators.stylegan2 import (
-    StyleGAN2,
-)
+from ganinv.generators.stylegan2 import StyleGAN2
 
 ARCHITECTURES = ("skip", "resnet", "orig")
 
@@ -43,3 +43,33 @@ def assert_close(got, wanted, tolerance=1e-4):
     """Within `tolerance` of the largest absolute value, as the vectors' README asks."""
     assert got.shape == wanted.shape
     assert (got - wanted).abs().max() <= tolerance * wanted.abs().max()
+
+
+TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0])
+
+
+def network_of(config, state):
+    """The frozen generator of what a reader returned: nothing missing but the measures of w."""
+    generator = StyleGAN2(**config)
+    missing, unexpected = generator.load_state_dict(state, strict=False)
+    assert set(missing) <= {"w_avg", "w_std"} and not unexpected
+    return freeze(generator)
+
+
+def assert_same_network(got, wanted):
+    """The same numbers under the same names, up to rounding, and so the same images."""
+    ours, theirs = got.state_dict(), wanted.state_dict()
+    assert ours.keys() == theirs.keys()
+    for name in ours.keys() - {"w_avg", "w_std"}:
+        assert_close(ours[name], theirs[name], 1e-6)
+    ws = random_ws(wanted, 2)
+    assert_close(got.synthesis(ws), wanted.synthesis(ws), 1e-5)
+
+
+def without(*patterns):
+    """A function that leaves out of a dict the names that begin with one of the patterns."""
+
+    def keep(name):
+        return not any(re.match(pattern, name) for pattern in patterns)
+
+    return lambda variables: {name: x for name, x in variables.items() if keep(name)}

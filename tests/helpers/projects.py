@@ -1,12 +1,19 @@
 """A project root with a manifest of its own, and files to fetch."""
 
 import hashlib
+import io
 import pickle
 import socket
 import tarfile
+import zipfile
 
 import numpy as np
+import pytest
 import yaml
+from safetensors.torch import load_file
+
+from ganinv.errors import WeightsError
+from ganinv.weights.fetch import fetch
 
 
 def sha256(data):
@@ -92,3 +99,49 @@ def strange_root(folder):
     (root / "checkpoints").mkdir()
     (root / "checkpoints" / "manifest.yaml").write_text("")
     return root
+
+
+def not_fetched(name="tiny", **options):
+    """The message with which a fetch fails."""
+    with pytest.raises(WeightsError) as caught:
+        fetch(name, say=lambda _: None, **options)
+    return str(caught.value)
+
+
+def assert_holds_the_network(path):
+    tensors = load_file(path)
+    assert set(tensors) == {f"conv.{i}.{part}" for i in range(2) for part in ("weight", "bias")}
+    for i in range(2):
+        kernel = CONVS[f"Conv_{i}"]["kernel"].transpose(3, 2, 0, 1)  # (O, I, H, W)
+        assert np.array_equal(tensors[f"conv.{i}.weight"].numpy(), kernel)
+        assert np.array_equal(tensors[f"conv.{i}.bias"].numpy(), CONVS[f"Conv_{i}"]["bias"])
+
+
+def wheel(members):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def tarball(members, mode="w:gz"):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode=mode) as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            if isinstance(content, tarfile.TarInfo):
+                archive.addfile(content)
+            else:
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return data.getvalue()
+
+
+PACKAGE = wheel({"tiny/net.ckpt": GOOD, "tiny/__init__.py": b"raise SystemExit"})
+
+
+def package_source(data=PACKAGE, members=("tiny/net.ckpt",), name="tiny-1.0-py3-none-any.whl"):
+    return dict(
+        package="tiny==1.0", file=name, sha256=sha256(data), size=len(data), members=list(members)
+    )

@@ -1,10 +1,17 @@
 """Servers on this machine that fail as servers do."""
 
+import errno
 import http.server
+import io
 import re
+import socket
+import struct
 import threading
+import time
 
 import numpy as np
+
+from helpers.projects import GOOD, sha256
 
 BODY = np.random.default_rng(0).bytes(1_000_000)
 
@@ -107,3 +114,74 @@ def moving(place):
         handler.end_headers()
 
     return reply
+
+
+class Pages:
+    """A web server on 127.0.0.1: `pages` maps paths to (status, headers, body)."""
+
+    def __init__(self):
+        self.pages, self.asked = {}, []
+        pages = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                pages.asked.append(self.path)
+                status, headers, body = pages.pages.get(self.path, (404, {}, b"not found"))
+                self.send_response(status)
+                for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+                self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def serve(self, name, body, status=200, **headers):
+        self.pages[f"/{name}"] = (status, headers, body)
+
+    def source(self, name="tiny.ckpt", data=GOOD, **changes):
+        """A source of the manifest for the file that ought to be there."""
+        values = dict(url=f"{self.address}/{name}", file=name, sha256=sha256(data), size=len(data))
+        return values | changes
+
+
+def reset(handler, site):
+    """End the connection by RST in place of FIN."""
+    closed(handler, site)
+    time.sleep(0.05)  # else what was sent may be lost with it
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def stalled(handler, site):
+    closed(handler, site)
+    site.closing.wait(10)
+
+
+class FullFile(io.FileIO):
+    """A file on a `disk` of little `room`."""
+
+    def __init__(self, path, mode, disk):
+        super().__init__(path, mode)
+        self.disk = disk
+
+    def write(self, data):
+        super().write(data[: self.disk.room])
+        left, self.disk.room = self.disk.room, max(0, self.disk.room - len(data))
+        if left < len(data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class SmallDisk:
+    """A disk on which `room` bytes are left; `open` opens files on it."""
+
+    def __init__(self, room):
+        self.room = room
+
+    def open(self, path, mode):
+        return FullFile(path, mode, self)

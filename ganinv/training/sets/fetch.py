@@ -17,18 +17,17 @@ from typing import Literal
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ganinv.errors import ImageError, WeightsError
 from ganinv.files import read_json, write_bytes
 from ganinv.images.reading import SUFFIXES, image_id, open_image
 from ganinv.images.writing import save_jpeg
-from ganinv.params import read_yaml
 from ganinv.paths import project_root
 from ganinv.training.sets.cat_heads import crop_head, read_points
 from ganinv.training.sets.image_sets import MIN_IMAGES, NAMED, is_here, set_folder
 from ganinv.weights.fetch import downloads_folder, obtain
-from ganinv.weights.manifest import Source
+from ganinv.weights.manifest import Source, read_entries
 
 MEMBER_BYTES, BYTES, MEMBERS = (
     50_000_000,
@@ -66,10 +65,7 @@ class ImageSet(BaseModel):
 def load_sets():
     """Read data/sets.yaml: a dict of name -> ImageSet."""
     path = project_root() / "data" / "sets.yaml"
-    try:
-        return {name: ImageSet(**values) for name, values in read_yaml(path).items()}
-    except ValidationError as error:
-        raise WeightsError(f"{path} is not a valid list of image sets: {error}") from None
+    return read_entries(path, ImageSet, "a valid list of image sets")
 
 
 def fetch_set(name, say=print):

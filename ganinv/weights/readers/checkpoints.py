@@ -15,6 +15,8 @@ import pickle
 import posixpath
 import struct
 import zipfile
+from pathlib import Path
+from typing import Any
 
 from ganinv.weights.readers.pickles import (
     ARRAYS,
@@ -194,7 +196,7 @@ class _File(io.FileIO):
         return super().read(size)
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: str | Path) -> Any:
     """Read a checkpoint file: nested dicts and lists of tensors, arrays, numbers and `Record`s.
 
     Tensors may share the file's memory and are not to be written to. Raises PickleError for a

@@ -9,8 +9,8 @@ import torch
 TYPES = {"f32": "<f4", "f16": "<f2", "i64": "<i8", "i32": "<i4", "u8": "u1"}
 
 
-def read_constants(xml, binary):
-    """Every `Const` layer by its name: a dict of tensors in the file's own type.
+def read_constants(xml: bytes | str, binary: bytes) -> dict[str, torch.Tensor]:
+    """Read every `Const` layer by its name: a dict of tensors in the file's own type.
 
     Raises ValueError when a layer points outside the binary or its size and shape disagree.
     """

@@ -9,21 +9,28 @@ import io
 import math
 import pickle
 import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+
+Convert = Callable[[Any], Any]  # replaces the stand-ins within a value
 
 
 class PickleError(ValueError):
     """A pickle that holds something else than plain containers and numeric arrays."""
 
-    def __init__(self, message):  # parts of it may be the pickle's: of any length, for a terminal
+    def __init__(
+        self, message: str
+    ) -> None:  # parts of it may be the pickle's: of any length, for a terminal
         super().__init__("".join(c if c.isprintable() else "?" for c in message[:300]))
 
 
 class StandIn:
     """What a name in a pickle becomes. `plain` gives its contents, where it has any."""
 
-    def plain(self, convert):
+    def plain(self, convert: Convert) -> Any:
+        """Give its contents, each through `convert`. Raises PickleError where it has none."""
         raise PickleError(f"it holds a {type(self).__name__}, which is not an array")
 
 
@@ -104,7 +111,7 @@ class _Opcodes(dict):
         raise PickleError(f"it uses the opcode {bytes([opcode])!r}, which is not known; refused")
 
 
-def put_items(target, keys, values):
+def put_items(target: dict, keys: Sequence[Any], values: Sequence[Any]) -> None:
     """Fill a dict. The keys' hashes are bounded: that of a deep tuple overflows the stack, and
     large numbers may share one, which makes the dict slow."""
     if any(type(key) is not str and (type(key) is not int or abs(key) >= 2**60) for key in keys):
@@ -123,31 +130,37 @@ class ArrayUnpickler(pickle._Unpickler):
     allowed = ARRAYS
     steps = 500_000  # StyleGAN2 with its discriminator takes some fifty thousand
 
-    def load(self):
+    def load(self) -> Any:
+        """Run the pickle; what it leaves may hold stand-ins. Raises PickleError and others."""
         self.dispatch = _Opcodes(type(self).dispatch, self.steps)
         return super().load()
 
-    def load_reduce(self):
+    def load_reduce(self) -> None:
+        """Call a stand-in, by arguments that are a short tuple."""
         arguments = self.stack[-1]  # copied by every call
         if type(arguments) is not tuple or len(arguments) > 100:
             raise PickleError("it calls something with arguments that are no short tuple; refused")
         super().load_reduce()
 
-    def load_build(self):
+    def load_build(self) -> None:
+        """Set the state of a stand-in, and of nothing else."""
         state, target = self.stack.pop(), self.stack[-1]
         if not hasattr(target, "__setstate__") or not isinstance(target, StandIn):
             raise PickleError("it sets attributes of something that is no array; refused")
         target.__setstate__(state)
 
-    def load_setitems(self):
+    def load_setitems(self) -> None:
+        """Set several items of a dict."""
         items = self.pop_mark()
         self._set(items[::2], items[1::2])
 
-    def load_setitem(self):
+    def load_setitem(self) -> None:
+        """Set one item of a dict."""
         value, key = self.stack.pop(), self.stack.pop()
         self._set([key], [value])
 
-    def load_dict(self):
+    def load_dict(self) -> None:
+        """Make a dict of the items above the mark."""
         items = self.pop_mark()
         self.append({})
         self._set(items[::2], items[1::2])
@@ -168,16 +181,18 @@ class ArrayUnpickler(pickle._Unpickler):
         pickle.DICT[0]: load_dict,
     }
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
+        """Give the stand-in of a name that is allowed; nothing is imported."""
         if (module, name) not in self.allowed:
             raise PickleError(f"it asks for {module}.{name}, which is not an array; refused")
         return self.allowed[module, name]
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse data outside the pickle."""
         raise PickleError("it refers to data outside itself; refused")
 
 
-def read_arrays(data):
+def read_arrays(data: bytes) -> Any:
     """Unpickle bytes that hold nested dicts, lists and numeric numpy arrays.
 
     Raises PickleError for anything else, and for bytes that are no whole pickle.
@@ -185,8 +200,11 @@ def read_arrays(data):
     return load_plain(ArrayUnpickler(io.BytesIO(data)).load)
 
 
-def load_plain(load):
-    """What `load` gives by an unpickler of ours, every stand-in replaced by its contents."""
+def load_plain(load: Callable[[], Any]) -> Any:
+    """Call `load`, an unpickler's, and replace every stand-in by its contents.
+
+    Raises PickleError, also for what fails otherwise.
+    """
     try:
         return _plain(load(), {})
     except PickleError:

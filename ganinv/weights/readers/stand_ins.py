@@ -1,13 +1,14 @@
 """What the names in a checkpoint's pickle become: inert stand-ins that keep contents, checked.
 
-`checkpoints` says which name becomes which.
+`checkpoints` says which name becomes which. Arguments come from the pickle and may be anything.
 """
 
 import math
+from typing import Any, Self
 
 import torch
 
-from ganinv.weights.readers.pickles import ARRAYS, PickleError, StandIn, put_items
+from ganinv.weights.readers.pickles import ARRAYS, Convert, PickleError, StandIn, put_items
 
 DTYPES = {
     "Float": torch.float32,
@@ -26,15 +27,16 @@ DTYPES = {
 class Record(StandIn):
     """Stands for an object of a known class: its class's name and what was stored of it."""
 
-    def __init__(self, kind):
-        self.kind, self.state = kind, {}
+    def __init__(self, kind: str) -> None:
+        self.kind: str = kind
+        self.state: dict = {}
 
     def __setstate__(self, state):
         if type(state) is not dict:
             raise PickleError(f"the state of a {self.kind} is no dict")
         self.state = state
 
-    def plain(self, convert):
+    def plain(self, convert: Convert) -> Any:
         self.state = convert(self.state)
         return self
 
@@ -46,8 +48,8 @@ class Mapping(StandIn):
     could have many large dicts made of a single one.
     """
 
-    def __init__(self, pairs=None):
-        self.items = {}
+    def __init__(self, pairs: Any = None) -> None:
+        self.items: dict = {}
         if pairs is not None:
             if type(pairs) is not list:
                 raise PickleError("a dict is made of something that is no list of pairs")
@@ -57,49 +59,52 @@ class Mapping(StandIn):
     def __setstate__(self, state):
         pass
 
-    def plain(self, convert):
+    def plain(self, convert: Convert) -> Any:
         return convert(self.items)
 
 
 class Word(StandIn):
     """Stands for something of no interest whose text is enough: a path, a device, a type."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         self.text = text
 
-    def plain(self, convert):
+    def plain(self, convert: Convert) -> Any:
         return self.text
 
 
 class Scalar(StandIn):
     """Stands for a numpy scalar."""
 
-    def __init__(self, kind, data):
+    def __init__(self, kind: Any, data: Any) -> None:
         array = ARRAYS["numpy.core.multiarray", "_reconstruct"]()
         array.__setstate__((1, (), kind, False, data))
         self.value = array.array.item()
 
-    def plain(self, convert):
+    def plain(self, convert: Convert) -> Any:
         return self.value
 
 
 class Storage(StandIn):
     """A tensor's memory: its type and bytes, the latter perhaps later."""
 
-    def __init__(self, dtype, numel, data=None):
+    def __init__(
+        self, dtype: torch.dtype, numel: Any, data: bytearray | memoryview | None = None
+    ) -> None:
         if type(numel) is not int or numel < 0:
             raise PickleError("a storage has no size")
         self.dtype, self.numel, self.data = dtype, numel, data
         if data is not None:
             self.check()
 
-    def agree(self, dtype, numel):
-        """This storage, as another tensor refers to it."""
+    def agree(self, dtype: torch.dtype, numel: Any) -> Self:
+        """Give this storage to another tensor. Raises PickleError where they do not agree."""
         if (self.dtype, self.numel) != (dtype, numel):
             raise PickleError("two tensors disagree about their storage")
         return self
 
-    def check(self):
+    def check(self) -> None:
+        """Raise PickleError unless the bytes are as long as announced."""
         if len(self.data) != self.numel * self.dtype.itemsize:
             raise PickleError("a tensor's storage is not as long as announced")
 
@@ -107,7 +112,7 @@ class Storage(StandIn):
 class Tensor(StandIn):
     """A tensor before its storage's bytes are at hand."""
 
-    def __init__(self, storage, offset, size, stride):
+    def __init__(self, storage: Any, offset: Any, size: Any, stride: Any) -> None:
         whole = isinstance(storage, Storage) and {type(size), type(stride)} <= {tuple, list}
         if not whole or len(size) != len(stride) or len(size) > 32:
             raise PickleError("a tensor is not made of a storage, a size and a stride")
@@ -125,7 +130,7 @@ class Tensor(StandIn):
     def __setstate__(self, state):
         pass  # attributes of a tensor
 
-    def plain(self, convert):
+    def plain(self, convert: Convert) -> Any:
         if self.storage.data is None:
             raise PickleError("a tensor's storage is missing")
         if not math.prod(self.size):

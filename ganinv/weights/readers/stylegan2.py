@@ -8,12 +8,15 @@ off the tensors. A checkpoint that is no such network raises ValueError.
 
 import math
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 
 from ganinv.weights.readers.stand_ins import Record
 
 MAPPING_RATE = 0.01  # the mapping network's learning rate beside the others', in all formats
+Found = tuple[dict[str, Any], dict[str, torch.Tensor]]  # config and state
 TAPS = [1.0, 3.0, 3.0, 1.0]  # of every up-sampling filter, in both directions
 
 
@@ -27,8 +30,8 @@ class _Named(dict):
 # --- NVIDIA's PyTorch code: stylegan2-ada-pytorch, and the StyleGAN2 configs of stylegan3 ---------
 
 
-def from_nvidia(checkpoint):
-    """The generator `G_ema` of NVIDIA's PyTorch pickles."""
+def from_nvidia(checkpoint: Mapping[str, Any]) -> Found:
+    """Read the generator `G_ema` of NVIDIA's PyTorch pickles."""
     generator = checkpoint.get("G_ema")
     if not isinstance(generator, Record):
         raise ValueError("the checkpoint holds no G_ema")
@@ -198,8 +201,8 @@ def _widths(state, c_embed):
 # --- NVIDIA's TensorFlow code, read without TensorFlow --------------------------------------------
 
 
-def from_tensorflow(networks):
-    """The generator `Gs`, the last of the three networks of a TensorFlow-era pickle."""
+def from_tensorflow(networks: Sequence[Any]) -> Found:
+    """Read the generator `Gs`, the last of the three networks of a TensorFlow-era pickle."""
     Gs = networks[-1] if networks else None
     if not isinstance(Gs, Record) or "components" not in Gs.state:
         raise ValueError("the checkpoint's last network, Gs, is no generator")
@@ -282,8 +285,10 @@ def _tensorflow_head(state, name, variables, source):
 # --- rosinality's stylegan2-pytorch, and the decoders of e4e and pSp ------------------------------
 
 
-def from_rosinality(weights, latent_avg=None):
-    """A generator's state dict of rosinality's code; `latent_avg` (w_dim,) where it is known."""
+def from_rosinality(
+    weights: Mapping[str, torch.Tensor], latent_avg: torch.Tensor | None = None
+) -> Found:
+    """Read a state dict of rosinality's code; `latent_avg` (w_dim,) where it is known."""
     if "conv1.conv.modulation.weight" not in weights or "style.1.weight" not in weights:
         raise ValueError("the state is no StyleGAN2 generator in rosinality's names")
     weights = _Named({name: value.float() for name, value in weights.items()})

@@ -3,15 +3,14 @@
 import json
 import math
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from ganinv.encoders.irse import IRSEEncoder, irse_config
+from helpers.paths import DATA
 
-DATA = Path(__file__).parent / "data"
 SHAPES = json.loads((DATA / "e4e_1024_keys.json").read_text(encoding="utf-8"))
 
 
@@ -116,7 +115,7 @@ def test_latent_average_is_added_row_by_row(state, image, codes):
 def test_a_new_encoder_describes_itself_and_has_no_latent_average():
     encoder = IRSEEncoder(num_ws=2)
     about = encoder.resolution, encoder.num_ws, encoder.w_dim, encoder.head
-    assert about == (256, 2, 512, "e4e")
+    assert about == (256, 2, 512, "e4e") and encoder.name == encoder.sha256 == ""
     assert torch.equal(encoder.latent_avg, torch.zeros(2, 512))
     assert "latent_avg" in dict(encoder.named_buffers())
 
@@ -241,7 +240,7 @@ def test_a_body_without_squeeze_and_excitation_is_refused():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"input_layer.0.weight": [64, 4, 3, 3]}, "4 input channels"),
+        ({"input_layer.0.weight": [64, 4, 3, 3]}, "4 channels"),
         ({"styles.0.linear.weight": [256, 512]}, r"styles\.0\.linear\.weight is \(256, 512\)"),
         ({"body.24.res_layer.0.weight": [512]}, r"neither has body\.24"),
     ],
