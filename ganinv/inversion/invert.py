@@ -32,7 +32,7 @@ from ganinv.inversion.params import SearchParams
 from ganinv.inversion.progress import progress
 from ganinv.inversion.search import Found, Search
 from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import Encoder, find_start, rows_encoder, uses_encoder
+from ganinv.inversion.starts import Codes, find_start, rows_encoder, uses_encoder
 from ganinv.losses.reconstruction import make_loss
 from ganinv.measures.reconstruction import compute_metrics
 from ganinv.seeds import image_rng
@@ -84,7 +84,7 @@ def invert(
     target: Tensor,
     params: SearchParams | None = None,
     *,
-    encoder: Encoder | str | Path | None = None,
+    encoder: Codes | str | Path | None = None,
     image_id: str = "",
     trace_at: Iterable[int] = (),
     **changes: Any,
@@ -138,7 +138,7 @@ def begin(
     generator: Generator,
     target: Tensor,
     params: SearchParams,
-    encoder: Encoder | None,
+    encoder: Codes | None,
     image_id: str,
     trace_at: Iterable[int] = (),
 ) -> Search:
@@ -222,8 +222,8 @@ def check_target(generator: Generator, target: Tensor) -> Tensor:
 
 
 def _find_encoder(
-    params: SearchParams, generator: Generator, given: Encoder | str | Path | None
-) -> Encoder | None:
+    params: SearchParams, generator: Generator, given: Codes | str | Path | None
+) -> Codes | None:
     """The encoder that this search uses, loaded where it is a name."""
     given = params.encoder if given is None else given
     if uses_encoder(params) and isinstance(given, (str, Path)):

@@ -6,13 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ganinv.encoders.base import Encoder
 from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
 from ganinv.inversion.latent_files import load_latent
 from ganinv.inversion.params import STARTS, SearchParams
 from ganinv.losses.terms import needs_encoder
 
-Encoder = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> codes (N, num_ws, w_dim)
+Codes = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> codes (N, num_ws, w_dim)
 
 
 @torch.no_grad()
@@ -22,7 +23,7 @@ def find_start(
     *,
     target: Tensor,
     rng: torch.Generator,
-    encoder: Encoder | None = None,
+    encoder: Codes | None = None,
 ) -> Tensor:
     """Return the latent (1 or num_ws, w_dim) that a search starts from.
 
@@ -57,7 +58,7 @@ def _saved(init: str, generator: Generator) -> Tensor:
     return latent
 
 
-def check_start(params: SearchParams, generator: Generator, encoder: Encoder | None) -> None:
+def check_start(params: SearchParams, generator: Generator, encoder: Codes | None) -> None:
     """Raise ValueError for a start, or an encoder to be asked, that no image could begin with."""
     if params.init not in STARTS:
         _saved(params.init, generator)
@@ -112,6 +113,6 @@ def find_rows(rows: int, width: int, generator: Generator) -> list[int] | None:
     )
 
 
-def rows_encoder(encoder: Encoder, generator: Generator) -> Encoder:
+def rows_encoder(encoder: Codes, generator: Generator) -> Codes:
     """Turn an encoder into a function of one image (1, 3, H, W) to the generator's rows."""
     return lambda images: fit_rows(encoder(images)[0], generator)[None]

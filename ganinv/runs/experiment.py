@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ganinv.compute.device import resolve_device
+from ganinv.encoders.base import Encoder
 from ganinv.errors import ImageError, ParamsError
 from ganinv.files import sha256_file, write_json
 from ganinv.generators.base import Generator
@@ -24,7 +24,7 @@ from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
 from ganinv.inversion.invert import NUMERICS, Inversion, invert, resolve
 from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import Encoder, check_start, find_encoder
+from ganinv.inversion.starts import check_start, find_encoder
 from ganinv.inversion.style_axes import find_style_matrices
 from ganinv.runs.environment import environment
 from ganinv.runs.inputs import Photo, find_photos
@@ -60,7 +60,7 @@ def settle(params: Params, generator: Generator) -> Params:
     return resolve(params, generator).model_copy(update={"device": str(generator.device)})
 
 
-def weights_used(generator: Generator, encoder: Any = None) -> dict[str, str]:
+def weights_used(generator: Generator, encoder: Encoder | None = None) -> dict[str, str]:
     """Return the SHA-256 of every weight file that decides the result, by name."""
     used = {generator.name: generator.sha256}
     if encoder is not None:

@@ -23,6 +23,7 @@ class Flat(Encoder):
     def __init__(self, *, num_ws, w_dim):
         super().__init__()
         Flat.made += 1
+        self.num_ws, self.w_dim = num_ws, w_dim
         self.codes = nn.Parameter(torch.zeros(num_ws, w_dim))
 
     def forward(self, images):
