@@ -6,9 +6,12 @@ import torch
 from PIL import Image
 
 from ganinv import load_generator
+from ganinv.images.pixels import to_uint8
+from ganinv.images.writing import save_png
 from ganinv.runs.params import Params
+from helpers.searches import QUICK
 from helpers.servers import Site
-from helpers.toys import build_toy, save_toy
+from helpers.toys import build_toy, draw_image, save_dcgan, save_toy
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -78,6 +81,38 @@ def toy_params(toy_path, tmp_path):
             snapshot_every=2,
         )
         return Params.make(quick | dict(images=[str(image) for image in images]) | changes)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def dcgan_path(tmp_path_factory):
+    """A tiny generator whose only latent is z, as a file: 32x32, 16 numbers."""
+    return save_dcgan(tmp_path_factory.mktemp("dcgan") / "generator.safetensors")
+
+
+@pytest.fixture(scope="session")
+def dcgan(dcgan_path):
+    """The tiny generator whose only latent is z."""
+    return load_generator(dcgan_path)
+
+
+@pytest.fixture
+def dcgan_params(dcgan, tmp_path):
+    """A function that makes `Params` of a search in Z for one of the generator's own images."""
+
+    def build(path, **changes):
+        save_png(tmp_path / "in" / "one.png", to_uint8(draw_image(dcgan)[1]))
+        quick = QUICK | dict(
+            generator=str(path),
+            images=[str(tmp_path / "in")],
+            align=False,
+            space="z",
+            steps=80,
+            out=str(tmp_path / "run"),
+            device="cpu",
+        )
+        return Params.make(quick | changes)
 
     return build
 

@@ -1,0 +1,65 @@
+"""Fixtures for runs on disk."""
+
+import pytest
+
+from ganinv.runs import experiment
+from ganinv.runs.experiment import run_experiment
+from ganinv.runs.params import Params
+
+
+@pytest.fixture
+def silent():
+    """A `say` that keeps what was said."""
+
+    class Said(list):
+        def __call__(self, text):
+            self.append(text)
+
+        def about(self, word):
+            return [text for text in self if word in text]
+
+    return Said()
+
+
+@pytest.fixture
+def inverted(monkeypatch):
+    """Names of the images that were really searched for, in order."""
+    names, invert = [], experiment.invert
+
+    def counting(generator, target, params, *, image_id, **options):
+        names.append(image_id)
+        return invert(generator, target, params, image_id=image_id, **options)
+
+    monkeypatch.setattr(experiment, "invert", counting)
+    return names
+
+
+@pytest.fixture
+def photos(make_photo, tmp_path):
+    """Two photographs, a.png and b.png."""
+    return [make_photo(tmp_path / "photos" / f"{name}.png", i) for i, name in enumerate("ab")]
+
+
+@pytest.fixture(scope="session")
+def finished(toy_path, make_photo, tmp_path_factory):
+    """The folder of a finished run on two photographs, and its `Run`. Not to be changed."""
+    root = tmp_path_factory.mktemp("finished")
+    for seed, name in enumerate("ab"):
+        make_photo(root / "photos" / f"{name}.png", seed)
+    params = Params.load(
+        generator=str(toy_path),
+        images=[str(root / "photos")],
+        out=str(root / "run"),
+        align=False,
+        space="w+",
+        loss={"l2": 1.0, "lpips_alex": 0.1},
+        steps=6,
+        precision="float32",
+        compile="off",
+        device="auto",
+        log_every=0,
+        snapshot_every=2,
+        seed=3,
+    )
+    run = run_experiment(params, say=lambda text: None)
+    return root / "run", run
