@@ -1,5 +1,6 @@
 """ganinv invert: what it does, what it says, and its exit status."""
 
+import os
 import shutil
 
 import pytest
@@ -7,9 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from ganinv.cli.main import main
-from ganinv.errors import ParamsError
 from ganinv.paths import project_root
-from ganinv.runs import experiment
 from ganinv.runs.params import Params
 from helpers.checks import strict_json
 from helpers.commands import cli
@@ -96,38 +95,28 @@ def test_damaged_weights_are_1(quick, photo, toy, tmp_path, capsys):
     assert "own.safetensors" in capsys.readouterr().err
 
 
-def test_interrupting_is_130_and_says_that_nothing_is_lost(quick, photo, monkeypatch, capsys):
-    def interrupt(*args, **options):
-        raise KeyboardInterrupt
+def fail_at_first_file(monkeypatch, error):
+    """Raise `error` where the first file would be renamed into its place."""
 
-    monkeypatch.setattr(experiment, "invert", interrupt)
+    def failing(source, target):
+        raise error
+
+    monkeypatch.setattr(os, "replace", failing)
+
+
+def test_interrupting_is_130_and_says_that_nothing_is_lost(quick, photo, monkeypatch, capsys):
+    fail_at_first_file(monkeypatch, KeyboardInterrupt())
     assert cli("invert", photo, *quick) == 130
     assert "continues" in capsys.readouterr().err
 
 
 def test_what_nobody_foresaw_keeps_its_traceback(quick, photo, monkeypatch):
-    def fail(*args, **options):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(experiment, "invert", fail)
+    fail_at_first_file(monkeypatch, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         main([str(word) for word in ("invert", photo, *quick)])
 
 
 # --- arguments ---
-
-
-@pytest.fixture
-def recorded(monkeypatch):
-    """Parameters that `ganinv invert` would have run with; nothing runs."""
-    seen = []
-
-    def record(params, *, fresh=False, say=print):
-        seen.append((params, fresh))
-        raise ParamsError("recorded")
-
-    monkeypatch.setattr(experiment, "run_experiment", record)
-    return seen
 
 
 @pytest.mark.parametrize(
@@ -190,31 +179,32 @@ def test_start_that_does_not_fit_the_generator_is_2(quick, photo, tmp_path, caps
     assert "(18, 512)" in capsys.readouterr().err
 
 
-def test_options_win_over_set_and_set_over_the_file(recorded, photo, tmp_path):
+def test_options_win_over_set_and_set_over_the_file(toy_path, photo, tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text(
-        "steps: 7\nlr: 0.5\nseed: 3\nout: from-file\ndevice: cuda\nimages: [other.png]\n"
-    )
-    sets = ["--set", "lr=1e-3", "--set", "out=from-set"]
-    cli("invert", photo, "--params", file, *sets, "--device", "cpu", "--out", "from-option")
-    params, fresh = recorded[0]
+    given = "steps: 7\nlr: 0.5\nseed: 3\nout: from-file\ndevice: cuda\nimages: [other.png]\n"
+    file.write_text(f"{given}generator: {toy_path}\nspace: w\nloss: l2\nalign: false\n")
+    sets = ["--set", "lr=1e-3", "--set", f"out={tmp_path / 'from-set'}"]
+    options = ["--device", "cpu", "--out", tmp_path / "from-option"]
+    assert cli("invert", photo, "--params", file, *sets, *options) == 0
+    params = Params.load(tmp_path / "from-option" / "params.yaml")
     assert (params.steps, params.lr, params.seed) == (7, 1e-3, 3)
-    assert (params.out, params.device, params.images) == ("from-option", "cpu", [str(photo)])
-    assert not fresh
+    assert (params.device, params.images) == ("cpu", [str(photo)])
+    assert params.out == str(tmp_path / "from-option")
+    assert not (tmp_path / "from-set").exists()
 
 
 @pytest.mark.parametrize(
     ("words", "align"),
     [([], False), (["--align"], True), (["--no-align"], False), (["--set", "align=true"], True)],
 )
-def test_align_options_win_over_the_file(recorded, photo, tmp_path, words, align):
+def test_align_options_win_over_the_file(quick, photo, tmp_path, words, align):
     file = tmp_path / "mine.yaml"
     file.write_text("align: false\n")
-    cli("invert", photo, "--params", file, *words)
-    assert recorded[0][0].align is align
+    chosen = [word for word in quick if word != "--no-align"]
+    cli("invert", photo, "--params", file, *chosen, *words)
+    assert Params.load(tmp_path / "run" / "params.yaml").align is align
 
 
-def test_alignment_is_the_default(recorded, photo):
-    cli("invert", photo, "--fresh")
-    params, fresh = recorded[0]
-    assert params.align is True and fresh is True
+def test_alignment_is_the_default(quick, photo, tmp_path):
+    cli("invert", photo, *(word for word in quick if word != "--no-align"))
+    assert Params.load(tmp_path / "run" / "params.yaml").align is True
