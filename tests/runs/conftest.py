@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganinv.runs import experiment
+import ganinv
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.params import Params
 
@@ -22,16 +22,15 @@ def silent():
 
 
 @pytest.fixture
-def inverted(monkeypatch):
-    """Names of the images that were really searched for, in order."""
-    names, invert = [], experiment.invert
+def inverted():
+    """An `invert` that keeps the names of the images it searched for, in order."""
 
-    def counting(generator, target, params, *, image_id, **options):
-        names.append(image_id)
-        return invert(generator, target, params, image_id=image_id, **options)
+    class Inverted(list):
+        def __call__(self, generator, target, params, *, image_id, **options):
+            self.append(image_id)
+            return ganinv.invert(generator, target, params, image_id=image_id, **options)
 
-    monkeypatch.setattr(experiment, "invert", counting)
-    return names
+    return Inverted()
 
 
 @pytest.fixture

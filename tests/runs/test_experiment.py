@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import ganinv
 from ganinv.errors import ParamsError, WeightsError
-from ganinv.runs import experiment
+from ganinv.inversion.invert import NUMERICS
 from ganinv.runs.experiment import run_experiment, settings_key
 from ganinv.runs.params import Params
 from ganinv.runs.verify import verify
@@ -43,11 +44,11 @@ def test_result_does_not_depend_on_images_beside_it(toy_params, make_photo, tmp_
 
 
 def test_same_call_again_keeps_everything(toy_params, photos, tmp_path, inverted, silent):
-    run_experiment(toy_params(photos), say=silent)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
     assert inverted == ["a", "b"]
     before = {p: p.stat().st_mtime_ns for name in "ab" for p in (tmp_path / "run" / name).iterdir()}
     metrics = (tmp_path / "run" / "metrics.json").read_bytes()
-    run = run_experiment(toy_params(photos), say=silent)
+    run = run_experiment(toy_params(photos), say=silent, invert=inverted)
     assert inverted == ["a", "b"]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (tmp_path / "run" / "metrics.json").read_bytes() == metrics
@@ -56,8 +57,8 @@ def test_same_call_again_keeps_everything(toy_params, photos, tmp_path, inverted
 
 
 def test_new_images_are_added_to_finished_ones(toy_params, photos, tmp_path, inverted, silent):
-    run_experiment(toy_params(photos[:1]), say=silent)
-    run_experiment(toy_params(photos), say=silent)
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
     assert inverted == ["a", "b"]
     assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a", "b"}
 
@@ -75,15 +76,15 @@ def test_new_images_are_added_to_finished_ones(toy_params, photos, tmp_path, inv
     ids=str,
 )
 def test_changed_parameters_are_done_anew(toy_params, photos, inverted, silent, change):
-    run_experiment(toy_params(photos[:1]), say=silent)
-    run_experiment(toy_params(photos[:1], **change), say=silent)
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
+    run_experiment(toy_params(photos[:1], **change), say=silent, invert=inverted)
     assert inverted == ["a", "a"]
     assert silent.about("replaced")
 
 
 def test_what_decides_no_result_is_no_reason_to_start_over(toy_params, photos, inverted, silent):
-    run_experiment(toy_params(photos[:1]), say=silent)
-    run_experiment(toy_params(photos[:1], log_every=2), say=silent)
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
+    run_experiment(toy_params(photos[:1], log_every=2), say=silent, invert=inverted)
     assert inverted == ["a"]
 
 
@@ -91,9 +92,9 @@ def test_changed_weights_are_done_anew(toy_params, toy_path, photos, tmp_path, i
     own = tmp_path / "own.safetensors"
     shutil.copy(toy_path, own)
     params = toy_params(photos[:1], generator=str(own))
-    run_experiment(params, say=silent)
+    run_experiment(params, say=silent, invert=inverted)
     save_toy(own, build_toy(seed=3).state_dict())
-    run_experiment(params, say=silent)
+    run_experiment(params, say=silent, invert=inverted)
     assert inverted == ["a", "a"]
     assert verify(tmp_path / "run", say=silent) == {}
 
@@ -105,43 +106,37 @@ def test_changed_start_is_done_anew(
     params = toy_params(photos[:1], init=str(start), space="w+")
     for k in (0, 1):
         save_file({"latent": toy_images[1][k].contiguous()}, start)
-        run_experiment(params, say=silent)
+        run_experiment(params, say=silent, invert=inverted)
     assert inverted == ["a", "a"]
 
 
 def test_changed_image_is_done_anew(toy_params, photos, make_photo, tmp_path, inverted, silent):
-    run_experiment(toy_params(photos), say=silent)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
     make_photo(photos[1], seed=9)
-    run_experiment(toy_params(photos), say=silent)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
     assert inverted == ["a", "b", "b"]
     assert verify(tmp_path / "run", say=silent) == {}
 
 
 def test_fresh_starts_over(toy_params, photos, inverted, silent):
-    run_experiment(toy_params(photos[:1]), say=silent)
-    run_experiment(toy_params(photos[:1]), fresh=True, say=silent)
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
+    run_experiment(toy_params(photos[:1]), fresh=True, say=silent, invert=inverted)
     assert inverted == ["a", "a"]
 
 
-def test_interrupted_run_keeps_what_was_finished(
-    toy_params, photos, tmp_path, monkeypatch, inverted, silent
-):
-    counting = experiment.invert
-
-    def interrupt(generator, target, params, *, image_id, **options):
+def test_interrupted_run_keeps_what_was_finished(toy_params, photos, tmp_path, inverted, silent):
+    def interrupt(*args, image_id, **options):
         if image_id == "b":
             raise KeyboardInterrupt
-        return counting(generator, target, params, image_id=image_id, **options)
+        return inverted(*args, image_id=image_id, **options)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(experiment, "invert", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            run_experiment(toy_params(photos), say=silent)
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(toy_params(photos), say=silent, invert=interrupt)
     metrics = strict_json(tmp_path / "run" / "metrics.json")
     assert set(metrics["images"]) == {"a"}
     assert (tmp_path / "run" / "params.yaml").is_file()
     assert (tmp_path / "run" / "environment.json").is_file()
-    run_experiment(toy_params(photos), say=silent)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
     assert inverted == ["a", "b"]
     assert strict_json(tmp_path / "run" / "metrics.json")["images"]["a"] == metrics["images"]["a"]
 
@@ -153,11 +148,10 @@ def test_entries_say_what_was_inverted_and_how(toy_params, photos, tmp_path, sil
     assert (entry["align"], entry["precision"], entry["compile"]) == (False, "float32", "off")
 
 
-def test_numerics_of_another_generation_make_other_results(toy_params, monkeypatch):
+def test_numerics_of_another_generation_make_other_results(toy_params):
     params, weights = toy_params(["a.png"]), {"toy": "00"}
-    before = settings_key(params, weights)
-    monkeypatch.setattr(experiment, "NUMERICS", experiment.NUMERICS + 1)
-    assert settings_key(params, weights) != before
+    keys = {settings_key(params, weights, numerics=NUMERICS + more) for more in (0, 1)}
+    assert len(keys) == 2 and settings_key(params, weights) in keys
 
 
 @pytest.mark.parametrize(
@@ -217,18 +211,13 @@ def test_image_without_a_face_is_named(toy_params, photos, silent):
     assert silent.about("a.png")
 
 
-def test_loss_that_is_not_finite_fails_that_image_alone(
-    toy_params, photos, tmp_path, monkeypatch, silent
-):
-    counting = experiment.invert
-
-    def diverging(generator, target, params, *, image_id, **options):
+def test_loss_that_is_not_finite_fails_that_image_alone(toy_params, photos, tmp_path, silent):
+    def diverging(*args, image_id, **options):
         if image_id == "a":
             options |= dict(lr=1e30, lr_schedule="constant")
-        return counting(generator, target, params, image_id=image_id, **options)
+        return ganinv.invert(*args, image_id=image_id, **options)
 
-    monkeypatch.setattr(experiment, "invert", diverging)
-    run = run_experiment(toy_params(photos), say=silent)
+    run = run_experiment(toy_params(photos), say=silent, invert=diverging)
     assert set(run.results["images"]) == {"b"}
     assert "the loss became" in run.failed["a"] and "a.png" in run.failed["a"]
     best = load_file(tmp_path / "run" / "a" / "latent.safetensors")["latent"]
@@ -237,16 +226,13 @@ def test_loss_that_is_not_finite_fails_that_image_alone(
     strict_json(tmp_path / "run" / "metrics.json")
 
 
-def test_memory_that_runs_out_is_noted(toy_params, photos, monkeypatch, silent):
-    counting = experiment.invert
-
-    def greedy(generator, target, params, *, image_id, **options):
+def test_memory_that_runs_out_is_noted(toy_params, photos, silent):
+    def greedy(*args, image_id, **options):
         if image_id == "a":
             raise torch.OutOfMemoryError("tried to allocate 20 GiB")
-        return counting(generator, target, params, image_id=image_id, **options)
+        return ganinv.invert(*args, image_id=image_id, **options)
 
-    monkeypatch.setattr(experiment, "invert", greedy)
-    run = run_experiment(toy_params(photos), say=silent)
+    run = run_experiment(toy_params(photos), say=silent, invert=greedy)
     assert "20 GiB" in run.failed["a"] and set(run.results["images"]) == {"b"}
 
 

@@ -206,9 +206,9 @@ def test_perfect_reconstruction_is_written_as_strict_json(
 
 @pytest.mark.parametrize("name", ["latent.safetensors", "reconstruction.png"])
 def test_lost_files_are_made_again(toy_params, photos, tmp_path, inverted, silent, name):
-    run_experiment(toy_params(photos[:1]), say=silent)
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
     (tmp_path / "run" / "a" / name).unlink()
-    run_experiment(toy_params(photos[:1]), say=silent)
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
     assert inverted == ["a", "a"]
     assert (tmp_path / "run" / "a" / name).is_file()
 
@@ -217,7 +217,7 @@ def test_lost_files_are_made_again(toy_params, photos, tmp_path, inverted, silen
 def test_damaged_metrics_count_as_none(toy_params, photos, tmp_path, inverted, silent, damage):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "metrics.json").write_text(damage)
-    run_experiment(toy_params(photos[:1], snapshot_every=0), say=silent)
+    run_experiment(toy_params(photos[:1], snapshot_every=0), say=silent, invert=inverted)
     assert inverted == ["a"]
     assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a"}
 
@@ -225,14 +225,26 @@ def test_damaged_metrics_count_as_none(toy_params, photos, tmp_path, inverted, s
 def test_images_not_asked_for_stay_out_of_the_mean_but_are_not_lost(
     toy_params, photos, tmp_path, inverted, silent
 ):
-    run_experiment(toy_params(photos), say=silent)
-    run_experiment(toy_params(photos[:1]), say=silent)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
     metrics = strict_json(tmp_path / "run" / "metrics.json")
     assert set(metrics["images"]) == {"a"} and set(metrics["earlier"]) == {"b"}
     assert metrics["mean"]["psnr"] == metrics["images"]["a"]["psnr"]
-    run_experiment(toy_params(photos), say=silent)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
     assert inverted == ["a", "b"]  # nothing was done twice
     assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a", "b"}
+
+
+def fail_at(patch, ending, error):
+    """Raise `error` where a file would be renamed to a path that ends so."""
+    replace = os.replace
+
+    def failing(source, target, **options):
+        if str(target).endswith(ending):
+            raise error
+        return replace(source, target, **options)
+
+    patch.setattr(os, "replace", failing)
 
 
 def test_run_interrupted_while_saving_does_not_pass_for_the_earlier_one(
@@ -243,11 +255,8 @@ def test_run_interrupted_while_saving_does_not_pass_for_the_earlier_one(
     run_experiment(a, say=silent)
     latent = (tmp_path / "run" / "a" / "latent.safetensors").read_bytes()
 
-    def interrupt(*args, **options):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(figures, "panel", interrupt)
+        fail_at(patch, "/a/panel.png", KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             run_experiment(b, say=silent)
     run_experiment(a, say=silent)
@@ -258,15 +267,9 @@ def test_run_interrupted_while_saving_does_not_pass_for_the_earlier_one(
 def test_full_disk_is_noted_and_earlier_results_stay(
     toy_params, photos, tmp_path, monkeypatch, silent
 ):
-    replace = os.replace
-
-    def full(source, target, **options):
-        if "/b/" in str(target) and str(target).endswith("latent.safetensors"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return replace(source, target, **options)
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fail_at(patch, "/b/latent.safetensors", full)
         run = run_experiment(toy_params(photos), say=silent)
     assert set(run.failed) == {"b"} and "No space left" in run.failed["b"]
     metrics = strict_json(tmp_path / "run" / "metrics.json")
