@@ -1,7 +1,8 @@
 """Lines and bars of progress."""
 
-import sys
+import io
 
+from ganinv.inversion.progress import progress
 from helpers.searches import search
 
 
@@ -16,10 +17,17 @@ def test_progress_comes_in_plain_lines_where_there_is_no_terminal(toy, toy_image
     assert "0m00s left" in lines[-1]
 
 
-def test_progress_is_a_bar_on_a_terminal(toy, toy_images, monkeypatch, capsys):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    search(toy, toy_images[0][0], steps=5, log_every=2, image_id="[b]me[/b]")
-    out = capsys.readouterr().out
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_a_bar_on_a_terminal():
+    terminal = Terminal()
+    with progress("[b]me[/b]", 5, 2, terminal) as report:
+        for step in range(1, 6):
+            report(dict(step=step, loss=1 / step, lr=0.1))
+    out = terminal.getvalue()
     assert "[b]me[/b]" in out  # a name is no markup
     assert "5/5" in out and "s/step" in out
 
