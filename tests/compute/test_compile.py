@@ -2,7 +2,7 @@
 
 import copy
 import os
-import shutil
+import sys
 import warnings
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from helpers.toys import build_toy
 
 
 def test_compile_without_a_compiler_warns_and_goes_on(toy, toy_images, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name, *rest, **options: None)
+    monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     with pytest.warns(UserWarning, match=r"(?i)compiler"):
         run = search(toy, toy_images[0][0], compile="on")
@@ -26,7 +26,7 @@ def test_compile_without_a_compiler_warns_and_goes_on(toy, toy_images, monkeypat
 
 
 def test_auto_without_a_compiler_says_nothing(toy, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name, *rest, **options: None)
+    monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -34,7 +34,7 @@ def test_auto_without_a_compiler_says_nothing(toy, monkeypatch):
 
 
 def test_auto_compiles_long_searches_of_large_images_only(toy, monkeypatch):
-    monkeypatch.setattr(compile, "has_compiler", lambda device: True)
+    monkeypatch.setenv("CXX", sys.executable)
     large = copy.copy(toy)
     large.resolution = 1024
     assert compile.resolve_compile("auto", large, 300) == "on"
@@ -57,7 +57,7 @@ def compile_that_raises_when_called(function, **options):
 
 @pytest.mark.parametrize("broken", [compile_that_raises, compile_that_raises_when_called])
 def test_compile_that_fails_warns_and_goes_on(toy, toy_images, monkeypatch, broken):
-    monkeypatch.setattr(compile, "has_compiler", lambda device: True)
+    monkeypatch.setenv("CXX", sys.executable)
     monkeypatch.setattr(torch, "compile", broken)
     with pytest.warns(UserWarning, match="torch.compile failed"):
         run = search(build_toy(), toy_images[0][0], compile="on")

@@ -1,6 +1,8 @@
 """Toys: tiny random generators, in memory and as files."""
 
+import copy
 import json
+import math
 
 import torch
 from safetensors.torch import save_file
@@ -67,3 +69,23 @@ def draw_image(generator, seed=1):
     """A normal z (1, z_dim) and the image (3, H, W) that it renders."""
     z = torch.randn(1, generator.z_dim, generator=torch.Generator().manual_seed(seed))
     return z, generator.synthesis(generator.mapping(z))[0]
+
+
+def rendering_by(generator, synthesis):
+    """A copy of a generator, its weights shared, that renders by another function."""
+    own = copy.copy(generator)
+    own.synthesis = synthesis
+    return own
+
+
+def poisoned(generator, at, value=math.nan):
+    """A copy of a generator whose image number `at` is `value` times itself."""
+    count = 0
+
+    def synthesis(ws, **options):
+        nonlocal count
+        count += 1
+        images = generator.synthesis(ws, **options)
+        return images * value if count == at else images
+
+    return rendering_by(generator, synthesis)

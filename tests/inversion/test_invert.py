@@ -7,14 +7,13 @@ import pytest
 import torch
 
 import ganinv
-from ganinv.compute import compile
 from ganinv.errors import ParamsError
 from ganinv.images.pixels import quantize
-from ganinv.inversion import invert
 from ganinv.losses import lpips
 from ganinv.losses.reconstruction import make_loss
 from helpers.checks import assert_same_bits, psnr
 from helpers.searches import search
+from helpers.toys import poisoned
 
 # --- it finds what is there ---
 
@@ -126,31 +125,11 @@ def test_global_seed_does_not_matter(toy, toy_images):
 # --- a loss that is not finite ---
 
 
-def poison(monkeypatch, at, value=math.nan):
-    """Make the loss `value` at its evaluation number `at`."""
-
-    def make(*args, **options):
-        objective, count = make_loss(*args, **options), [0]
-
-        def evaluate(images, ws=None):
-            total, terms = objective(images, ws)
-            count[0] += 1
-            return (total * value if count[0] == at else total), terms
-
-        return evaluate
-
-    monkeypatch.setattr(invert, "make_loss", make)
-
-
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize(("optimizer", "lr"), [("adam", 0.1), ("lbfgs", 1.0)])
-def test_loss_that_is_not_finite_stops_with_the_best_so_far(
-    toy, toy_images, monkeypatch, optimizer, lr, value
-):
-    poison(monkeypatch, 9, value)
-    run = search(
-        toy, toy_images[0][0], optimizer=optimizer, lr=lr, lr_schedule="constant", steps=20
-    )
+def test_loss_that_is_not_finite_stops_with_the_best_so_far(toy, toy_images, optimizer, lr, value):
+    changes = dict(optimizer=optimizer, lr=lr, lr_schedule="constant", steps=20)
+    run = search(poisoned(toy, 9, value), toy_images[0][0], **changes)
     step = len(run.history) + 1
     assert 1 < step <= 9
     assert f"the loss became {value} at step {step}" in run.stopped
@@ -162,9 +141,8 @@ def test_loss_that_is_not_finite_stops_with_the_best_so_far(
     assert objective(run.image[None])[0].item() == pytest.approx(run.best_loss, rel=1e-4)
 
 
-def test_first_loss_not_finite_keeps_the_start(toy, toy_images, monkeypatch):
-    poison(monkeypatch, 1)
-    run = search(toy, toy_images[0][0], snapshot_every=2)
+def test_first_loss_not_finite_keeps_the_start(toy, toy_images):
+    run = search(poisoned(toy, 1), toy_images[0][0], snapshot_every=2)
     assert "at step 1" in run.stopped
     assert torch.equal(run.latent, toy.w_avg.expand(8, -1))
     assert run.history == []
@@ -177,9 +155,8 @@ def test_divergence_stops_by_itself(toy, toy_images):
     assert all(math.isfinite(value) for value in run.metrics.values())
 
 
-def test_snapshots_end_where_the_search_stopped(toy, toy_images, monkeypatch):
-    poison(monkeypatch, 4)
-    run = search(toy, toy_images[0][0], steps=50, snapshot_every=2)
+def test_snapshots_end_where_the_search_stopped(toy, toy_images):
+    run = search(poisoned(toy, 4), toy_images[0][0], steps=50, snapshot_every=2)
     assert run.stopped and len(run.history) == 3
     assert run.snapshots[-1][0] <= 4
 
@@ -208,8 +185,7 @@ def test_target_of_another_shape_is_refused(toy, shape):
     ],
     ids=str,
 )
-def test_values_that_do_not_exist_are_refused(toy, toy_images, monkeypatch, wrong):
-    monkeypatch.setattr(compile, "has_compiler", lambda device: False)  # compiling takes a minute
+def test_values_that_do_not_exist_are_refused(toy, toy_images, wrong):
     with pytest.raises(ValueError):
         search(toy, toy_images[0][0], **wrong)
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from ganinv.images.pixels import to_uint8
-from ganinv.inversion import invert
 from ganinv.inversion.invert import evaluate
 from ganinv.inversion.optimizers import Adam, Rates, ramp
 from ganinv.inversion.params import SearchParams
@@ -15,6 +14,7 @@ from ganinv.inversion.search import Search
 from ganinv.losses.reconstruction import make_loss
 from ganinv.seeds import image_rng
 from helpers.searches import search
+from helpers.toys import rendering_by
 
 # --- history ---
 
@@ -48,15 +48,14 @@ def test_learning_rates_follow_the_schedule(toy, toy_images):
 
 
 @pytest.mark.parametrize(("optimizer", "lr"), [("adam", 0.1), ("lbfgs", 1.0)])
-def test_every_evaluation_is_counted(toy, toy_images, monkeypatch, optimizer, lr):
-    calls, synthesis = [], toy.synthesis
+def test_every_evaluation_is_counted(toy, toy_images, optimizer, lr):
+    calls = []
 
     def counting(ws, **options):
         calls.append(ws.requires_grad)
-        return synthesis(ws, **options)
+        return toy.synthesis(ws, **options)
 
-    monkeypatch.setattr(toy, "synthesis", counting)
-    run = search(toy, toy_images[0][0], optimizer=optimizer, lr=lr, steps=9)
+    run = search(rendering_by(toy, counting), toy_images[0][0], optimizer=optimizer, lr=lr, steps=9)
     assert run.evaluations == sum(calls)  # of these the search wants gradients
     assert len(calls) == run.evaluations + 1  # and one renders the result
     assert run.evaluations == 9 if optimizer == "adam" else run.evaluations > 9
@@ -94,23 +93,20 @@ def test_start_is_kept_when_every_step_makes_it_worse(toy, toy_images):
     assert min(row["loss"] for row in run.history[1:]) > run.best_loss
 
 
-def test_best_of_lbfgs_counts_every_evaluation(toy, toy_images, monkeypatch):
-    values = []
+def test_best_of_lbfgs_counts_every_evaluation(toy, toy_images):
+    seen = []
 
-    def recording(*args, **options):
-        objective = make_loss(*args, **options)
+    def recording(ws, **options):
+        images = toy.synthesis(ws, **options)
+        if ws.requires_grad:  # a step's, not the result
+            seen.append(images.detach().clone())
+        return images
 
-        def evaluate(images, ws=None):
-            total, terms = objective(images, ws)
-            values.append(total.item())
-            return total, terms
-
-        return evaluate
-
-    monkeypatch.setattr(invert, "make_loss", recording)
-    run = search(toy, toy_images[0][0], optimizer="lbfgs", lr=1.0, steps=8)
-    assert run.best_loss == min(values)
-    assert len(values) == run.evaluations
+    own = rendering_by(toy, recording)
+    run = search(own, toy_images[0][0], optimizer="lbfgs", lr=1.0, steps=8)
+    objective = make_loss("l2", run.target, lpips_net="vgg", loss_resolution=256)
+    assert run.best_loss == min(objective(images)[0].item() for images in seen)
+    assert len(seen) == run.evaluations
 
 
 def test_a_trace_holds_the_best_at_the_evaluations_asked_for(toy, toy_images):

@@ -83,7 +83,7 @@ def test_a_step_along_axes_is_what_it_says(toy, toy_images):
     assert along[fed].abs().quantile(0.1).item() == pytest.approx(1e-2, rel=0.01)
 
 
-def test_a_generator_without_styles_is_refused(toy, toy_images, monkeypatch):
-    monkeypatch.setattr(type(toy), "style_matrices", lambda self: [])
+def test_a_generator_without_styles_is_refused(dcgan):
+    image = torch.zeros(3, 32, 32)
     with pytest.raises(ValueError, match="needs style inputs"):
-        search(toy, toy_images[0][0], coordinates="style")
+        search(dcgan, image, space="z", coordinates="style")
