@@ -7,6 +7,15 @@ from PIL import Image
 from ganinv.paths import project_root
 
 
+def write_photo(path, seed=0, size=(48, 40)):
+    """Write a small smooth colour picture, another for each seed; return its path."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(40, 216, (4, 4, 3), dtype=np.uint8))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coarse.resize(size, Image.Resampling.BICUBIC).save(path)
+    return path
+
+
 def picture(path):
     """A file's pixels (H, W, 3), 8 bits."""
     with Image.open(path) as image:

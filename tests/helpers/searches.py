@@ -1,6 +1,7 @@
 """Quick searches."""
 
 import ganinv
+from ganinv.runs.params import Params
 
 QUICK = dict(
     space="w",
@@ -17,3 +18,9 @@ QUICK = dict(
 def search(generator, target, **changes):
     """Invert one image in a few steps of Adam in W under L2, or as `changes` say."""
     return ganinv.invert(generator, target, **QUICK | changes)
+
+
+def quick_params(generator, images, out, /, **changes):
+    """`Params` of such searches, of images taken as they are, on a CPU."""
+    run = dict(generator=str(generator), images=[str(path) for path in images], out=str(out))
+    return Params.make(QUICK | run | dict(align=False, device="cpu") | changes)

@@ -4,7 +4,7 @@ import pytest
 
 import ganinv
 from ganinv.runs.experiment import run_experiment
-from ganinv.runs.params import Params
+from helpers.searches import quick_params
 
 
 @pytest.fixture
@@ -45,20 +45,7 @@ def finished(toy_path, make_photo, tmp_path_factory):
     root = tmp_path_factory.mktemp("finished")
     for seed, name in enumerate("ab"):
         make_photo(root / "photos" / f"{name}.png", seed)
-    params = Params.load(
-        generator=str(toy_path),
-        images=[str(root / "photos")],
-        out=str(root / "run"),
-        align=False,
-        space="w+",
-        loss={"l2": 1.0, "lpips_alex": 0.1},
-        steps=6,
-        precision="float32",
-        compile="off",
-        device="auto",
-        log_every=0,
-        snapshot_every=2,
-        seed=3,
-    )
+    changes = dict(space="w+", loss={"l2": 1.0, "lpips_alex": 0.1}, snapshot_every=2, seed=3)
+    params = quick_params(toy_path, [root / "photos"], root / "run", device="auto", **changes)
     run = run_experiment(params, say=lambda text: None)
     return root / "run", run
