@@ -3,17 +3,18 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from ganinv import load_generator
-from ganinv.runs.params import Params
+from ganinv.images.pixels import to_uint8
+from ganinv.images.writing import save_png
 from helpers.foreign_checkpoints import FORMATS
 from helpers.paths import DATA
+from helpers.pictures import write_photo
+from helpers.searches import quick_params
 from helpers.servers import Site
-from helpers.toys import build_toy, save_toy
+from helpers.toys import build_toy, draw_image, save_dcgan, save_toy
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,15 +53,7 @@ def toy_path(toy, tmp_path_factory):
 @pytest.fixture(scope="session")
 def make_photo():
     """A function that writes a small smooth colour picture, another for each seed."""
-
-    def write(path, seed=0, size=(48, 40)):
-        rng = np.random.default_rng(seed)
-        coarse = Image.fromarray(rng.integers(40, 216, (4, 4, 3), dtype=np.uint8))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        coarse.resize(size, Image.Resampling.BICUBIC).save(path)
-        return path
-
-    return write
+    return write_photo
 
 
 @pytest.fixture
@@ -68,21 +61,32 @@ def toy_params(toy_path, tmp_path):
     """A function that makes `Params` of a quick run of the toy."""
 
     def build(images, **changes):
-        quick = dict(
-            generator=str(toy_path),
-            out=str(tmp_path / "run"),
-            align=False,
-            space="w",
-            loss="l2",
-            steps=4,
-            lr=0.1,
-            precision="float32",
-            compile="off",
-            device="cpu",
-            log_every=0,
-            snapshot_every=2,
-        )
-        return Params.make(quick | dict(images=[str(image) for image in images]) | changes)
+        quick = dict(steps=4, snapshot_every=2) | changes
+        return quick_params(toy_path, images, tmp_path / "run", **quick)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def dcgan_path(tmp_path_factory):
+    """A tiny generator whose only latent is z, as a file: 32x32, 16 numbers."""
+    return save_dcgan(tmp_path_factory.mktemp("dcgan") / "generator.safetensors")
+
+
+@pytest.fixture(scope="session")
+def dcgan(dcgan_path):
+    """The tiny generator whose only latent is z."""
+    return load_generator(dcgan_path)
+
+
+@pytest.fixture
+def dcgan_params(dcgan, tmp_path):
+    """A function that makes `Params` of a search in Z for one of the generator's own images."""
+
+    def build(path, **changes):
+        save_png(tmp_path / "in" / "one.png", to_uint8(draw_image(dcgan)[1]))
+        quick = dict(space="z", steps=80) | changes
+        return quick_params(path, [tmp_path / "in"], tmp_path / "run", **quick)
 
     return build
 

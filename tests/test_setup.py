@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from typer.main import get_command
 
+import ganinv
 from ganinv.cli.main import app
 from ganinv.runs.params import Params
 
@@ -64,18 +67,36 @@ def test_conda_environment_is_a_layer_over_the_package():
 
 
 def test_version_is_one():
-    import ganinv
-
     assert ganinv.__version__ == pyproject()["version"]
 
 
 def test_import_selects_nothing_and_is_light():
-    import subprocess
-    import sys
-
     code = "import sys, ganinv; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+IMPORTS = """
+import sys
+import ganinv
+assert "torch" not in sys.modules, "import ganinv should be quick"
+import numpy, torch
+states = torch.get_rng_state(), numpy.random.get_state()[1].tolist()
+device, threads = torch.get_default_device(), torch.get_num_threads()
+for name in ganinv.__all__:
+    getattr(ganinv, name)
+import ganinv.cli.main, ganinv.runs.samples
+assert torch.equal(torch.get_rng_state(), states[0]), "torch's seed"
+assert numpy.random.get_state()[1].tolist() == states[1], "numpy's seed"
+assert torch.get_default_device() == device and torch.get_num_threads() == threads
+assert not torch.cuda.is_initialized()
+print("untouched")
+"""
+
+
+def test_importing_leaves_global_state_alone():
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True)
+    assert done.stdout == "untouched\n", done.stderr
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
@@ -102,8 +123,6 @@ def test_parameters_cell_names_every_parameter_with_a_valid_value(path):
 
 @pytest.mark.parametrize("name", ["exp01", "exp02", "exp03"])
 def test_experiments_change_what_they_say(name):
-    from ganinv.runs.params import Params
-
     seeds = {
         "exp01": ("w", "l2", 300),
         "exp02": ("w+", "l2", 300),

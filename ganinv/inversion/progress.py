@@ -4,23 +4,31 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TextIO
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 
 @contextlib.contextmanager
-def progress(label: str, steps: int, log_every: int) -> Iterator[Callable[[dict], None]]:
-    """Yield a function that takes one history row after each step; 0 for `log_every` is silent."""
+def progress(
+    label: str, steps: int, log_every: int, stream: TextIO | None = None
+) -> Iterator[Callable[[dict], None]]:
+    """Yield a function that takes one history row after each step; 0 for `log_every` is silent.
+
+    `stream` takes the lines or the bar; by default it is standard output.
+    """
+    stream = stream or sys.stdout
     if not log_every or not steps:
         yield lambda row: None
-    elif sys.stdout.isatty():
-        report, close = _bar(label, steps, log_every)
+    elif stream.isatty():
+        report, close = _bar(label, steps, log_every, stream)
         try:
             yield report
         finally:
             close()
     else:
-        yield _lines(label, steps, log_every)
+        yield _lines(label, steps, log_every, stream)
 
 
 class _Pace:
@@ -44,23 +52,24 @@ def _due(row, steps, log_every):
     return row["step"] % log_every == 0 or row["step"] in (1, steps)
 
 
-def _lines(label, steps, log_every):
+def _lines(label, steps, log_every, stream):
     pace = _Pace(steps)
 
     def report(row):
         if _due(row, steps, log_every):
-            print(f"{label}  step {row['step']}/{steps}  {pace.describe(row)}", flush=True)
+            line = f"{label}  step {row['step']}/{steps}  {pace.describe(row)}"
+            print(line, file=stream, flush=True)
 
     return report
 
 
-def _bar(label, steps, log_every):
+def _bar(label, steps, log_every, stream):
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[state]}", markup=False),
     )
-    bar = Progress(*columns)
+    bar = Progress(*columns, console=Console(file=stream))
     task = bar.add_task(label, total=steps, state="")
     pace = _Pace(steps)
     bar.start()

@@ -68,23 +68,28 @@ def weights_used(generator: Generator, encoder: Encoder | None = None) -> dict[s
     return used | {name: sha256_file(ensure(name)) for name in ("lpips-alex", "lpips-vgg")}
 
 
-def settings_key(params: Params, weights: dict[str, str]) -> str:
+def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUMERICS) -> str:
     """Hash all that decides an image's result, the image aside: parameters, weights, numerics."""
     values = params.model_dump(include=SETTINGS)
     if Path(params.init).is_file():
         values["init"] = hashlib.sha256(Path(params.init).read_bytes()).hexdigest()
-    text = json.dumps([NUMERICS, values, weights], sort_keys=True)
+    text = json.dumps([numerics, values, weights], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def run_experiment(
-    params: Params, *, fresh: bool = False, say: Callable[[str], None] = print
+    params: Params,
+    *,
+    fresh: bool = False,
+    say: Callable[[str], None] = print,
+    invert: Callable[..., Inversion] = invert,
 ) -> Run:
     """Invert every image of `params` into `params.out`; return a `Run`.
 
     An image that cannot be read, has no face to align, or whose loss stops being finite is noted
     in the results' "failed" with its reason, and the others are done. `fresh` ignores what an
-    earlier call finished. Raises ParamsError or WeightsError before anything runs.
+    earlier call finished; `invert` is the function that searches. Raises ParamsError or
+    WeightsError before anything runs.
     """
     device = resolve_device(params.device)
     photos = find_photos(params.images, params.align, params.out)
@@ -103,9 +108,10 @@ def run_experiment(
     def note_environment():  # once, and not where everything was finished by an earlier call
         write_json(out / "environment.json", environment(params, weights))
 
+    search = functools.partial(invert, generator, params=params, encoder=encoder)
     for number, photo in enumerate(photos, 1):
         count = f"[{number}/{len(photos)}]"
-        _one(photo, count, params, generator, encoder, results, note_environment, say)
+        _one(photo, count, params, generator, search, results, note_environment, say)
     results.save()
     if not (out / "environment.json").is_file():
         note_environment()
@@ -128,7 +134,7 @@ def prepare(params: Params, generator: Generator) -> Encoder | None:
     return encoder
 
 
-def _one(photo, count, params, generator, encoder, results, note_environment, say):
+def _one(photo, count, params, generator, search, results, note_environment, say):
     """Invert one image into its folder, or note why not."""
     try:
         data = read_bytes(photo.path)
@@ -144,9 +150,7 @@ def _one(photo, count, params, generator, encoder, results, note_environment, sa
             notice=lambda text: say(f"notice: {photo.path}: {text}"),
         )
         note_environment()
-        inversion = invert(
-            generator, from_pil(framed), params, encoder=encoder, image_id=photo.name
-        )
+        inversion = search(from_pil(framed), image_id=photo.name)
         results.begin(photo.id)
         save_inversion(
             results.folder / photo.id,

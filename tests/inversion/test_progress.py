@@ -1,0 +1,37 @@
+"""Lines and bars of progress."""
+
+import io
+
+from ganinv.inversion.progress import progress
+from helpers.searches import search
+
+
+def test_progress_comes_in_plain_lines_where_there_is_no_terminal(toy, toy_images, capsys):
+    run = search(toy, toy_images[0][0], steps=5, log_every=2, image_id="[b]me[/b]")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    for line, step in zip(lines, (1, 2, 4, 5), strict=True):
+        assert f"[b]me[/b]  step {step}/5" in line
+        assert f"loss {run.history[step - 1]['loss']:.4f}" in line
+        assert "lr " in line and "s/step" in line and "left" in line
+    assert "0m00s left" in lines[-1]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_a_bar_on_a_terminal():
+    terminal = Terminal()
+    with progress("[b]me[/b]", 5, 2, terminal) as report:
+        for step in range(1, 6):
+            report(dict(step=step, loss=1 / step, lr=0.1))
+    out = terminal.getvalue()
+    assert "[b]me[/b]" in out  # a name is no markup
+    assert "5/5" in out and "s/step" in out
+
+
+def test_progress_can_be_silent(toy, toy_images, capsys):
+    search(toy, toy_images[0][0])
+    assert capsys.readouterr().out == ""

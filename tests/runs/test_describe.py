@@ -1,0 +1,19 @@
+"""A run's parameters and metrics in words."""
+
+import pytest
+
+from ganinv.runs import describe
+
+
+def test_parameters_in_words(toy_params):
+    described = describe.describe(toy_params(["x.png"], space="w+", loss={"l2": 0.5, "lpips": 2.0}))
+    for word in ("W+", "0.5 L2", "2 LPIPS-vgg", "Adam", "mean_w", "4 steps"):
+        assert word in described
+
+
+@pytest.mark.parametrize(
+    ("psnr", "shown"), [(21.234, "21.23 dB"), (None, "∞"), (float("inf"), "∞")]
+)
+def test_metrics_in_words(psnr, shown):
+    values = dict(psnr=psnr, ssim=0.75, lpips_alex=0.1, lpips_vgg=0.2)
+    assert shown in describe.describe_metrics(values)

@@ -1,0 +1,298 @@
+"""Runs of several images: repeating, continuing, failing. All on toy generators."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import ganinv
+from ganinv.errors import ParamsError, WeightsError
+from ganinv.inversion.invert import NUMERICS
+from ganinv.runs.experiment import run_experiment, settings_key
+from ganinv.runs.params import Params
+from ganinv.runs.verify import verify
+from helpers.checks import strict_json
+from helpers.toys import build_toy, save_dcgan, save_toy
+
+# --- repeating and continuing ---
+
+
+def test_parameters_can_be_fed_back(finished, tmp_path):
+    folder, _ = finished
+    params = Params.load(folder / "params.yaml", out=str(tmp_path / "again"))
+    run_experiment(params, say=lambda text: None)
+    for name in "ab":
+        latents = [root / name / "latent.safetensors" for root in (folder, tmp_path / "again")]
+        assert latents[0].read_bytes() == latents[1].read_bytes()
+
+
+def test_result_does_not_depend_on_images_beside_it(toy_params, make_photo, tmp_path):
+    folder = tmp_path / "photos"
+    for seed, name in enumerate(("a", "b", "c")):
+        make_photo(folder / f"{name}.png", seed)
+    changes = dict(space="w+", init="random")
+    run_experiment(toy_params([folder], out=str(tmp_path / "all"), **changes))
+    run_experiment(toy_params([folder / "b.png"], out=str(tmp_path / "one"), **changes))
+    for name in ("latent.safetensors", "reconstruction.png", "target.png"):
+        files = [tmp_path / run / "b" / name for run in ("all", "one")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    others = [(tmp_path / "all" / name / "latent.safetensors").read_bytes() for name in "ab"]
+    assert others[0] != others[1]
+
+
+def test_same_call_again_keeps_everything(toy_params, photos, tmp_path, inverted, silent):
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    assert inverted == ["a", "b"]
+    before = {p: p.stat().st_mtime_ns for name in "ab" for p in (tmp_path / "run" / name).iterdir()}
+    metrics = (tmp_path / "run" / "metrics.json").read_bytes()
+    run = run_experiment(toy_params(photos), say=silent, invert=inverted)
+    assert inverted == ["a", "b"]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == metrics
+    assert set(run.results["images"]) == {"a", "b"}
+    assert len(silent.about("kept")) == 2
+
+
+def test_new_images_are_added_to_finished_ones(toy_params, photos, tmp_path, inverted, silent):
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    assert inverted == ["a", "b"]
+    assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 5},
+        {"seed": 1},
+        {"space": "w+"},
+        {"loss": {"l2": 2.0}},
+        {"lr": 0.2},
+        {"snapshot_every": 3},
+    ],
+    ids=str,
+)
+def test_changed_parameters_are_done_anew(toy_params, photos, inverted, silent, change):
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
+    run_experiment(toy_params(photos[:1], **change), say=silent, invert=inverted)
+    assert inverted == ["a", "a"]
+    assert silent.about("replaced")
+
+
+def test_what_decides_no_result_is_no_reason_to_start_over(toy_params, photos, inverted, silent):
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
+    run_experiment(toy_params(photos[:1], log_every=2), say=silent, invert=inverted)
+    assert inverted == ["a"]
+
+
+def test_changed_weights_are_done_anew(toy_params, toy_path, photos, tmp_path, inverted, silent):
+    own = tmp_path / "own.safetensors"
+    shutil.copy(toy_path, own)
+    params = toy_params(photos[:1], generator=str(own))
+    run_experiment(params, say=silent, invert=inverted)
+    save_toy(own, build_toy(seed=3).state_dict())
+    run_experiment(params, say=silent, invert=inverted)
+    assert inverted == ["a", "a"]
+    assert verify(tmp_path / "run", say=silent) == {}
+
+
+def test_changed_start_is_done_anew(
+    toy, toy_images, toy_params, photos, tmp_path, inverted, silent
+):
+    start = tmp_path / "start.safetensors"
+    params = toy_params(photos[:1], init=str(start), space="w+")
+    for k in (0, 1):
+        save_file({"latent": toy_images[1][k].contiguous()}, start)
+        run_experiment(params, say=silent, invert=inverted)
+    assert inverted == ["a", "a"]
+
+
+def test_changed_image_is_done_anew(toy_params, photos, make_photo, tmp_path, inverted, silent):
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    make_photo(photos[1], seed=9)
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    assert inverted == ["a", "b", "b"]
+    assert verify(tmp_path / "run", say=silent) == {}
+
+
+def test_fresh_starts_over(toy_params, photos, inverted, silent):
+    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
+    run_experiment(toy_params(photos[:1]), fresh=True, say=silent, invert=inverted)
+    assert inverted == ["a", "a"]
+
+
+def test_interrupted_run_keeps_what_was_finished(toy_params, photos, tmp_path, inverted, silent):
+    def interrupt(*args, image_id, **options):
+        if image_id == "b":
+            raise KeyboardInterrupt
+        return inverted(*args, image_id=image_id, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(toy_params(photos), say=silent, invert=interrupt)
+    metrics = strict_json(tmp_path / "run" / "metrics.json")
+    assert set(metrics["images"]) == {"a"}
+    assert (tmp_path / "run" / "params.yaml").is_file()
+    assert (tmp_path / "run" / "environment.json").is_file()
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    assert inverted == ["a", "b"]
+    assert strict_json(tmp_path / "run" / "metrics.json")["images"]["a"] == metrics["images"]["a"]
+
+
+def test_entries_say_what_was_inverted_and_how(toy_params, photos, tmp_path, silent):
+    run = run_experiment(toy_params(photos[:1]), say=silent)
+    entry = run.results["images"]["a"]
+    assert entry["image_sha256"] == hashlib.sha256(photos[0].read_bytes()).hexdigest()
+    assert (entry["align"], entry["precision"], entry["compile"]) == (False, "float32", "off")
+
+
+def test_numerics_of_another_generation_make_other_results(toy_params):
+    params, weights = toy_params(["a.png"]), {"toy": "00"}
+    keys = {settings_key(params, weights, numerics=NUMERICS + more) for more in (0, 1)}
+    assert len(keys) == 2 and settings_key(params, weights) in keys
+
+
+@pytest.mark.parametrize(
+    "change", [{"coordinates": "style"}, {"plateau": 9}, {"noise_maps": "optimized"}]
+)
+def test_every_parameter_of_the_search_makes_other_results(toy_params, change):
+    keys = {settings_key(toy_params(["a.png"], **x), {"toy": "00"}) for x in ({}, change)}
+    assert len(keys) == 2
+
+
+# --- images that fail ---
+
+
+def test_bad_images_are_named_and_the_others_done(toy_params, photos, make_photo, tmp_path, silent):
+    folder = tmp_path / "photos"
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("no picture at all")
+    make_photo(folder / "dot.png", size=(1, 1))
+    (folder / "cut.png").write_bytes(photos[0].read_bytes()[:200])
+    (folder / "notes.txt").write_text("not even asked about")
+    run = run_experiment(toy_params([folder]), say=silent)
+    metrics = strict_json(tmp_path / "run" / "metrics.json")
+    assert set(metrics["images"]) == {"a", "b"}
+    assert set(metrics["failed"]) == {"empty", "text", "dot", "cut"} == set(run.failed)
+    for name, word in {"empty": "empty", "text": "not an image", "dot": "1x1"}.items():
+        assert word in metrics["failed"][name]
+    for name in metrics["failed"]:
+        assert not (tmp_path / "run" / name).exists()
+        assert silent.about(f"{name}.")
+    assert metrics["mean"]["psnr"] == pytest.approx(
+        np.mean([metrics["images"][name]["psnr"] for name in "ab"])
+    )
+
+
+def test_mended_image_is_no_longer_failed(toy_params, photos, make_photo, tmp_path, silent):
+    bad = tmp_path / "photos" / "c.png"
+    bad.write_bytes(b"")
+    assert set(run_experiment(toy_params([bad]), say=silent).failed) == {"c"}
+    assert strict_json(tmp_path / "run" / "metrics.json")["images"] == {}
+    make_photo(bad)
+    assert run_experiment(toy_params([bad]), say=silent).failed == {}
+    metrics = strict_json(tmp_path / "run" / "metrics.json")
+    assert metrics["failed"] == {} and set(metrics["images"]) == {"c"}
+
+
+def test_image_that_goes_bad_loses_its_old_result(toy_params, photos, tmp_path, silent):
+    run_experiment(toy_params(photos), say=silent)
+    photos[1].write_bytes(b"")
+    run_experiment(toy_params(photos), say=silent)
+    metrics = strict_json(tmp_path / "run" / "metrics.json")
+    assert set(metrics["images"]) == {"a"} and set(metrics["failed"]) == {"b"}
+
+
+def test_image_without_a_face_is_named(toy_params, photos, silent):
+    run = run_experiment(toy_params(photos[:1], align=True), say=silent)
+    assert "no face" in run.failed["a"]
+    assert silent.about("a.png")
+
+
+def test_loss_that_is_not_finite_fails_that_image_alone(toy_params, photos, tmp_path, silent):
+    def diverging(*args, image_id, **options):
+        if image_id == "a":
+            options |= dict(lr=1e30, lr_schedule="constant")
+        return ganinv.invert(*args, image_id=image_id, **options)
+
+    run = run_experiment(toy_params(photos), say=silent, invert=diverging)
+    assert set(run.results["images"]) == {"b"}
+    assert "the loss became" in run.failed["a"] and "a.png" in run.failed["a"]
+    best = load_file(tmp_path / "run" / "a" / "latent.safetensors")["latent"]
+    assert torch.isfinite(best).all()
+    strict_json(tmp_path / "run" / "a" / "history.json")
+    strict_json(tmp_path / "run" / "metrics.json")
+
+
+def test_memory_that_runs_out_is_noted(toy_params, photos, silent):
+    def greedy(*args, image_id, **options):
+        if image_id == "a":
+            raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+        return ganinv.invert(*args, image_id=image_id, **options)
+
+    run = run_experiment(toy_params(photos), say=silent, invert=greedy)
+    assert "20 GiB" in run.failed["a"] and set(run.results["images"]) == {"b"}
+
+
+# --- refused before anything runs ---
+
+
+def test_absent_weights_are_refused(toy_params, photos, tmp_path):
+    with pytest.raises(WeightsError):
+        run_experiment(toy_params(photos, generator=str(tmp_path / "absent.safetensors")))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_absent_device_is_refused(toy_params, photos, tmp_path):
+    with pytest.raises(ValueError, match="CUDA"):
+        run_experiment(toy_params(photos, device="cuda"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("changes", [{"init": "typo"}, {"init": "encoder"}])
+def test_a_start_that_cannot_be_is_an_error_before_anything_is_written(
+    toy_params, photos, tmp_path, silent, changes
+):
+    with pytest.raises(ParamsError):
+        run_experiment(toy_params(photos, **changes), say=silent)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [(dict(space="w+"), "no space w\\+; it offers z"), (dict(coordinates="style"), "style inputs")],
+)
+def test_what_it_does_not_have_is_said_before_anything_runs(
+    dcgan_path, dcgan_params, tmp_path, changes, message
+):
+    with pytest.raises(ParamsError, match=message):
+        run_experiment(dcgan_params(dcgan_path, **changes), say=lambda text: None)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_images_too_small_for_the_metrics_are_refused_before_anything_runs(dcgan_params, tmp_path):
+    path = save_dcgan(tmp_path / "tiny.safetensors", resolution=16)
+    with pytest.raises(ParamsError, match="16 pixels; LPIPS needs 32"):
+        run_experiment(dcgan_params(path), say=lambda text: None)
+
+
+# --- a generator whose only latent is z ---
+
+
+def test_run_on_disk_holds_z_and_verifies(dcgan_path, dcgan_params, tmp_path):
+    run = run_experiment(dcgan_params(dcgan_path), say=lambda text: None)
+    assert not run.failed
+    latent = load_file(tmp_path / "run" / "one" / "latent.safetensors")["latent"]
+    assert latent.shape == (1, 16)
+    assert verify(tmp_path / "run", say=lambda text: None) == {}
+    params = dcgan_params(
+        dcgan_path,
+        init=str(tmp_path / "run" / "one" / "latent.safetensors"),
+        steps=1,
+        out=str(tmp_path / "again"),
+    )
+    again = run_experiment(params, say=lambda text: None).results["images"]["one"]
+    assert again["psnr"] >= run.results["images"]["one"]["psnr"] - 0.1
