@@ -4,7 +4,6 @@ import base64
 import html
 import io
 
-import imageio.v3 as imageio
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 DIFFERENCE_TOP = 0.5  # mean absolute difference on [0, 1] at which the colour scale ends
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 INK = "#1d1d1f"
+LAST_FRAME = 2.0  # seconds that an animation rests on its result
 
 
 def difference_map(a, b):
@@ -110,11 +110,10 @@ def _labelled(picture, text):
 
 def save_gif(frames, path, seconds=0.25):
     """Write an animation that repeats and rests on its last frame."""
-    durations = [seconds * 1000] * (len(frames) - 1) + [2000]
-    data = imageio.imwrite(
-        "<bytes>", np.stack(frames), extension=".gif", plugin="pillow", duration=durations, loop=0
-    )
-    path.write_bytes(data)
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    durations = [seconds * 1000] * len(rest) + [LAST_FRAME * 1000]
+    duration = durations if rest else durations[0]  # Pillow takes no list for a single frame
+    first.save(path, "GIF", save_all=True, append_images=rest, duration=duration, loop=0)
 
 
 def strip(frames, most=8):
