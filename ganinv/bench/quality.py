@@ -27,7 +27,7 @@ from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
 from ganinv.losses.terms import loss_weights
 from ganinv.measures.reconstruction import compute_metrics
-from ganinv.paths import project_root
+from ganinv.paths import params_folder, presets_folder
 from ganinv.runs.environment import environment
 from ganinv.runs.experiment import prepare, settle, weights_used
 from ganinv.runs.inputs import find_photos
@@ -55,7 +55,7 @@ def find_recipe(text, overrides=(), **changes):
     Raises ParamsError for a name that is no file of params/presets/ or params/.
     """
     name, *own = re.split(r"\+(?=[a-z_]+=)", text)
-    folders = project_root() / "params" / "presets", project_root() / "params"
+    folders = presets_folder(), params_folder()
     files = [folder / f"{name}.yaml" for folder in folders]
     file = next((path for path in files if path.is_file()), None)
     if file is None:

@@ -11,7 +11,7 @@ import warnings
 import torch
 
 from ganinv.errors import WeightsError
-from ganinv.paths import project_root
+from ganinv.paths import compiled_folder
 
 WORTH_COMPILING = 100  # steps; below, the first compilation costs more than it saves
 
@@ -70,7 +70,7 @@ def keep_compiled():
     it is where it is set, and does nothing outside a checkout or where it may not be written.
     """
     with contextlib.suppress(WeightsError, OSError):
-        folder = project_root() / "checkpoints" / "compiled"
+        folder = compiled_folder()
         folder.mkdir(exist_ok=True)
         if os.access(folder, os.W_OK):
             os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

@@ -15,7 +15,7 @@ from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
 from ganinv.inversion.params import STARTS
-from ganinv.paths import project_root
+from ganinv.paths import notebooks_folder, params_folder
 from ganinv.report.html import write_page
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.runs.experiment import prepare
@@ -92,7 +92,7 @@ def _encoder_fits(params):
 
 def _from_root(name):
     """A path as `_place` wrote it for notebooks, seen from here; names stay names."""
-    inside = project_root() / "notebooks" / name
+    inside = notebooks_folder() / name
     return str(inside) if inside.exists() else name
 
 
@@ -111,7 +111,7 @@ def _in_domain(params, out, quick):
 
 
 def _plan(name, out, quick, overrides):
-    params = Params.load(project_root() / "params" / f"{name}.yaml", overrides)
+    params = Params.load(params_folder() / f"{name}.yaml", overrides)
     changes = {"out": from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there
     changes |= {"images": [_place(item) for item in params.images]}

@@ -18,12 +18,12 @@ from traitlets.config import Config
 
 from ganinv.errors import ParamsError, ReportError
 from ganinv.files import write_text
-from ganinv.paths import project_root
+from ganinv.paths import notebooks_folder
 
 
 def from_notebooks(path):
     """A path as seen from notebooks/, so that no machine's folders get into the pages."""
-    return Path(os.path.relpath(path, project_root() / "notebooks")).as_posix()
+    return Path(os.path.relpath(path, notebooks_folder())).as_posix()
 
 
 def run_notebook(name, folder, values):
@@ -32,7 +32,7 @@ def run_notebook(name, folder, values):
     The copy appears under its name only when every cell has run; what a failed run had executed
     is kept as NAME.failed.ipynb.
     """
-    source = project_root() / "notebooks" / name
+    source = notebooks_folder() / name
     check_parameters(source, values)
     target = Path(folder) / name
     with quiet(), tempfile.TemporaryDirectory() as work:

@@ -15,7 +15,7 @@ from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_pil
 from ganinv.inversion.latent_files import save_latent
 from ganinv.params import read_yaml, unknown_name
-from ganinv.paths import project_root
+from ganinv.paths import data_folder, samples_folder
 from ganinv.weights.fetch import bring
 from ganinv.weights.manifest import Source
 
@@ -44,7 +44,7 @@ class Sample(BaseModel):
 
     @property
     def path(self):
-        return project_root() / "data" / "samples" / self.file
+        return samples_folder() / self.file
 
     @property
     def latent_path(self):
@@ -54,7 +54,7 @@ class Sample(BaseModel):
 
 def load_samples():
     """Read data/samples.yaml: a dict of name -> Sample."""
-    path = project_root() / "data" / "samples.yaml"
+    path = data_folder() / "samples.yaml"
     try:
         return {name: Sample(**values) for name, values in read_yaml(path).items()}
     except ValidationError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ganinv.errors import WeightsError
 from ganinv.files import sha256_file, write_json
-from ganinv.paths import project_root
+from ganinv.paths import converted_folder
 from ganinv.weights.readers.lpips_backbones import _flax_convs, _torchvision_convs
 from ganinv.weights.readers.mobile_stylegan import mobile_stylegan_state
 from ganinv.weights.readers.networks import read_part, read_parts
@@ -68,7 +68,7 @@ def converted(path, kind):
     """
     path = Path(path)
     source = sha256_file(path)
-    folder = project_root() / "checkpoints" / "converted"
+    folder = converted_folder()
     kept = folder / f"{source[:20]}-{kind}-v{VERSION}.safetensors"
     if not kept.is_file():
         write_part(read_part(path, kind), kept, source=path.name, source_sha256=source)

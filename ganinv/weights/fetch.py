@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ganinv.errors import WeightsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
-from ganinv.paths import project_root
+from ganinv.paths import downloads_folder
 from ganinv.weights import convert
 from ganinv.weights.download import download
 from ganinv.weights.manifest import find_entry, weight_path
@@ -101,10 +101,6 @@ def bring(name, sources, work, say):
         f"{name} could not be fetched:\n" + "\n".join(reasons) + "\nWithout a network, bring one "
         f"of these to {downloads_folder()} by hand and run the command again:\n{by_hand}"
     )
-
-
-def downloads_folder():
-    return project_root() / "checkpoints" / "downloads"
 
 
 def obtain(source, work, say, auth=None):

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.params import read_yaml, unknown_name
-from ganinv.paths import project_root
+from ganinv.paths import checkpoints_folder
 
 
 class Source(BaseModel):
@@ -62,7 +62,7 @@ class Entry(BaseModel):
 
 def load_manifest():
     """Read the manifest: a dict of name -> Entry."""
-    path = project_root() / "checkpoints" / "manifest.yaml"
+    path = checkpoints_folder() / "manifest.yaml"
     try:
         return {name: Entry(**values) for name, values in read_yaml(path).items()}
     except ValidationError as error:
@@ -79,7 +79,7 @@ def find_entry(name):
 
 def weight_path(name):
     """Where the converted file of a manifest entry lies, present or not."""
-    return project_root() / "checkpoints" / find_entry(name).file
+    return checkpoints_folder() / find_entry(name).file
 
 
 def ensure(name):
