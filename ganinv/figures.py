@@ -1,10 +1,13 @@
-"""Pictures of results: difference maps, panels, curves, progress. Arrays are uint8 (H, W, 3)."""
+"""Pictures of results: difference maps, panels, curves, progress. Pictures are uint8 (H, W, 3)."""
 
 import base64
 import html
 import io
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-import imageio.v3 as imageio
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,32 +17,34 @@ from PIL import Image, ImageDraw, ImageFont
 DIFFERENCE_TOP = 0.5  # mean absolute difference on [0, 1] at which the colour scale ends
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 INK = "#1d1d1f"
+LAST_FRAME = 2.0  # seconds that an animation rests on its result
 
 
-def difference_map(a, b):
-    """Mean absolute difference over the channels, on [0, 1]: float (H, W)."""
+def difference_map(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Average the absolute difference over the channels, on [0, 1]: float (H, W)."""
     return np.abs(a.astype(np.float32) - b.astype(np.float32)).mean(2) / 255
 
 
-def difference_image(a, b):
-    """The difference map in colour, black for none, to `DIFFERENCE_TOP` and above."""
+def difference_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Colour the difference map, from black for none to yellow for `DIFFERENCE_TOP` and above."""
     scaled = (difference_map(a, b) / DIFFERENCE_TOP).clip(0, 1)
     return (matplotlib.colormaps["inferno"](scaled)[..., :3] * 255).round().astype(np.uint8)
 
 
-def new_figure(width, height):
-    """A matplotlib figure in inches that needs no display and no global state."""
+def new_figure(width: float, height: float) -> Figure:
+    """Make a matplotlib figure, in inches, that needs no display and no global state."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
-def save_figure(figure, path, dpi=110):
+def save_figure(figure: Figure, path: Path | str, dpi: int = 110) -> None:
+    """Write a figure in the format that the path's suffix names."""
     figure.savefig(path, format=str(path).rsplit(".", 1)[-1], dpi=dpi)
 
 
-def panel(target, reconstruction, *, title, caption):
-    """Target, reconstruction and their difference side by side, with a scale."""
+def panel(target: np.ndarray, reconstruction: np.ndarray, *, title: str, caption: str) -> Figure:
+    """Draw target, reconstruction and their difference side by side, with a scale."""
     figure = new_figure(12, 4.6)
     axes = figure.subplots(1, 3)
     pictures = (target, reconstruction, difference_map(target, reconstruction))
@@ -55,20 +60,24 @@ def panel(target, reconstruction, *, title, caption):
     return figure
 
 
-def plain(text):
-    """Text as matplotlib can show it: `$` would start a formula, a name may be no Unicode."""
+def plain(text: Any) -> str:
+    """Make text that matplotlib can show: `$` would start a formula, a name may be no Unicode."""
     return str(text).encode("utf-8", "replace").decode().replace("$", r"\$")
 
 
-def loss_curve(history, *, title, best_step, terms):
-    """The loss and, where there are several, its terms, per step on a log scale."""
+def loss_curve(
+    history: Sequence[Mapping[str, Any]], *, title: str, best_step: int, terms: Collection[str]
+) -> Figure:
+    """Draw the loss per step on a log scale, with its terms where there are several.
+
+    `terms` are the names that a column of the history may have as a term of the loss.
+    """
     figure = new_figure(7, 4)
     axis = figure.subplots()
     steps = [row["step"] for row in history]
-    names = history[0] if history else ()
-    terms = [name for name in names if name in terms]
-    for key in ["loss", *terms] if len(terms) > 1 else ["loss"]:
-        axis.plot(steps, [row.get(key) for row in history], label=key, lw=1.6)
+    shown = [name for name in history[0] if name in terms] if history else []
+    for key in ["loss", *shown] if len(shown) > 1 else ["loss"]:
+        axis.plot(steps, [row.get(key, math.nan) for row in history], label=key, lw=1.6)
     best = next((row for row in history if row["step"] == best_step), None)
     if best:
         axis.plot(best_step, best["loss"], "o", color=INK, label=f"best, step {best_step}")
@@ -81,8 +90,14 @@ def loss_curve(history, *, title, best_step, terms):
     return figure
 
 
-def curves(series, *, xlabel, ylabel, title):
-    """Several lines {name: (xs, ys, colour, style)} on shared axes, log scale."""
+def curves(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float], str, str]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str,
+) -> Figure:
+    """Draw several lines {name: (xs, ys, colour, style)} on shared axes, log scale."""
     figure = new_figure(7.5, 4.2)
     axis = figure.subplots()
     for name, (xs, ys, colour, style) in series.items():
@@ -93,8 +108,8 @@ def curves(series, *, xlabel, ylabel, title):
     return figure
 
 
-def progress_frames(snapshots):
-    """Snapshots (step, picture) with their step written below; the last one is the result."""
+def progress_frames(snapshots: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
+    """Write its step below each snapshot (step, picture); the last one is the result."""
     frames = [_labelled(picture, f"step {step}") for step, picture in snapshots[:-1]]
     return [*frames, _labelled(snapshots[-1][1], "result")]
 
@@ -108,23 +123,22 @@ def _labelled(picture, text):
     return np.asarray(frame)
 
 
-def save_gif(frames, path, seconds=0.25):
-    """Write an animation that repeats and rests on its last frame."""
-    durations = [seconds * 1000] * (len(frames) - 1) + [2000]
-    data = imageio.imwrite(
-        "<bytes>", np.stack(frames), extension=".gif", plugin="pillow", duration=durations, loop=0
-    )
-    path.write_bytes(data)
+def save_gif(frames: Sequence[np.ndarray], path: Path, seconds: float = 0.25) -> None:
+    """Write an animation that shows a frame for `seconds`, rests on the last one and repeats."""
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    durations = [seconds * 1000] * len(rest) + [LAST_FRAME * 1000]
+    duration = durations if rest else durations[0]  # Pillow takes no list for a single frame
+    first.save(path, "GIF", save_all=True, append_images=rest, duration=duration, loop=0)
 
 
-def strip(frames, most=8):
-    """Up to `most` frames, evenly chosen with the first and the last, side by side."""
+def strip(frames: Sequence[np.ndarray], most: int = 8) -> np.ndarray:
+    """Put up to `most` frames side by side, evenly chosen with the first and the last."""
     chosen = np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int)
     return np.concatenate([frames[i] for i in chosen], axis=1)
 
 
-def captioned(picture, labels, width):
-    """A picture with a line of labels above it, one every `width` pixels."""
+def captioned(picture: np.ndarray, labels: Sequence[str], width: int) -> np.ndarray:
+    """Put a line of labels above a picture, one every `width` pixels."""
     head = Image.new("RGB", (picture.shape[1], 28), "white")
     draw, font = ImageDraw.Draw(head), ImageFont.load_default(15)
     for i, label in enumerate(labels):
@@ -132,31 +146,33 @@ def captioned(picture, labels, width):
     return np.concatenate([np.asarray(head), picture])
 
 
-def shrink(picture, width):
-    """The picture at most `width` pixels wide."""
+def shrink(picture: np.ndarray, width: int) -> np.ndarray:
+    """Make a picture at most `width` pixels wide."""
     height = round(picture.shape[0] * width / picture.shape[1])
     if picture.shape[1] <= width:
         return picture
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
 
 
-def data_uri(picture, quality=85):
-    """A picture as a JPEG data URI."""
+def data_uri(picture: np.ndarray, quality: int = 85) -> str:
+    """Encode a picture as a JPEG data URI."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def image_html(picture, *, alt, caption="", width=None, css=""):
-    """A picture as an HTML figure that needs no other file; texts are escaped."""
+def image_html(
+    picture: np.ndarray, *, alt: str, caption: str = "", width: int | None = None, css: str = ""
+) -> str:
+    """Encode a picture as an HTML figure that needs no other file; texts are escaped."""
     uri = data_uri(shrink(picture, width) if width else picture)
     shown = f'<img src="{uri}" alt="{html.escape(alt)}" style="max-width: 100%">'
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return f'<figure class="{css}" style="margin: 0">{shown}{below}</figure>'
 
 
-def figure_html(figure, *, alt):
-    """A matplotlib figure as inline SVG inside an HTML figure."""
+def figure_html(figure: Figure, *, alt: str) -> str:
+    """Encode a matplotlib figure as inline SVG inside an HTML figure."""
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ganinv"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})

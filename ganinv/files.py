@@ -8,11 +8,13 @@ import json
 import math
 import os
 import secrets
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
-def atomic_path(path):
+def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it into place.
 
     On failure the temporary file is removed and an older file at `path` stays as it was.
@@ -45,18 +47,18 @@ def _sync_folder(folder):
             os.close(handle)
 
 
-def write_bytes(path, data):
-    """Write bytes."""
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write bytes, whole or not at all, as all functions below write."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
-def write_text(path, text):
-    """Write text as UTF-8."""
+def write_text(path: Path | str, text: str) -> None:
+    """Write text as UTF-8, "?" for what it cannot hold."""
     write_bytes(path, text.encode("utf-8", "replace"))
 
 
-def write_json(path, value):
+def write_json(path: Path | str, value: Any) -> None:
     """Write strict JSON: numbers that are not finite become null."""
     write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
 
@@ -71,12 +73,12 @@ def _finite(value):
     return value
 
 
-def read_json(path):
+def read_json(path: Path | str) -> Any:
     """Read a JSON file; raises OSError or ValueError."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def write_csv(path, rows):
+def write_csv(path: Path | str, rows: Sequence[dict[str, Any]]) -> None:
     """Write dicts as a table; the columns are those of all rows, in order of appearance."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO()
@@ -86,7 +88,7 @@ def write_csv(path, rows):
     write_text(path, text.getvalue())
 
 
-def sha256_file(path):
-    """The SHA-256 of a file, in hex."""
+def sha256_file(path: Path | str) -> str:
+    """Compute the SHA-256 of a file, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

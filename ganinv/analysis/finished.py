@@ -10,7 +10,7 @@ import numpy as np
 
 from ganinv.files import read_json
 from ganinv.images.writing import read_png
-from ganinv.paths import project_root
+from ganinv.paths import params_folder
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.params import Params
 from ganinv.runs.records import read_run
@@ -50,7 +50,7 @@ def ensure_runs(
         if (folder / "metrics.json").is_file():
             continue
         print(f"{folder} holds no run yet; trying params/{folder.name}.yaml with {steps} steps")
-        file = project_root() / "params" / f"{folder.name}.yaml"
+        file = params_folder() / f"{folder.name}.yaml"
         quick = {"steps": steps, "images": list(images), "snapshot_every": 4, "log_every": 0}
         run_experiment(Params.load(file, **quick, out=str(folder)))
 

@@ -22,7 +22,7 @@ from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import read_png
 from ganinv.measures.distributions import nearest, set_features
-from ganinv.paths import project_root
+from ganinv.paths import params_folder
 from ganinv.seeds import image_rng
 from ganinv.training.checkpoint import read_history
 from ganinv.training.gan.settings import GanParams
@@ -101,7 +101,7 @@ def plan(
     critic_steps = changes.pop("critic_steps")
     plans = {}
     for objective in objectives:
-        file = project_root() / "params" / FILES[objective]
+        file = params_folder() / FILES[objective]
         for normed in spectral:
             name = NAMES[objective] + (" + SN" if normed else "")
             own = {"objective": objective, "spectral_norm": normed, "out": f"{out}/{_slug(name)}"}

@@ -30,7 +30,7 @@ from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
 from ganinv.losses.terms import loss_weights
 from ganinv.measures.reconstruction import METRICS, compute_metrics
-from ganinv.paths import project_root
+from ganinv.paths import params_folder, presets_folder
 from ganinv.runs.describe import describe_metrics
 from ganinv.runs.environment import describe_machine, environment
 from ganinv.runs.experiment import prepare, settle, weights_used
@@ -62,7 +62,7 @@ def find_recipe(text: str, overrides: Iterable[str] = (), **changes: Any) -> Rec
     file of params/presets/ or params/.
     """
     name, *own = re.split(r"\+(?=[a-z_]+=)", text)
-    folders = project_root() / "params" / "presets", project_root() / "params"
+    folders = presets_folder(), params_folder()
     files = [folder / f"{name}.yaml" for folder in folders]
     file = next((path for path in files if path.is_file()), None)
     if file is None:

@@ -2,14 +2,15 @@
 
 import contextlib
 import re
+from collections.abc import Iterator
 
 import torch
 
 from ganinv.errors import ParamsError
 
 
-def resolve_device(device):
-    """auto -> cuda where there is one, else cpu. Raises ParamsError for one that is not here."""
+def resolve_device(device: str) -> str:
+    """Turn auto into cuda where there is one, else cpu. Raises ParamsError for one not here."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
@@ -21,8 +22,8 @@ def resolve_device(device):
     return device
 
 
-def resolve_precision(precision, device):
-    """auto -> bf16 where the hardware computes in it, else float32."""
+def resolve_precision(precision: str, device: torch.device | str) -> str:
+    """Turn auto into bf16 where the hardware computes in it, else float32."""
     if precision != "auto":
         return precision
     if torch.device(device).type == "cuda":
@@ -35,15 +36,15 @@ def _cpu_has_bf16():
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def autocast(device, precision):
-    """The context in which the search computes: bf16 autocast, or nothing."""
+def autocast(device: torch.device | str, precision: str) -> contextlib.AbstractContextManager:
+    """Make the context in which a search computes: bf16 autocast, or nothing for float32."""
     if precision == "bf16":
         return torch.autocast(torch.device(device).type, torch.bfloat16)
     return contextlib.nullcontext()
 
 
 @contextlib.contextmanager
-def full_precision():
-    """No TF32 in CUDA's convolutions while results are rendered and measured."""
+def full_precision() -> Iterator[None]:
+    """Allow no TF32 in CUDA's convolutions while results are rendered and measured."""
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         yield

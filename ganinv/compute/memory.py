@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import platform
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @contextlib.contextmanager
-def kept_memory(device):
+def kept_memory(device: torch.device | str) -> Iterator[None]:
     """Keep freed memory for reuse inside the block, and give it back at its end.
 
     On CPUs under glibc; elsewhere it does nothing (CUDA's memory is kept by torch itself).
@@ -40,7 +41,7 @@ def kept_memory(device):
         libc.malloc_trim(0)
 
 
-def reset_peak(device):
+def reset_peak(device: torch.device | str) -> None:
     """Start measuring the peak anew, where the system can; see `peak_mb`."""
     if torch.device(device).type == "cuda":
         torch.cuda.init()  # a fresh process has no device by number before
@@ -50,8 +51,8 @@ def reset_peak(device):
             _CLEAR.write_text("5")
 
 
-def peak_mb(device):
-    """The peak since `reset_peak` in MB (1e6 bytes): of the whole process, or torch's on a GPU.
+def peak_mb(device: torch.device | str) -> float:
+    """Read the peak since `reset_peak` in MB (1e6 bytes): the process's, or torch's on a GPU.
 
     Where the system cannot start anew (not Linux) it is the peak since the process began.
     """

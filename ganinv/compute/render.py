@@ -1,20 +1,23 @@
-"""The fast path: how the search renders, as opposed to how results are rendered.
+"""Rendering: fast for the steps of a search, plain in float32 for results.
 
-Weights are frozen and channels-last; where it helps, convolutions run in bf16 and `torch.compile`
-fuses the pointwise work between them. Measured on the FFHQ student at 1024 (2 cores of an AMD
-EPYC with AVX-512 bf16, torch 2.15, seconds for one forward and backward pass at batch 1): eager
-float32 2.19, channels-last 1.62, bf16 0.87, both 0.64, both compiled 0.30; compiling took 67 s
-once and 3 s in later processes, from inductor's cache on disk.
+A search renders by a frozen generator with channels-last weights; where it helps, convolutions run
+in bf16 and `torch.compile` fuses the pointwise work between them. Measured on the FFHQ student at
+1024 (2 cores of an AMD EPYC with AVX-512 bf16, torch 2.15, seconds for one forward and backward
+pass at batch 1): eager float32 2.19, channels-last 1.62, bf16 0.87, both 0.64, both compiled 0.30.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from ganinv.compute.compile import compile_or_warn
 from ganinv.compute.device import autocast, full_precision
 
 
 @torch.no_grad()
-def render_result(generator, latent, noise=None):
+def render_result(generator: Any, latent: Tensor, noise: dict[str, Tensor] | None = None) -> Tensor:
     """Render one latent (num_ws, w_dim) by the plain generator in float32: (3, H, W).
 
     `noise` are maps to be used in place of the stored ones.
@@ -25,10 +28,18 @@ def render_result(generator, latent, noise=None):
         return generator.synthesis(latent[None].to(generator.device), noise=noise or "const")[0]
 
 
-def make_renderer(generator, precision, compiled, say, batch=1, noise="const"):
-    """The function ws (N, num_ws, w_dim), noise -> images of a search, and "on" or "off".
+def make_renderer(
+    generator: Any,
+    precision: str,
+    compiled: str,
+    say: Callable[[str], None],
+    batch: int = 1,
+    noise: str | dict[str, Tensor] = "const",
+) -> tuple[Callable[..., Tensor], str]:
+    """Make the function ws (N, num_ws, w_dim), noise -> images (N, 3, H, W) of a search.
 
-    `noise` is "const", or maps like those that the function will be called with.
+    It comes with "on" or "off": whether it is compiled, which `compiled` asks for. `precision` is
+    bf16 or float32; `noise` is "const", or maps like those that the function will be called with.
     A compiled one is made once per generator, precision, `batch` (N) and kind of noise, and warmed
     up here by one forward and backward pass, so that no search pays for it; `say` is told before,
     since it can take minutes. Where compilation fails, a warning says so and the plain function is

@@ -9,9 +9,12 @@ The landmark predictor was trained on iBUG 300-W: for research, not for commerci
 
 import functools
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
+from torch import Tensor
 
 from ganinv.errors import ImageError, NoFaceError
 from ganinv.images.pixels import from_pil
@@ -22,7 +25,7 @@ CLEAR_SCORE = 0.3  # the sample photographs score 1.1 to 2.4, a patch on a space
 SUPERSAMPLING = 4
 
 
-def load_image(path, size, align=False):
+def load_image(path: Path | str, size: int, align: bool = False) -> Tensor:
     """Read a photograph to a tensor (3, size, size) float32 in [-1, 1].
 
     With `align`, the largest face is found and cropped, with a warning when there are several;
@@ -39,8 +42,8 @@ def load_image(path, size, align=False):
         raise type(error)(f"{path}: {error}") from None
 
 
-def frame(image, size, align, notice):
-    """Bring a `PIL.Image` to size x size, by alignment or by its centre square."""
+def frame(image: Image.Image, size: int, align: bool, notice: Callable[[str], None]) -> Image.Image:
+    """Bring a `PIL.Image` to size x size: by `align_face` if `align`, else by its centre square."""
     if align:
         return align_face(image, size, notice)
     return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
@@ -55,14 +58,15 @@ def _models():
     return dlib.get_frontal_face_detector(), predictor
 
 
-def find_faces(image):
-    """Landmarks of every face in a `PIL.Image`: a list of (68, 2) arrays, the largest face first.
+def find_faces(image: Image.Image) -> list[np.ndarray]:
+    """Find the landmarks of every face in a `PIL.Image`: arrays (68, 2), the largest face first.
 
     Coordinates are pixels (x, y) of `image`; the order of points is iBUG 300-W's.
     """
     detector, predictor = _models()
     scale = min(1.0, DETECTION_SIDE / max(image.size))
-    small = image.resize([max(1, round(s * scale)) for s in image.size]) if scale < 1 else image
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    small = image.resize((width, height)) if scale < 1 else image
     pixels = np.asarray(small)
     # upsampling once finds faces down to 40 pixels, which large photographs do not need
     upsample = max(small.size) <= 600
@@ -80,8 +84,11 @@ def _detect(detector, pixels, upsample):
     return clear or list(boxes)
 
 
-def face_square(landmarks):
-    """The crop's corners (4, 2): top left, bottom left, bottom right, top right."""
+def face_square(landmarks: np.ndarray) -> np.ndarray:
+    """Lay FFHQ's square about landmarks (68, 2).
+
+    Its corners (4, 2): top left, bottom left, bottom right, top right.
+    """
     left_eye, right_eye = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
     mouth = (landmarks[48] + landmarks[54]) / 2
     eyes = (left_eye + right_eye) / 2
@@ -93,7 +100,9 @@ def face_square(landmarks):
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
-def align_face(image, size, notice=None):
+def align_face(
+    image: Image.Image, size: int, notice: Callable[[str], None] | None = None
+) -> Image.Image:
     """Crop the largest face of a `PIL.Image` to an aligned size x size `PIL.Image`.
 
     `notice` is called with a sentence when there are several faces. Raises NoFaceError.
@@ -106,8 +115,9 @@ def align_face(image, size, notice=None):
     return crop_square(image, face_square(faces[0]), size)
 
 
-def crop_square(image, quad, size):
-    """Cut a rotated square with corners `quad` (4, 2) out of `image`, padded where it leaves it."""
+def crop_square(image: Image.Image, quad: np.ndarray, size: int) -> Image.Image:
+    """Cut out a rotated square with corners `quad` (4, 2), at size x size, padded where it leaves
+    the image."""
     side = float(np.hypot(*(quad[3] - quad[0])))
     factor = int(side / size / 2)
     if factor > 1:  # shrink first: the transform below samples points

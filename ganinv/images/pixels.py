@@ -1,44 +1,59 @@
 """Pixels: tensors (3, H, W) float32 in [-1, 1], arrays (H, W, 3) of 8 bits, and resizing.
 
 Every image that enters is quantized to 8 bits at the size it is used in, so that the PNG on disk
-is the tensor that was inverted.
+is the tensor that was inverted. 8 bits become [-1, 1], and [-1, 1] becomes 8 bits, here only.
 """
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
+
+HALF = 127.5  # 8-bit levels in a unit of [-1, 1]
 
 
-def from_pil(image):
-    """An RGB `PIL.Image` to a tensor (3, H, W) in [-1, 1]."""
-    pixels = np.array(image.convert("RGB"), dtype=np.float32)
-    return torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1  # (3, H, W)
+def from_uint8(pixels: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """Turn arrays uint8 (..., H, W, 3) into tensors (..., 3, H, W) float32 in [-1, 1].
+
+    They lie in memory as the arrays do, channels last, which later convolutions keep.
+    """
+    return torch.from_numpy(pixels).to(device).movedim(-1, -3).float() / HALF - 1
 
 
-def to_uint8(image):
-    """Clamp a tensor (3, H, W) to [-1, 1] and round it to 8 bits: array (H, W, 3)."""
-    scaled = (image.detach().float().clamp(-1, 1) + 1) * 127.5
-    return scaled.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Clamp tensors (..., 3, H, W) to [-1, 1] and round them to arrays uint8 (..., H, W, 3)."""
+    return _levels(images).to(torch.uint8).movedim(-3, -1).cpu().numpy()
 
 
-def to_pil(image):
-    """A tensor (3, H, W) in [-1, 1] to an 8-bit RGB `PIL.Image`."""
+def quantize(images: Tensor) -> Tensor:
+    """Clamp tensors (..., 3, H, W) to [-1, 1] and round them to the levels of 8 bits, as float32.
+
+    What is not a number stays so. No gradient flows through it.
+    """
+    return _levels(images) / HALF - 1
+
+
+def _levels(images):
+    return ((images.detach().float().clamp(-1, 1) + 1) * HALF).round()
+
+
+def from_pil(image: Image.Image) -> Tensor:
+    """Turn a `PIL.Image` into a tensor (3, H, W) float32 in [-1, 1]."""
+    return from_uint8(np.array(image.convert("RGB")))
+
+
+def to_pil(image: Tensor) -> Image.Image:
+    """Turn a tensor (3, H, W) in [-1, 1] into an 8-bit RGB `PIL.Image`."""
     return Image.fromarray(to_uint8(image))
 
 
-def quantize(image):
-    """The tensor (3, H, W) that `image` becomes once it is clamped and rounded to 8 bits."""
-    pixels = torch.from_numpy(to_uint8(image)).permute(2, 0, 1)
-    return pixels.to(image.device, torch.float32) / 127.5 - 1
-
-
-def at_least_float32(x):
-    """bf16 as float32; float32 and float64 as they are."""
+def at_least_float32(x: Tensor) -> Tensor:
+    """Turn bf16 into float32; leave float32 and float64 as they are."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def box_resize(images, size):
+def box_resize(images: Tensor, size: int) -> Tensor:
     """Box-average (N, 3, H, W) to size x size; smaller images are left as they are.
 
     Whole factors use `avg_pool2d`, which is deterministic on CUDA as well.

@@ -1,7 +1,7 @@
-"""Read, check, resize and write photographs; name them.
+"""Read and check photographs as people have them, list them, name them.
 
-Tensors are (3, H, W) float32 in [-1, 1]. Every image that enters is quantized to 8 bits at the
-size it is used in, so that the PNG on disk is the tensor that was inverted.
+Whatever a file holds becomes an upright 8-bit RGB picture or an ImageError with its reason; no
+header is believed before its sizes are checked.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import re
 import stat
 import unicodedata
 import warnings
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ MAX_BYTES = 500_000_000
 MAX_PIXELS = 100_000_000  # a hostile header can announce more than memory holds
 
 
-def open_image(source):
+def open_image(source: Path | str | bytes) -> Image.Image:
     """Open a file (a path or its bytes) as an upright 8-bit RGB `PIL.Image`.
 
     Turned as EXIF says; transparency laid on white; grey, CMYK, palette and 16-bit converted.
@@ -50,7 +51,7 @@ def open_image(source):
         raise ImageError(f"the image is damaged or truncated ({error})") from None
 
 
-def read_bytes(path):
+def read_bytes(path: Path | str) -> bytes:
     """Read a regular file; raise ImageError with the reason where that fails."""
     try:
         about = Path(path).stat()
@@ -93,8 +94,8 @@ def _to_rgb(image):
     return image.convert("RGB")
 
 
-def list_images(folder):
-    """All image files below a folder, sorted by path; hidden ones are left out."""
+def list_images(folder: Path | str) -> list[Path]:
+    """List all image files below a folder, sorted by path; hidden ones are left out."""
     folder = Path(folder)
     found = (p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     return sorted(
@@ -102,8 +103,8 @@ def list_images(folder):
     )
 
 
-def image_id(path, reserved=()):
-    """A name for the image that is safe as a folder and does not depend on other images.
+def image_id(path: Path | str, reserved: Container[str] = ()) -> str:
+    """Name an image so that the name is safe as a folder and does not depend on other images.
 
     The file's stem with everything but letters, digits, `.`, `_` and `-` replaced; where that
     loses something, or the name is reserved, six hex digits of the full name's SHA-256 follow.

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ganinv.images.pixels import from_uint8
 from ganinv.losses.lpips import load_lpips
 
 FEATURES = (
@@ -49,8 +50,7 @@ def set_features(images, device="cpu"):
         raise ValueError("images have fewer than 16 pixels a side, too few for VGG16")
     lpips, parts = load_lpips("vgg", torch.device(device)), []
     for start in range(0, len(images), BATCH):
-        batch = torch.from_numpy(np.array(images[start : start + BATCH])).to(device)
-        batch = batch.permute(0, 3, 1, 2).float() / 127.5 - 1  # (n, 3, S, S), channels last
+        batch = from_uint8(np.array(images[start : start + BATCH]), device)  # (n, 3, S, S)
         level = lpips.targets(batch)[-1]  # (n, 512, S / 16, S / 16)
         parts.append(level.mean((2, 3)).cpu() * math.sqrt(level.shape[1]))
     return torch.cat(parts)

@@ -16,7 +16,7 @@ from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
 from ganinv.inversion.params import STARTS
-from ganinv.paths import project_root
+from ganinv.paths import notebooks_folder, params_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.runs.experiment import prepare
@@ -107,7 +107,7 @@ def _encoder_fits(params):
 
 def _from_root(name):
     """A path as `_place` writes it for notebooks, seen from here; names stay names."""
-    inside = project_root() / "notebooks" / name
+    inside = notebooks_folder() / name
     return str(inside) if inside.exists() else name
 
 
@@ -130,7 +130,7 @@ def plan_experiment(name: str, out: Path, quick: bool, overrides: Iterable[str])
 
     Paths are those seen from notebooks/. Raises ParamsError for parameters that do not exist.
     """
-    params = Params.load(project_root() / "params" / f"{name}.yaml", overrides)
+    params = Params.load(params_folder() / f"{name}.yaml", overrides)
     changes = {"out": from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there
     changes |= {"images": [_place(item) for item in params.images]}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv.errors import ParamsError
-from ganinv.paths import project_root
+from ganinv.paths import params_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.training.gan.settings import GanParams
@@ -93,7 +93,7 @@ def _refuse_others(overrides):
 
 
 def _load(name, overrides):
-    params = GanParams.load(project_root() / "params" / f"{name}.yaml", overrides)
+    params = GanParams.load(params_folder() / f"{name}.yaml", overrides)
     folder = Path(params.images)
     # notebooks run in their own folder
     images = from_notebooks(folder.resolve()) if folder.is_dir() else params.images

@@ -20,12 +20,12 @@ from traitlets.config import Config
 
 from ganinv.errors import ParamsError, ReportError
 from ganinv.files import write_text
-from ganinv.paths import project_root
+from ganinv.paths import notebooks_folder
 
 
 def from_notebooks(path: str | Path) -> str:
     """Write a path as seen from notebooks/, so that no machine's folders get into the pages."""
-    return Path(os.path.relpath(path, project_root() / "notebooks")).as_posix()
+    return Path(os.path.relpath(path, notebooks_folder())).as_posix()
 
 
 def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Path:
@@ -35,7 +35,7 @@ def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Pa
     executed are kept as NAME.failed.ipynb. Raises ParamsError for values that the notebook does
     not name, and ReportError where a cell fails.
     """
-    source = project_root() / "notebooks" / name
+    source = notebooks_folder() / name
     check_parameters(source, values)
     target = Path(folder) / name
     with quiet(), tempfile.TemporaryDirectory() as work:

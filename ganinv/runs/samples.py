@@ -16,7 +16,7 @@ from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_pil
 from ganinv.inversion.latent_files import save_latent
 from ganinv.params import unknown_name
-from ganinv.paths import project_root
+from ganinv.paths import data_folder, samples_folder
 from ganinv.weights.fetch import bring
 from ganinv.weights.manifest import Source, read_entries
 
@@ -46,7 +46,7 @@ class Sample(BaseModel):
     @property
     def path(self) -> Path:
         """Where it lies, once fetched."""
-        return project_root() / "data" / "samples" / self.file
+        return samples_folder() / self.file
 
     @property
     def latent_path(self) -> Path:
@@ -56,7 +56,7 @@ class Sample(BaseModel):
 
 def load_samples() -> dict[str, Sample]:
     """Read data/samples.yaml: a dict of name -> Sample."""
-    path = project_root() / "data" / "samples.yaml"
+    path = data_folder() / "samples.yaml"
     return read_entries(path, Sample, "a valid list of samples")
 
 

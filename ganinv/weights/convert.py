@@ -11,7 +11,7 @@ from typing import Any
 
 from ganinv.errors import WeightsError
 from ganinv.files import sha256_file, write_json
-from ganinv.paths import project_root
+from ganinv.paths import converted_folder
 from ganinv.weights.readers.lpips_backbones import read_backbone
 from ganinv.weights.readers.mobile_stylegan import read_mobile_stylegan
 from ganinv.weights.readers.networks import read_part, read_parts
@@ -73,7 +73,7 @@ def converted(path: str | Path, kind: str, *, version: int = VERSION) -> tuple[P
     """
     path = Path(path)
     source = sha256_file(path)
-    folder = project_root() / "checkpoints" / "converted"
+    folder = converted_folder()
     kept = folder / f"{source[:20]}-{kind}-v{version}.safetensors"
     if not kept.is_file():
         write_network(read_part(path, kind), kept, source=path.name, source_sha256=source)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ganinv.errors import WeightsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
-from ganinv.paths import project_root
+from ganinv.paths import downloads_folder
 from ganinv.weights.convert import convert_source
 from ganinv.weights.download import download
 from ganinv.weights.manifest import Source, find_entry, weight_path
@@ -116,10 +116,6 @@ def bring(
         f"{name} could not be fetched:\n" + "\n".join(reasons) + "\nWithout a network, bring one "
         f"of these to {downloads_folder()} by hand and run the command again:\n{by_hand}"
     )
-
-
-def downloads_folder() -> Path:
-    return project_root() / "checkpoints" / "downloads"
 
 
 def obtain(

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.params import read_yaml, unknown_name
-from ganinv.paths import project_root
+from ganinv.paths import checkpoints_folder
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -79,7 +79,7 @@ def read_entries(path: Path, model: type[Model], what: str) -> dict[str, Model]:
 
 def load_manifest() -> dict[str, Entry]:
     """Read the manifest: a dict of name -> Entry."""
-    path = project_root() / "checkpoints" / "manifest.yaml"
+    path = checkpoints_folder() / "manifest.yaml"
     return read_entries(path, Entry, "a valid manifest")
 
 
@@ -93,7 +93,7 @@ def find_entry(name: str) -> Entry:
 
 def weight_path(name: str) -> Path:
     """Say where the converted file of a manifest entry lies, present or not."""
-    return project_root() / "checkpoints" / find_entry(name).file
+    return checkpoints_folder() / find_entry(name).file
 
 
 def ensure(name: str) -> Path:

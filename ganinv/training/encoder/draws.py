@@ -8,11 +8,13 @@ colours, since photographs, too, are more than the generator can draw.
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from ganinv.errors import ImageError, ParamsError
 from ganinv.images.alignment import load_image
+from ganinv.images.pixels import from_uint8, to_uint8
 from ganinv.images.reading import list_images
 
 
@@ -109,14 +111,14 @@ class Photographs:
             except (ImageError, OSError) as error:
                 say(f"notice: left out: {error}")
                 continue
-            self.images.append(((image + 1) * 127.5).round().byte())
+            self.images.append(to_uint8(image))
         if not self.images:
             raise ParamsError(f"photographs: no usable image in {folder}")
 
     def draw(self, count, rng):
         """`count` of them (count, 3, size, size) in [-1, 1], with repetition."""
         chosen = torch.randint(len(self.images), (count,), generator=rng).tolist()
-        return torch.stack([self.images[i] for i in chosen]).float() / 127.5 - 1
+        return from_uint8(np.stack([self.images[i] for i in chosen])).contiguous()
 
 
 def share_of(count, share):

@@ -15,7 +15,7 @@ from ganinv.encoders.load import load_encoder
 from ganinv.errors import ParamsError
 from ganinv.files import write_json, write_text
 from ganinv.generators.load import load_generator
-from ganinv.images.pixels import box_resize, to_uint8
+from ganinv.images.pixels import box_resize, quantize, to_uint8
 from ganinv.images.writing import save_png
 from ganinv.losses.lpips import load_lpips
 from ganinv.params import dump_yaml
@@ -124,8 +124,7 @@ class Training(Loop):
         batch, count = self.params.batch, len(ws)
         filled = torch.cat((ws, ws[:1].expand(-count % batch, -1, -1)))
         parts = [self.render_small(part) for part in filled.split(batch)]
-        images = torch.cat(parts)[:count].clamp(-1, 1)
-        return ((images + 1) * 127.5).round() / 127.5 - 1
+        return quantize(torch.cat(parts)[:count])
 
     def _draw_held_out(self):
         both = (HELD_OUT_TRUNCATION, HELD_OUT_TRUNCATION)

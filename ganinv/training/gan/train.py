@@ -29,7 +29,7 @@ from ganinv.compute.memory import kept_memory
 from ganinv.errors import ParamsError
 from ganinv.files import write_json, write_text
 from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator
-from ganinv.images.pixels import to_uint8
+from ganinv.images.pixels import from_uint8, to_uint8
 from ganinv.images.writing import save_png
 from ganinv.measures.distributions import FEATURES, compare_sets, diversity, set_features
 from ganinv.params import dump_yaml
@@ -120,8 +120,7 @@ class GanTraining(Loop):
 
     def real(self, chosen):
         """The images at `chosen`: (N, 3, S, S) float32 in [-1, 1], channels last in memory."""
-        pixels = torch.from_numpy(self.images[chosen]).to(self.device).permute(0, 3, 1, 2)
-        return pixels.float() / 127.5 - 1
+        return from_uint8(self.images[chosen], self.device)
 
     @torch.no_grad()
     def render(self, zs):

@@ -23,10 +23,10 @@ from ganinv.errors import ImageError, WeightsError
 from ganinv.files import read_json, write_bytes
 from ganinv.images.reading import SUFFIXES, image_id, open_image
 from ganinv.images.writing import save_jpeg
-from ganinv.paths import project_root
+from ganinv.paths import data_folder, downloads_folder
 from ganinv.training.sets.cat_heads import crop_head, read_points
 from ganinv.training.sets.image_sets import MIN_IMAGES, NAMED, is_here, set_folder
-from ganinv.weights.fetch import downloads_folder, obtain
+from ganinv.weights.fetch import obtain
 from ganinv.weights.manifest import Source, read_entries
 
 MEMBER_BYTES, BYTES, MEMBERS = (
@@ -64,7 +64,7 @@ class ImageSet(BaseModel):
 
 def load_sets():
     """Read data/sets.yaml: a dict of name -> ImageSet."""
-    path = project_root() / "data" / "sets.yaml"
+    path = data_folder() / "sets.yaml"
     return read_entries(path, ImageSet, "a valid list of image sets")
 
 

@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 from ganinv.errors import ImageError, ParamsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
 from ganinv.images.reading import SUFFIXES, image_id, list_images, open_image
-from ganinv.paths import project_root
+from ganinv.paths import cache_folder, data_folder
 from ganinv.training.sets import faces
 
 FETCHED = ("cats", "abstract-art")
@@ -37,7 +37,7 @@ def load_image_set(images, size, *, say=print):
     draws them; later ones open what it kept. Files that cannot be used are skipped, and `say` is
     told which. Raises ParamsError for a set that is not here or has under `MIN_IMAGES` images.
     """
-    cache = project_root() / "data" / "cache"
+    cache = cache_folder()
     notes = {"left_out": 0, "first": {}}
     if images.partition(":")[0] == "faces":
         count, key = _face_count(images, size), faces.face_key(size)
@@ -54,7 +54,7 @@ def load_image_set(images, size, *, say=print):
 
 def set_folder(name):
     """Where a fetched set lies, or is to lie."""
-    return project_root() / "data" / name
+    return data_folder() / name
 
 
 def is_here(name):
