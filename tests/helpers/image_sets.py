@@ -21,10 +21,10 @@ def separate_project(folder, monkeypatch):
     return folder
 
 
-def load(images, size=16):
-    """Load a set; return its images and what was said."""
+def load(images, size=16, **replaced):
+    """Load a set; return its images and the sentences that were said."""
     said = Said()
-    return load_image_set(str(images), size, say=said), said
+    return load_image_set(str(images), size, say=said, **replaced), said
 
 
 def caches(root):

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from ganinv.errors import WeightsError
-from ganinv.training.sets import fetch
-from ganinv.training.sets.fetch import fetch_set, kaggle_key, load_sets
+from ganinv.images.reading import open_image
+from ganinv.training.sets.fetch import Limits, fetch_set, kaggle_key, load_sets
 from ganinv.training.sets.image_sets import FETCHED, load_image_set
 from helpers.image_sets import Said
 from helpers.projects import closed_port
@@ -40,9 +40,9 @@ def key(monkeypatch):
     give_key(monkeypatch)
 
 
-def refused(name):
+def refused(name, **replaced):
     with pytest.raises(WeightsError) as caught:
-        fetch_set(name, say=lambda _: None)
+        fetch_set(name, say=lambda _: None, **replaced)
     return str(caught.value)
 
 
@@ -74,21 +74,22 @@ def test_a_set_that_is_here_is_kept(sets):
     assert len(sets.site.asked) == asked and "here already; delete" in said[0]
 
 
-def test_an_interrupted_unpacking_goes_on(sets, monkeypatch):
-    heads, crop = [], fetch._head
+def test_an_interrupted_unpacking_goes_on(sets):
+    heads = []
 
-    def stopping(data, text):
+    def counting(data):
+        heads.append(len(data))
+        return open_image(data)
+
+    def stopping(data):
         if len(heads) == 5:
             raise KeyboardInterrupt
-        heads.append(crop(data, text))
-        return heads[-1]
+        return counting(data)
 
-    monkeypatch.setattr(fetch, "_head", stopping)
     with pytest.raises(KeyboardInterrupt):
-        fetch_set("cats", say=lambda _: None)
+        fetch_set("cats", say=lambda _: None, decode=stopping)
     assert not (sets.data / "cats").exists() and len(sets.pictures("cats.part")) == 5
-    monkeypatch.setattr(fetch, "_head", lambda data, text: heads.append(0) or crop(data, text))
-    fetch_set("cats", say=lambda _: None)
+    fetch_set("cats", say=lambda _: None, decode=counting)
     assert len(heads) == 12 == len(sets.pictures("cats")), "none was cropped twice"
     assert len(sets.site.asked) == 3, "nothing was fetched twice"
 
@@ -218,22 +219,24 @@ def test_links_are_not_followed(sets, key):
     assert len(sets.pictures("abstract-art")) == 8
 
 
-def test_what_announces_itself_too_large_is_not_unpacked(sets, key, monkeypatch):
-    monkeypatch.setattr(fetch, "MEMBER_BYTES", 100_000)
+def test_what_announces_itself_too_large_is_not_unpacked(sets, key):
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("g/bomb.jpg", bytes(10_000_000))
         for i in range(8):
             file.writestr(f"g/{i}.jpg", painting(i))
     sets.files["art.zip"] = bomb.getvalue()
-    read = []
-    monkeypatch.setattr(fetch, "open_image", lambda data: read.append(len(data)))
-    said = Said()
-    fetch_set("abstract-art", say=said)
+    read, said = [], Said()
+    fetch_set(
+        "abstract-art",
+        say=said,
+        limits=Limits(member_bytes=100_000),
+        decode=lambda data: read.append(len(data)),
+    )
     assert max(read) < 100_000 and any("g/bomb.jpg (it announces 10 MB)" in line for line in said)
 
 
-def test_a_lie_about_the_size_is_no_way_around(sets, key, monkeypatch):
+def test_a_lie_about_the_size_is_no_way_around(sets, key):
     """The size in the archive's list is what is unpacked at most; the checksum tells the rest."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
@@ -247,9 +250,8 @@ def test_a_lie_about_the_size_is_no_way_around(sets, key, monkeypatch):
     assert any("g/bomb.jpg (the archive is damaged there" in line for line in said)
 
 
-def test_too_many_members(sets, key, monkeypatch):
-    monkeypatch.setattr(fetch, "MEMBERS", 9)
-    assert "announces 10 files" in refused("abstract-art")
+def test_too_many_members(sets, key):
+    assert "announces 10 files" in refused("abstract-art", limits=Limits(members=9))
 
 
 # --- Kaggle's key -------------------------------------------------------------------------------

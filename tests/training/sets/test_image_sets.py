@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from ganinv.errors import ParamsError
-from ganinv.training.sets import image_sets
-from ganinv.training.sets.image_sets import MIN_IMAGES
+from ganinv.training.sets.cache import MIN_IMAGES
 from helpers.checks import strict_json
 from helpers.image_sets import caches, load, separate_project
 
@@ -87,11 +86,10 @@ def test_subfolders_count_and_hidden_files_do_not(photos, make_photo):
     assert len(load(photos)[0]) == 11
 
 
-def test_the_second_call_reads_the_cache(photos, root, monkeypatch):
+def test_the_second_call_reads_the_cache(photos, root):
     first, said = load(photos)
     assert any("reading 10 files" in line for line in said)
-    monkeypatch.setattr(image_sets, "open_image", None)  # nothing is decoded
-    again, said = load(photos)
+    again, said = load(photos, decode=None)  # nothing is decoded
     assert np.array_equal(first, again) and said == []
     assert len(caches(root)) == 1
 
@@ -134,13 +132,12 @@ def test_a_damaged_cache_is_made_again(photos, root, damage):
     assert any("reading" in line for line in said)
 
 
-def test_an_interrupted_reading_leaves_nothing_behind(photos, root, monkeypatch):
+def test_an_interrupted_reading_leaves_nothing_behind(photos, root):
     def interrupt(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(image_sets, "open_image", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        load(photos)
+        load(photos, decode=interrupt)
     assert list((root / "data" / "cache").iterdir()) == []
 
 
