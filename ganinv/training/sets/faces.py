@@ -12,6 +12,7 @@ Compiling would cost what it saves.
 
 import hashlib
 import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -19,66 +20,26 @@ import torch
 from ganinv.compute.device import resolve_device, resolve_precision
 from ganinv.compute.memory import kept_memory
 from ganinv.compute.render import make_renderer
+from ganinv.errors import ParamsError
 from ganinv.files import atomic_path
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
+from ganinv.paths import cache_folder
 from ganinv.seeds import image_rng
+from ganinv.training.sets.cache import MIN_IMAGES, cached
 from ganinv.weights.locate import locate
 
 GENERATOR, TRUNCATION, SEED = "ffhq-student", 1.0, 0
 COUNT = 4096  # ten minutes on one core, once
 CHUNK = 16  # faces in a file: what an interruption loses, at most
+Renderer = Callable[[Sequence[int]], np.ndarray]  # indices -> faces (N, size, size, 3), uint8
 
 
-def face_key(size):
-    """Twelve hex digits that change with all that is chosen of a face, its index aside.
-
-    What the hardware computes in is not in it: faces drawn in bf16 and in float32 differ by half a
-    level of 255, and a set that was begun on one machine may be ended on another.
-    """
-    _, _, sha256 = locate(GENERATOR, "generator")
-    made_from = f"{sha256} {TRUNCATION} {SEED} {size}"
-    return hashlib.sha256(made_from.encode()).hexdigest()[:12]
-
-
-def draw_faces(count, size, folder, say):
-    """Yield `count` faces, uint8 (size, size, 3); those that lie in `folder` are not drawn again.
-
-    They are kept there in files of `CHUNK`, whatever becomes of the rest. Raises WeightsError where
-    the generator's weights are not here.
-    """
-    render = None
-    for start in range(0, count, CHUNK):
-        path = folder / f"{start:06d}.npy"
-        chunk = _read(path, size)
-        if chunk is None:
-            if render is None:
-                say(f"drawing faces {start} to {count} from {GENERATOR}; what is drawn is kept")
-                render, began, first = _renderer(size), time.perf_counter(), start
-            chunk = render(range(start, start + CHUNK))
-            with atomic_path(path) as temporary:
-                np.save(temporary, chunk)
-            done = start + CHUNK
-            if done % (16 * CHUNK) == 0 and done < count:
-                pace = (time.perf_counter() - began) / (done - first)
-                say(f"faces {done}/{count}  {pace * (count - done) / 60:.0f} min left")
-        yield from chunk[: count - start]
-
-
-def _read(path, size):
-    """A chunk (CHUNK, size, size, 3) that is whole, or None."""
-    try:
-        chunk = np.load(path)
-    except (OSError, ValueError, EOFError):
-        return None
-    return chunk if chunk.shape == (CHUNK, size, size, 3) and chunk.dtype == np.uint8 else None
-
-
-def _renderer(size):
-    """The function indices -> faces (N, size, size, 3), uint8."""
+def face_renderer(name: str, size: int, *, precision: str = "auto") -> Renderer:
+    """Make the function that draws faces of a generator: indices -> uint8 (N, size, size, 3)."""
     device = resolve_device("auto")
-    generator = load_generator(GENERATOR, device)
-    precision = resolve_precision("auto", device)
+    generator = load_generator(name, device)
+    precision = resolve_precision(precision, device)
     synthesis, _ = make_renderer(generator, precision, "off", print)
 
     @torch.no_grad()
@@ -92,3 +53,75 @@ def _renderer(size):
             return np.stack([render(index) for index in indices])
 
     return render_all
+
+
+def load_faces(
+    images: str,
+    size: int,
+    *,
+    say: Callable[[str], None] = print,
+    generator: str = GENERATOR,
+    chunk: int = CHUNK,
+    renderer: Callable[[str, int], Renderer] = face_renderer,
+) -> np.ndarray:
+    """Load "faces", or the first N as "faces:N": uint8 (N, size, size, 3), memory-mapped.
+
+    Those that were not drawn before are drawn and kept, `chunk` in a file, whatever becomes of the
+    rest; `renderer` makes the function that draws. Raises ParamsError for fewer than `MIN_IMAGES`
+    faces and for a size above 1024, WeightsError where the generator's weights are not here.
+    """
+    count, key = _face_count(images, size), face_key(size, generator=generator)
+    cache = cache_folder()
+    folder = cache / f"faces-{size}-{key}"
+    rows = _draw(count, size, folder, say, generator, chunk, renderer)
+    path = cache / f"faces{count}-{size}-{key}.npy"
+    return cached(path, size, rows, {"left_out": 0, "first": {}}, images, say)
+
+
+def face_key(size: int, *, generator: str = GENERATOR) -> str:
+    """Make twelve hex digits that change with all that is chosen of a face, its index aside.
+
+    What the hardware computes in is not in it: faces drawn in bf16 and in float32 differ by half a
+    level of 255, and a set that was begun on one machine may be ended on another.
+    """
+    _, _, sha256 = locate(generator, "generator")
+    made_from = f"{sha256} {TRUNCATION} {SEED} {size}"
+    return hashlib.sha256(made_from.encode()).hexdigest()[:12]
+
+
+def _face_count(images, size):
+    count = images.partition(":")[2] if ":" in images else str(COUNT)
+    if not count.isdecimal() or int(count) < MIN_IMAGES:
+        raise ParamsError(f"{images}: write faces, or faces:N with N at least {MIN_IMAGES}")
+    if size > 1024:
+        raise ParamsError(f"faces are drawn at 1024x1024; a size of {size} would enlarge them")
+    return int(count)
+
+
+def _draw(count, size, folder, say, generator, chunk, renderer):
+    """Yield `count` faces, uint8 (size, size, 3); those in `folder` are not drawn again."""
+    render = None
+    for start in range(0, count, chunk):
+        path = folder / f"{start:06d}.npy"
+        drawn = _read(path, (chunk, size, size, 3))
+        if drawn is None:
+            if render is None:
+                say(f"drawing faces {start} to {count} from {generator}; what is drawn is kept")
+                render, began, first = renderer(generator, size), time.perf_counter(), start
+            drawn = render(range(start, start + chunk))
+            with atomic_path(path) as temporary:
+                np.save(temporary, drawn)
+            done = start + chunk
+            if done % (16 * chunk) == 0 and done < count:
+                pace = (time.perf_counter() - began) / (done - first)
+                say(f"faces {done}/{count}  {pace * (count - done) / 60:.0f} min left")
+        yield from drawn[: count - start]
+
+
+def _read(path, shape):
+    """The faces in a file, where they are whole and have this shape, or None."""
+    try:
+        drawn = np.load(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return drawn if drawn.shape == shape and drawn.dtype == np.uint8 else None

@@ -12,6 +12,8 @@ import os
 import shutil
 import zipfile
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -24,16 +26,12 @@ from ganinv.files import read_json, write_bytes
 from ganinv.images.reading import SUFFIXES, image_id, open_image
 from ganinv.images.writing import save_jpeg
 from ganinv.paths import data_folder, downloads_folder
+from ganinv.training.sets.cache import MIN_IMAGES
 from ganinv.training.sets.cat_heads import crop_head, read_points
-from ganinv.training.sets.image_sets import MIN_IMAGES, NAMED, is_here, set_folder
+from ganinv.training.sets.image_sets import NAMED, is_here, set_folder
 from ganinv.weights.fetch import obtain
 from ganinv.weights.manifest import Source, read_entries
 
-MEMBER_BYTES, BYTES, MEMBERS = (
-    50_000_000,
-    20_000_000_000,
-    100_000,
-)  # of an archive; the real ones stay far below
 ORIENTATION = 0x0112  # the EXIF tag
 QUALITY = 95  # of the heads' JPEG; they are shrunk afterwards
 BROKEN = (
@@ -50,6 +48,18 @@ BROKEN = (
 WRONG, RIGHT = "CAT_00/00000003_019.jpg.cat", "CAT_00/00000003_015.jpg.cat"
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The most that an archive may announce; the real ones stay far below."""
+
+    member_bytes: int = 50_000_000  # of one file
+    total_bytes: int = 20_000_000_000  # of all
+    members: int = 100_000
+
+
+LIMITS = Limits()
+
+
 class ImageSet(BaseModel):
     """One entry of data/sets.yaml."""
 
@@ -62,16 +72,24 @@ class ImageSet(BaseModel):
     sources: list[Source]
 
 
-def load_sets():
+def load_sets() -> dict[str, ImageSet]:
     """Read data/sets.yaml: a dict of name -> ImageSet."""
     path = data_folder() / "sets.yaml"
     return read_entries(path, ImageSet, "a valid list of image sets")
 
 
-def fetch_set(name, say=print):
+def fetch_set(
+    name: str,
+    say: Callable[[str], None] = print,
+    *,
+    limits: Limits = LIMITS,
+    decode: Callable[[bytes], Image.Image] = open_image,
+) -> Path:
     """Bring the set "cats" or "abstract-art"; return its folder. One that is here is kept.
 
-    Raises WeightsError, which says what to do by hand, where a file cannot be had or is damaged.
+    Pictures above `limits`, and those that `decode` refuses with an ImageError, are left out, and
+    `say` is told which. Raises WeightsError, which says what to do by hand, where a file cannot be
+    had, is damaged, or is above `limits` as a whole.
     """
     folder = set_folder(name)
     if is_here(name):
@@ -82,7 +100,7 @@ def fetch_set(name, say=print):
         archives = [_obtain(source, entry, say) for source in entry.sources]
         work = folder.with_name(f"{name}.part")
         unpack = {"cats": _unpack_heads, "abstract-art": _unpack_pictures}[name]
-        count, left_out = unpack(archives, work, say)
+        count, left_out = unpack(archives, work, say, limits, decode)
     except WeightsError as error:
         raise WeightsError(f"{name} could not be had: {error}\n{_by_hand(name, entry)}") from None
     if left_out:
@@ -118,8 +136,8 @@ def _by_hand(name, entry):
     )
 
 
-def kaggle_key():
-    """The user's (name, key): $KAGGLE_USERNAME and $KAGGLE_KEY, or ~/.kaggle/kaggle.json.
+def kaggle_key() -> tuple[str, str]:
+    """Find the user's (name, key): $KAGGLE_USERNAME and $KAGGLE_KEY, or ~/.kaggle/kaggle.json.
 
     Raises WeightsError, without what it found, where there is none.
     """
@@ -137,20 +155,20 @@ def kaggle_key():
             ) from None
         except (ValueError, LookupError, TypeError):
             user = key = None
-    if not all(isinstance(text, str) and text.isascii() for text in (user, key)):
+    if not (isinstance(user, str) and isinstance(key, str) and (user + key).isascii()):
         raise WeightsError(
             "the Kaggle key that is set is none; make one on your account's page there"
         )
     return user, key
 
 
-def _unpack_heads(archives, work, say):
+def _unpack_heads(archives, work, say, limits, decode):
     """Crop the heads of two archives of photographs and annotations; see `cat_heads`."""
     *archives, right = archives
     done, left_out = 0, []
     for path in archives:
         with _open(path) as archive:
-            members = _members(archive, path)
+            members = _members(archive, path, limits)
             notes = {_last_two(info): info for info in members}
             notes.pop(WRONG, None)
             for info in _pictures(members):
@@ -160,10 +178,10 @@ def _unpack_heads(archives, work, say):
                         if place == RIGHT:
                             text = right.read_bytes()
                         elif place in notes:
-                            text = _read(archive, notes[place])
+                            text = _read(archive, notes[place], limits)
                         else:
                             raise ImageError("it has no annotation")
-                        head = _head(_read(archive, info), text)
+                        head = _head(_read(archive, info, limits), text, decode)
                         save_jpeg(out, np.asarray(head), quality=QUALITY)
                     done += 1
                 except ImageError as error:
@@ -173,25 +191,25 @@ def _unpack_heads(archives, work, say):
     return done, left_out
 
 
-def _head(data, text):
-    image = open_image(data)
+def _head(data, text, decode):
+    image = decode(data)
     with Image.open(io.BytesIO(data)) as stored:
         if stored.getexif().get(ORIENTATION, 1) not in (0, 1):
             raise ImageError("its EXIF data turn it, and perhaps not its points")
     return crop_head(image, read_points(text.decode("ascii", "replace")))
 
 
-def _unpack_pictures(archives, work, say):
+def _unpack_pictures(archives, work, say, limits, decode):
     """Take the pictures out of an archive as they are."""
     (path,) = archives
     done, left_out = 0, []
     with _open(path) as archive:
-        for info in _pictures(_members(archive, path)):
+        for info in _pictures(_members(archive, path, limits)):
             out = work / f"{_safe(info)}{PurePosixPath(info.filename).suffix.lower()}"
             try:
                 if not out.is_file():
-                    data = _read(archive, info)
-                    open_image(data)  # a damaged one is better named now than at every training
+                    data = _read(archive, info, limits)
+                    decode(data)  # a damaged one is better named now than at every training
                     write_bytes(out, data)
                 done += 1
             except ImageError as error:
@@ -208,14 +226,14 @@ def _open(path):
         ) from None
 
 
-def _members(archive, path):
+def _members(archive, path, limits):
     members = archive.infolist()
-    if len(members) > MEMBERS:
+    if len(members) > limits.members:
         raise WeightsError(
             f"{path.name} announces {len(members)} files: it is not the set as known"
         )
     size = sum(info.file_size for info in members)
-    if size > BYTES:
+    if size > limits.total_bytes:
         raise WeightsError(f"{path.name} announces {size / 1e9:.0f} GB: it is not the set as known")
     return members
 
@@ -228,9 +246,9 @@ def _pictures(members):
             yield info
 
 
-def _read(archive, info):
+def _read(archive, info, limits):
     """A member's bytes, never more than it announces. Raises ImageError."""
-    if info.file_size > MEMBER_BYTES:
+    if info.file_size > limits.member_bytes:
         raise ImageError(f"it announces {info.file_size / 1e6:.0f} MB")
     try:
         return archive.read(info)

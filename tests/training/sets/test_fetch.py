@@ -3,132 +3,46 @@
 import hashlib
 import io
 import json
-import shutil
 import zipfile
 
-import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
-from ganinv.cli.main import main
 from ganinv.errors import WeightsError
-from ganinv.paths import project_root
-from ganinv.training.sets import fetch
-from ganinv.training.sets.fetch import fetch_set, kaggle_key, load_sets
+from ganinv.images.reading import open_image
+from ganinv.training.sets.fetch import Limits, fetch_set, kaggle_key, load_sets
 from ganinv.training.sets.image_sets import FETCHED, load_image_set
-from helpers.cats import UPRIGHT, annotation, dotted, turned
+from helpers.image_sets import Said
 from helpers.projects import closed_port
+from helpers.served_sets import (
+    NOTE,
+    ONE,
+    SECRET,
+    TWO,
+    archive,
+    cats,
+    give_key,
+    jpeg,
+    painting,
+    served_sets,
+)
 from helpers.servers import Site, moving, refusing, serving
-
-SECRET = "0123456789abcdef"
-BASIC = "Basic bWU6MDEyMzQ1Njc4OWFiY2RlZg=="  # of me:0123456789abcdef
-ONE, TWO, NOTE = "CAT_DATASET_01.zip", "CAT_DATASET_02.zip", "00000003_015.jpg.cat"
-
-
-class Sets:
-    """A project with a data/sets.yaml of its own, and a server that has the files of both sets."""
-
-    def __init__(self, folder):
-        self.folder, self.site, self.files = folder, Site(), {}
-        self.downloads, self.data = folder / "checkpoints" / "downloads", folder / "data"
-        self.downloads.mkdir(parents=True)
-        self.data.mkdir()
-        shutil.copy(project_root() / "checkpoints" / "manifest.yaml", folder / "checkpoints")
-        self.site.reply = self._reply
-
-    def _reply(self, handler, site):
-        body = self.files.get(handler.path[1:])
-        return (refusing(404) if body is None else serving(body))(handler, site)
-
-    def declare(self, address=None):
-        def source(name):
-            url = f"{address or self.site.address}/{name}"
-            md5 = {"md5": hashlib.md5(self.files[name]).hexdigest()} if ".zip" in name else {}
-            return {"url": url, "file": name} | md5
-
-        text = dict(about="a set", licence="none", page="https://kaggle.example/page")
-        art = {"url": f"{address or self.site.address}/art.zip", "file": "art.zip"}
-        sets = {
-            "cats": text | {"sources": [source(name) for name in (ONE, TWO, NOTE)]},
-            "abstract-art": text | {"key": "kaggle", "sources": [art]},
-        }
-        (self.data / "sets.yaml").write_text(yaml.safe_dump(sets))
-
-    def by_hand(self):
-        for name, body in self.files.items():
-            (self.downloads / name).write_bytes(body)
-
-    def pictures(self, name):
-        return sorted(path.name for path in (self.data / name).iterdir())
-
-
-def jpeg(image, **more):
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=95, **more)
-    return data.getvalue()
-
-
-def archive(members):
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as file:
-        for name, body in members.items():
-            file.writestr(name, body)
-    return data.getvalue()
-
-
-def cats(folder, numbers):
-    """Photographs and annotations as the data set has them, each cat turned otherwise."""
-    members = {f"{folder}/Thumbs.db": b"no picture"}
-    for number in numbers:
-        points = turned(UPRIGHT - [50, 45], 7 * number, 1.5, (200, 200)).round()
-        name = f"{folder}/00000003_{number:03d}.jpg"
-        members |= {name: jpeg(dotted(points)), f"{name}.cat": annotation(points).encode()}
-    return members
 
 
 @pytest.fixture
 def sets(tmp_path, monkeypatch):
-    """Twelve cats in two archives; number 15 has its annotation apart, as in the data set."""
-    made = Sets(tmp_path / "root")
-    first = cats("CAT_00", range(10, 17))
-    note = first.pop(f"CAT_00/{NOTE}")
-    first["CAT_00/00000003_019.jpg.cat"] = b"9 " + b"5 " * 18
-    second = cats("CAT_05", range(20, 25))
-    made.files = {ONE: archive(first), TWO: archive(second), NOTE: note}
-    paintings = {
-        f"Abstract_gallery/Abstract_gallery/Abstract_image_{i}.jpg": painting(i) for i in range(10)
-    }
-    made.files["art.zip"] = archive(paintings)
-    made.declare()
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("GANINV_ROOT", str(made.folder))
-    yield made
-    made.site.close()
-
-
-def painting(seed):
-    rng = np.random.default_rng(seed)
-    coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
-    return jpeg(coarse.resize((64, 64), Image.Resampling.NEAREST))
+    with served_sets(tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture
 def key(monkeypatch):
-    monkeypatch.setenv("KAGGLE_USERNAME", "me")
-    monkeypatch.setenv("KAGGLE_KEY", SECRET)
+    give_key(monkeypatch)
 
 
-class Said(list):
-    def __call__(self, text):
-        self.append(text)
-
-
-def refused(name):
+def refused(name, **replaced):
     with pytest.raises(WeightsError) as caught:
-        fetch_set(name, say=lambda _: None)
+        fetch_set(name, say=lambda _: None, **replaced)
     return str(caught.value)
 
 
@@ -160,21 +74,22 @@ def test_a_set_that_is_here_is_kept(sets):
     assert len(sets.site.asked) == asked and "here already; delete" in said[0]
 
 
-def test_an_interrupted_unpacking_goes_on(sets, monkeypatch):
-    heads, crop = [], fetch._head
+def test_an_interrupted_unpacking_goes_on(sets):
+    heads = []
 
-    def stopping(data, text):
+    def counting(data):
+        heads.append(len(data))
+        return open_image(data)
+
+    def stopping(data):
         if len(heads) == 5:
             raise KeyboardInterrupt
-        heads.append(crop(data, text))
-        return heads[-1]
+        return counting(data)
 
-    monkeypatch.setattr(fetch, "_head", stopping)
     with pytest.raises(KeyboardInterrupt):
-        fetch_set("cats", say=lambda _: None)
+        fetch_set("cats", say=lambda _: None, decode=stopping)
     assert not (sets.data / "cats").exists() and len(sets.pictures("cats.part")) == 5
-    monkeypatch.setattr(fetch, "_head", lambda data, text: heads.append(0) or crop(data, text))
-    fetch_set("cats", say=lambda _: None)
+    fetch_set("cats", say=lambda _: None, decode=counting)
     assert len(heads) == 12 == len(sets.pictures("cats")), "none was cropped twice"
     assert len(sets.site.asked) == 3, "nothing was fetched twice"
 
@@ -304,22 +219,24 @@ def test_links_are_not_followed(sets, key):
     assert len(sets.pictures("abstract-art")) == 8
 
 
-def test_what_announces_itself_too_large_is_not_unpacked(sets, key, monkeypatch):
-    monkeypatch.setattr(fetch, "MEMBER_BYTES", 100_000)
+def test_what_announces_itself_too_large_is_not_unpacked(sets, key):
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("g/bomb.jpg", bytes(10_000_000))
         for i in range(8):
             file.writestr(f"g/{i}.jpg", painting(i))
     sets.files["art.zip"] = bomb.getvalue()
-    read = []
-    monkeypatch.setattr(fetch, "open_image", lambda data: read.append(len(data)))
-    said = Said()
-    fetch_set("abstract-art", say=said)
+    read, said = [], Said()
+    fetch_set(
+        "abstract-art",
+        say=said,
+        limits=Limits(member_bytes=100_000),
+        decode=lambda data: read.append(len(data)),
+    )
     assert max(read) < 100_000 and any("g/bomb.jpg (it announces 10 MB)" in line for line in said)
 
 
-def test_a_lie_about_the_size_is_no_way_around(sets, key, monkeypatch):
+def test_a_lie_about_the_size_is_no_way_around(sets, key):
     """The size in the archive's list is what is unpacked at most; the checksum tells the rest."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
@@ -333,25 +250,11 @@ def test_a_lie_about_the_size_is_no_way_around(sets, key, monkeypatch):
     assert any("g/bomb.jpg (the archive is damaged there" in line for line in said)
 
 
-def test_too_many_members(sets, key, monkeypatch):
-    monkeypatch.setattr(fetch, "MEMBERS", 9)
-    assert "announces 10 files" in refused("abstract-art")
+def test_too_many_members(sets, key):
+    assert "announces 10 files" in refused("abstract-art", limits=Limits(members=9))
 
 
 # --- Kaggle's key -------------------------------------------------------------------------------
-
-
-def test_the_key_is_sent_and_never_said(sets, key, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["data", "abstract-art"])
-    assert ended.value.code == 0
-    assert [headers["Authorization"] for _, headers in sets.site.asked] == [BASIC]
-    out = "".join(capsys.readouterr())
-    assert "10 pictures" in out and SECRET not in out
-    assert sets.pictures("abstract-art")[0] == "Abstract_gallery_Abstract_image_0.jpg"
-    kept = [path.read_bytes() for path in sets.folder.rglob("*") if path.is_file()]
-    assert not any(SECRET.encode() in data or BASIC.encode() in data for data in kept)
-    assert len(load_image_set("abstract-art", 64, say=lambda _: None)) == 10
 
 
 def test_paintings_are_kept_as_they_are(sets, key):
@@ -419,7 +322,7 @@ def test_a_file_that_is_no_key(sets, tmp_path, text):
     assert "the Kaggle key that is set is none" in message and SECRET not in message
 
 
-# --- the list and the command line ---------------------------------------------------------------
+# --- the list -----------------------------------------------------------------------------------
 
 
 def test_the_list_of_sets_is_whole():
@@ -437,14 +340,3 @@ def test_a_list_that_is_not_valid(sets):
     (sets.data / "sets.yaml").write_text("cats: {about: x}")
     with pytest.raises(WeightsError, match="not a valid list of image sets"):
         load_sets()
-
-
-def test_the_commands_end_with_a_status_and_a_sentence(sets, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["data", "cats"])
-    assert ended.value.code == 0 and "12 pictures" in capsys.readouterr().out
-    with pytest.raises(SystemExit) as ended:
-        main(["data", "abstract-art"])
-    assert ended.value.code == 1
-    err = capsys.readouterr().err
-    assert err.startswith("ganinv: abstract-art could not be had") and "Traceback" not in err
