@@ -59,12 +59,18 @@ class Strict(BaseModel):
         return cls.make(values | changes)
 
     @classmethod
-    def collect(cls, namespace: Mapping[str, Any]) -> Self:
-        """Build from a notebook's globals: every field must be set in its parameters cell."""
-        missing = [name for name in cls.model_fields if name not in namespace]
-        if missing:
-            raise ParamsError(f"the parameters cell lacks {', '.join(missing)}")
-        return cls.make({name: namespace[name] for name in cls.model_fields})
+    def collect(
+        cls,
+        namespace: Mapping[str, Any],
+        path: str | Path | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Build from a notebook's globals: the parameters among its names, over those of a file.
+
+        `more` are parameters that its cell does not name. Raises ParamsError as `load` does.
+        """
+        named = {name: namespace[name] for name in cls.model_fields if name in namespace}
+        return cls.load(path, **named | dict(more or {}))
 
     def replace(self, **changes: Any) -> Self:
         """Return a checked copy with some parameters changed; itself where nothing changes."""

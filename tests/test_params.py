@@ -183,14 +183,17 @@ def test_replace_checks_and_leaves_the_original():
         first.replace(steps="7")
 
 
-def test_a_notebooks_parameters_cell_must_set_every_name():
-    cell = Params(steps=7).model_dump() | {"plt": object(), "_": 3}
-    assert Params.collect(cell).steps == 7
-    del cell["seed"], cell["lr"]
-    with pytest.raises(ParamsError) as caught:
-        Params.collect(cell)
-    assert "seed" in str(caught.value) and "lr" in str(caught.value)
-    assert "steps" not in str(caught.value)
+def test_a_notebooks_cell_changes_a_file_and_more_changes_both(tmp_path):
+    file = tmp_path / "p.yaml"
+    file.write_text("steps: 5\nlr: 0.2\nseed: 1\n")
+    cell = {"steps": 7, "plt": object(), "_": 3}
+    params = Params.collect(cell, file, {"seed": 9})
+    assert (params.steps, params.lr, params.seed) == (7, 0.2, 9)
+    assert Params.collect(cell).steps == 7 and Params.collect({}) == Params()
+    with pytest.raises(ParamsError, match="stepz"):
+        Params.collect(cell, file, {"stepz": 9})
+    with pytest.raises(ParamsError, match="^steps: "):
+        Params.collect({"steps": "7"}, file)
 
 
 # --- overrides ---

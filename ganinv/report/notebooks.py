@@ -36,7 +36,7 @@ def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Pa
     not name, and ReportError where a cell fails.
     """
     source = notebooks_folder() / name
-    check_parameters(source, values)
+    values = fit_parameters(source, values)
     target = Path(folder) / name
     with quiet(), tempfile.TemporaryDirectory() as work:
         partial = Path(work) / name
@@ -84,8 +84,11 @@ def _unformatted(path):
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-def check_parameters(source: Path, values: Mapping[str, Any]) -> None:
-    """Raise ParamsError unless the notebook's parameters cell names every one of `values`."""
+def fit_parameters(source: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay values onto a notebook's parameters cell: those it does not name go into its `more`.
+
+    Raises ParamsError where it has no `more` and does not name every one of `values`.
+    """
     cells = nbformat.read(source, as_version=4).cells
     tagged = [c.source for c in cells if "parameters" in c.metadata.get("tags", [])]
     if len(tagged) != 1:
@@ -93,9 +96,11 @@ def check_parameters(source: Path, values: Mapping[str, Any]) -> None:
     given = {
         line.split("=")[0].split(":")[0].strip() for line in tagged[0].splitlines() if "=" in line
     }
-    unknown = values.keys() - given
-    if unknown:
+    unknown = {name: value for name, value in values.items() if name not in given}
+    if unknown and "more" not in given:
         raise ParamsError(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
+    named = {name: value for name, value in values.items() if name in given}
+    return named | ({"more": unknown} if unknown else {})
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from ganinv.errors import ParamsError
 from ganinv.files import write_json
 from ganinv.paths import project_root
 from ganinv.report import experiments
-from ganinv.report.notebooks import check_parameters
+from ganinv.report.notebooks import fit_parameters
 
 
 def never(*arguments):
@@ -33,7 +33,7 @@ def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
     ran, written = {}, {}
 
     def run(name, folder, values):
-        check_parameters(project_root() / "notebooks" / name, values)
+        fit_parameters(project_root() / "notebooks" / name, values)
         ran[name] = values
         return folder / name
 

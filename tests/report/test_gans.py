@@ -5,7 +5,7 @@ import pytest
 from ganinv.errors import ParamsError
 from ganinv.paths import project_root
 from ganinv.report import gans
-from ganinv.report.notebooks import check_parameters
+from ganinv.report.notebooks import fit_parameters
 
 
 def never(*arguments):
@@ -17,7 +17,7 @@ def test_report_gives_notebooks_what_they_name(tmp_path):
     ran = {}
 
     def run(name, folder, values):
-        check_parameters(project_root() / "notebooks" / name, values)
+        fit_parameters(project_root() / "notebooks" / name, values)
         ran[name] = values
         return tmp_path / name
 

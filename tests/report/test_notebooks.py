@@ -18,9 +18,15 @@ def project(tmp_path, monkeypatch):
 
 def test_a_notebook_refuses_parameters_that_it_does_not_name(tmp_path):
     source = write_notebook(tmp_path / "n.ipynb", "1/0")
-    notebooks.check_parameters(source, {"value": 2})
+    notebooks.fit_parameters(source, {"value": 2})
     with pytest.raises(ParamsError, match="valeu"):
-        notebooks.check_parameters(source, {"valeu": 2})
+        notebooks.fit_parameters(source, {"valeu": 2})
+
+
+def test_values_that_a_cell_does_not_name_go_into_more(tmp_path):
+    source = write_notebook(tmp_path / "n.ipynb", "1", parameters="steps = 1\nmore = {}")
+    given = notebooks.fit_parameters(source, {"steps": 2, "lr": 0.1})
+    assert given == {"steps": 2, "more": {"lr": 0.1}}
 
 
 def test_a_failing_notebook_is_named_and_the_older_copy_stays(project):
