@@ -19,7 +19,6 @@ from ganinv.images.pixels import to_uint8
 from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.params import dump_yaml, read_yaml
 from ganinv.paths import project_root
-from ganinv.runs.params import Params
 from ganinv.training.checkpoint import read_notes
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.train import GanTraining, train_gan
@@ -150,7 +149,7 @@ def test_every_objective_can_be_asked_for():
 
 def test_published_parameters_are_one_per_objective_and_those_of_the_papers():
     files = sorted((project_root() / "params").glob("gan_*.yaml"))
-    found = {path.stem: Params.load(path, model=GanParams) for path in files}
+    found = {path.stem: GanParams.load(path) for path in files}
     assert {params.objective for params in found.values()} == OBJECTIVES.keys()
     assert len({params.out for params in found.values()}) == len(files)
     for path, params in zip(files, found.values(), strict=True):
@@ -316,7 +315,7 @@ def test_a_training_learns_and_leaves_all_that_was_promised(learnt, measures):
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     pictures = {f"samples/step_{step:06d}.png" for step in (0, 100, 200)}
     assert found == FILES | pictures | {"generator.safetensors"}
-    params = Params.load(folder / "params.yaml", model=GanParams)
+    params = GanParams.load(folder / "params.yaml")
     assert params.model_dump() == GanParams().model_dump() | LEARNT | {"out": str(folder)}
 
     # history
@@ -586,7 +585,7 @@ def test_command_trains_from_a_file_with_changes_and_goes_on(quick, tmp_path, ca
     words = ("train-gan", "--params", file, "--set", "objective=lsgan", "--out", out)
     assert run(*words) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(out / "generator.safetensors")
-    params = Params.load(out / "params.yaml", model=GanParams)
+    params = GanParams.load(out / "params.yaml")
     assert (params.objective, params.steps, params.out) == ("lsgan", 2, str(out))
     assert run(*words, "--set", "steps=3") == 0
     assert "going on from step 2" in capsys.readouterr().out

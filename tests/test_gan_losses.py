@@ -58,7 +58,7 @@ FORMULAS = {  # as the papers print them, by numpy; gradients are theirs by hand
 def test_losses_are_the_papers_formulas(name):
     real, fake = 2 * doubles(50, seed=1), 2 * doubles(30, seed=2)
     for_discriminator, for_generator, slope = FORMULAS[name]
-    discriminator, generator = OBJECTIVES[name]
+    discriminator, generator = OBJECTIVES[name].discriminator, OBJECTIVES[name].generator
     a, b = real.numpy(), fake.numpy()
     assert discriminator(real, fake).item() == pytest.approx(for_discriminator(a, b), abs=1e-12)
     fake.requires_grad_()
@@ -71,7 +71,7 @@ def test_losses_are_the_papers_formulas(name):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_gradients_are_those_of_finite_differences(name):
     real, fake = 2 * doubles(6, seed=3), 2 * doubles(6, seed=4)
-    discriminator, generator = OBJECTIVES[name]
+    discriminator, generator = OBJECTIVES[name].discriminator, OBJECTIVES[name].generator
     real.requires_grad_(), fake.requires_grad_()
     assert torch.autograd.gradcheck(discriminator, (real, fake))
     assert torch.autograd.gradcheck(generator, (fake,))
@@ -80,7 +80,7 @@ def test_gradients_are_those_of_finite_differences(name):
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_losses_of_extreme_scores_are_finite(name):
     far = torch.tensor([-200.0, 200.0])
-    discriminator, generator = OBJECTIVES[name]
+    discriminator, generator = OBJECTIVES[name].discriminator, OBJECTIVES[name].generator
     assert math.isfinite(discriminator(far, far)) and math.isfinite(generator(far))
 
 
@@ -100,7 +100,7 @@ def lowest(name):
     }
     table = tables[name].requires_grad_()
     real, fake = (torch.repeat_interleave(table, counts) for counts in (P, Q))
-    loss = OBJECTIVES[name][0](real, fake)
+    loss = OBJECTIVES[name].discriminator(real, fake)
     return loss.item(), torch.autograd.grad(loss, table)[0], p.numpy(), q.numpy()
 
 
@@ -123,7 +123,7 @@ def test_best_least_squares_and_hinge_discriminators_are_those_of_the_papers():
 
 def test_slope_1_measures_how_far_apart_two_points_are():
     real, fake = torch.full((4,), 5.0), torch.full((4,), 2.0)
-    assert OBJECTIVES["wgan-gp"][0](real, fake).item() == -3  # D(x) = x
+    assert OBJECTIVES["wgan-gp"].discriminator(real, fake).item() == -3  # D(x) = x
     assert gradient_penalty(lambda x: x, real, fake, torch.rand(4)).item() == 0
 
 

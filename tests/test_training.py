@@ -22,20 +22,19 @@ from ganinv.encoders.load import load_encoder
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
+from ganinv.losses.adversarial import (
+    logistic_discriminator,
+    nonsaturating_generator,
+    r1_penalty,
+)
 from ganinv.losses.lpips import load_lpips
 from ganinv.params import dump_yaml, read_yaml
 from ganinv.paths import project_root
-from ganinv.runs.params import Params
 from ganinv.seeds import image_rng
 from ganinv.training.checkpoint import copy_tensors, load_state, read_notes, save_state
 from ganinv.training.encoder import draws
 from ganinv.training.encoder.closed_form import fit_head, ridge
-from ganinv.training.encoder.discriminator import (
-    Discriminator,
-    discriminator_loss,
-    encoder_loss,
-    r1_penalty,
-)
+from ganinv.training.encoder.discriminator import Discriminator
 from ganinv.training.encoder.publish import _card_of
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.encoder.train import Training, train_encoder
@@ -427,21 +426,17 @@ def test_discriminator_narrows_to_4_pixels_and_widens_to_a_limit():
 
 def test_losses_are_the_non_saturating_ones():
     fake, real = torch.tensor([-3.0, 0.5, 4.0]), torch.tensor([2.0, -1.0])
-
-    def judge(scores):  # images that are their own scores
-        return scores
-
     generator = np.log1p(np.exp([3.0, -0.5, -4.0])).mean()
     judged = np.log1p(np.exp([-3.0, 0.5, 4.0])).mean() + np.log1p(np.exp([-2.0, 1.0])).mean()
-    assert encoder_loss(judge, fake).item() == pytest.approx(generator)
-    assert discriminator_loss(judge, real, fake).item() == pytest.approx(judged)
+    assert nonsaturating_generator(fake).item() == pytest.approx(generator)
+    assert logistic_discriminator(real, fake).item() == pytest.approx(judged)
 
 
 def test_losses_pull_against_each_other():
     values = torch.tensor([-2.0, 0.0, 3.0], requires_grad=True)
-    (gradient,) = torch.autograd.grad(encoder_loss(lambda x: x, values), values)
+    (gradient,) = torch.autograd.grad(nonsaturating_generator(values), values)
     assert torch.allclose(gradient, -torch.sigmoid(-values) / 3)  # up, where it is low most
-    loss = discriminator_loss(lambda x: x, torch.zeros(2), values)
+    loss = logistic_discriminator(torch.zeros(2), values)
     (gradient,) = torch.autograd.grad(loss, values)
     assert torch.allclose(gradient, torch.sigmoid(values) / 3)
 
@@ -608,7 +603,7 @@ def test_whole_numbers_pass_as_floats_and_parameters_are_frozen():
 
 def test_published_parameters_are_usable_and_differ_only_where_they_say():
     path = project_root() / "params" / "encoder.yaml"
-    params, given = Params.load(path, model=EncoderParams), read_yaml(path)
+    params, given = EncoderParams.load(path), read_yaml(path)
     default = EncoderParams().model_dump()
     assert {"steps", "lr", "out"} <= given.keys()
     assert params.model_dump() == default | given
@@ -617,7 +612,7 @@ def test_published_parameters_are_usable_and_differ_only_where_they_say():
 def test_parameters_come_back_from_their_file(tmp_path):
     params = EncoderParams.make({"lr": 3e-7, "photographs": "on", "seed": 2**62})
     (tmp_path / "p.yaml").write_text(dump_yaml(params.model_dump()))
-    assert Params.load(tmp_path / "p.yaml", model=EncoderParams) == params
+    assert EncoderParams.load(tmp_path / "p.yaml") == params
     changed = EncoderParams.load(tmp_path / "p.yaml", ["lr=1"], seed=0)
     assert (changed.lr, changed.seed, changed.photographs) == (1.0, 0, "on")
 
@@ -706,7 +701,7 @@ def test_folder_holds_all_that_was_promised(trained):
     pictures = {f"samples/step_{step:06d}.png" for step in (0, 20, 40, 45)}
     files = {"params.yaml", "checkpoint.safetensors", "history.json", "card.json"}
     assert found == files | pictures | {"encoder.safetensors"}
-    params = Params.load(trained / "params.yaml", model=EncoderParams)
+    params = EncoderParams.load(trained / "params.yaml")
     assert params.model_dump(include=set(TRAINED)) == TRAINED
 
 
@@ -716,7 +711,7 @@ def test_history_has_every_step_and_losses_are_the_weighted_sums(trained):
     seconds = [row["seconds"] for row in rows]
     assert seconds == sorted(seconds)
     names = ("pixels", "features", "latent", "adversarial", "offsets")
-    params = Params.load(trained / "params.yaml", model=EncoderParams)
+    params = EncoderParams.load(trained / "params.yaml")
     for row in rows[1:]:
         total = sum(getattr(params, name) * row[name] for name in names)
         assert row["loss"] == pytest.approx(total, rel=1e-5)
@@ -954,7 +949,7 @@ def test_other_parameters_need_another_folder_or_fresh(quick, tmp_path):
     assert (out / "checkpoint.safetensors").read_bytes() == checkpoint
     assert (out / "encoder.safetensors").read_bytes() == first
     assert train_encoder(quick(seed=1), fresh=True, say=quiet).read_bytes() != first
-    assert Params.load(out / "params.yaml", model=EncoderParams) == quick(seed=1)
+    assert EncoderParams.load(out / "params.yaml") == quick(seed=1)
     assert [row["step"] for row in strict_json(out / "history.json")] == [0, 1, 2]
 
 

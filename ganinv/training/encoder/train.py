@@ -17,17 +17,17 @@ from ganinv.files import write_json, write_text
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.images.writing import save_png
+from ganinv.losses.adversarial import (
+    logistic_discriminator,
+    nonsaturating_generator,
+    r1_penalty,
+)
 from ganinv.losses.lpips import load_lpips
 from ganinv.params import dump_yaml
 from ganinv.training import checkpoint
 from ganinv.training.encoder import draws, train
 from ganinv.training.encoder.closed_form import fit_head
-from ganinv.training.encoder.discriminator import (
-    Discriminator,
-    discriminator_loss,
-    encoder_loss,
-    r1_penalty,
-)
+from ganinv.training.encoder.discriminator import Discriminator
 from ganinv.training.loop import Loop
 from ganinv.training.model_card import HELD_OUT_TRUNCATION, model_card
 from ganinv.weights.store import save_weights
@@ -229,7 +229,7 @@ class Training(Loop):
         size = self.discriminator_size
         small, real = box_resize(rendered, size), box_resize(images, size)
         if params.adversarial:
-            terms["adversarial"] = encoder_loss(self.discriminator, small)
+            terms["adversarial"] = nonsaturating_generator(self.discriminator(small))
         loss = sum(getattr(params, name) * value for name, value in terms.items())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -275,7 +275,8 @@ class Training(Loop):
 
     def _step_adversary(self, real, fake):
         params = self.params
-        loss = discriminator_loss(self.discriminator, real, fake)
+        fake_scores, real_scores = self.discriminator(fake), self.discriminator(real)
+        loss = logistic_discriminator(real_scores, fake_scores)
         row = {"discriminator": loss.item()}
         if self.step % params.r1_every == 0:
             penalty = r1_penalty(self.discriminator, real)
