@@ -1,4 +1,4 @@
-"""The command line's data: ganinv data list | fetch | cats | abstract-art."""
+"""ganinv data list | fetch | cats | abstract-art."""
 
 import typer
 
@@ -6,7 +6,7 @@ app = typer.Typer(no_args_is_help=True, help="The sample photographs, and sets t
 
 
 @app.command("list")
-def data_list():
+def data_list() -> None:
     """The sample photographs and image sets, where they come from and their licences."""
     from ganinv.runs.samples import load_samples
     from ganinv.training.sets.fetch import load_sets
@@ -24,7 +24,7 @@ def _list(name, entry, is_here):
 
 
 @app.command("fetch")
-def data_fetch():
+def data_fetch() -> None:
     """Bring the sample photographs to data/samples/."""
     from ganinv.runs.samples import fetch_samples
 
@@ -32,7 +32,7 @@ def data_fetch():
 
 
 @app.command("cats")
-def data_cats():
+def data_cats() -> None:
     """Bring the cat heads to data/cats/: a download of 2.2 GB. A second call goes on."""
     from ganinv.training.sets.fetch import fetch_set
 
@@ -40,7 +40,7 @@ def data_cats():
 
 
 @app.command("abstract-art")
-def data_abstract_art():
+def data_abstract_art() -> None:
     """Bring the abstract paintings to data/abstract-art/, by your own Kaggle key."""
     from ganinv.training.sets.fetch import fetch_set
 

@@ -21,7 +21,7 @@ import warnings
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganinv.losses.lpips import load_lpips
 
@@ -37,10 +37,12 @@ ROUNDING = 1e-10  # of the features' variance: below it, squared distances are e
 
 
 @torch.no_grad()
-def set_features(images, device="cpu"):
+def set_features(
+    images: np.ndarray, device: str | torch.device = "cpu", *, batch: int = BATCH
+) -> Tensor:
     """Features (N, 512), float32 on the CPU, of images uint8 (N, S, S, 3), S at least 16.
 
-    `images` may be memory-mapped: it is read a batch at a time. Raises ValueError for others.
+    `images` may be memory-mapped: it is read `batch` images at a time. Raises ValueError for others.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
         wrong = f"{images.dtype} {images.shape}"
@@ -48,18 +50,18 @@ def set_features(images, device="cpu"):
     if min(images.shape[1:3]) < 16:
         raise ValueError("images have fewer than 16 pixels a side, too few for VGG16")
     lpips, parts = load_lpips("vgg", torch.device(device)), []
-    for start in range(0, len(images), BATCH):
-        batch = torch.from_numpy(np.array(images[start : start + BATCH])).to(device)
-        batch = batch.permute(0, 3, 1, 2).float() / 127.5 - 1  # (n, 3, S, S), channels last
-        level = lpips.targets(batch)[-1]  # (n, 512, S / 16, S / 16)
+    for start in range(0, len(images), batch):
+        part = torch.from_numpy(np.array(images[start : start + batch])).to(device)
+        part = part.permute(0, 3, 1, 2).float() / 127.5 - 1  # (n, 3, S, S), channels last
+        level = lpips.targets(part)[-1]  # (n, 512, S / 16, S / 16)
         parts.append(level.mean((2, 3)).cpu() * math.sqrt(level.shape[1]))
     return torch.cat(parts)
 
 
-def compare_sets(real, fake, *, seed):
-    """FID, KID, its spread over subsets, precision and recall of features (N, D) and (M, D).
+def compare_sets(real: Tensor, fake: Tensor, *, seed: int) -> dict[str, float]:
+    """Compare features (N, D) and (M, D) by FID, KID, its spread over subsets, precision and recall.
 
-    A dict of floats: fid, kid, kid_std, precision, recall. `seed` draws the subsets, of at most
+    Returns a dict of floats: fid, kid, kid_std, precision, recall. `seed` draws the subsets, of at most
     1000 images and half of the smaller set. Raises ValueError for fewer than 8 images of a kind.
     """
     # importing it takes two seconds
@@ -71,7 +73,7 @@ def compare_sets(real, fake, *, seed):
         raise ValueError(f"sets of {len(real)} and {len(fake)} images are too small to compare")
     real, fake = real.cpu().double(), fake.cpu().double()
     given = nn.Identity()
-    given.num_features = real.shape[1]
+    vars(given)["num_features"] = real.shape[1]  # torchmetrics asks for it
     subset = min(KID_SUBSET, smaller // 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # KID's, that it keeps the features
@@ -92,57 +94,58 @@ def compare_sets(real, fake, *, seed):
     }
 
 
-def coverage(points, reference):
-    """The share of points (N, D) that lie on the manifold of reference (M, D), a float.
+def coverage(points: Tensor, reference: Tensor, *, block: int = BLOCK) -> float:
+    """Compute the share of points (N, D) that lie on the manifold of reference (M, D), a float.
 
     It is the union of balls around every reference, each as large as the distance to its third
     nearest other. Of fakes among reals this is precision, of reals among fakes recall.
     """
     points, reference = points.double(), reference.double()
-    radii = _radii(reference) + ROUNDING * reference.var(0).sum()  # (M,)
-    inside = [(part <= radii).any(1) for part in _squared_distances(points, reference)]
+    radii = _radii(reference, block) + ROUNDING * reference.var(0).sum()  # (M,)
+    inside = [(part <= radii).any(1) for part in _squared_distances(points, reference, block)]
     return torch.cat(inside).double().mean().item()
 
 
-def nearest(real, fake):
-    """For each of fake (M, D), the nearest of real (N, D): its index (M,) and distance (M,).
+def nearest(real: Tensor, fake: Tensor, *, block: int = BLOCK) -> tuple[Tensor, Tensor]:
+    """Find, for each of fake (M, D), the nearest of real (N, D): its index (M,) and distance (M,).
 
     Distances near 0 tell of images learned by heart, few different indices of a collapse.
     """
     real, fake = real.double(), fake.double()
-    index = torch.cat([part.argmin(1) for part in _squared_distances(fake, real)])
+    index = torch.cat([part.argmin(1) for part in _squared_distances(fake, real, block)])
     return index, (fake - real[index]).norm(dim=1)
 
 
-def diversity(real, fake):
-    """The mean distance between two of fake (M, D) over that between two of real (N, D), a float.
+def diversity(real: Tensor, fake: Tensor, *, block: int = BLOCK) -> float:
+    """Compute the mean distance between two of fake (M, D) over that between two of real (N, D).
 
-    1 where fakes differ as much as reals, 0 where all are the same.
+    A float: 1 where fakes differ as much as reals, 0 where all are the same.
     """
-    return (_mean_distance(fake.double()) / _mean_distance(real.double())).item()
+    drawn, there = (_mean_distance(x.double(), block) for x in (fake, real))
+    return (drawn / there).item()
 
 
-def _mean_distance(x):
-    total = sum(part.sqrt().sum() for part in _squared_distances(x, x, own=0.0))
+def _mean_distance(x, block):
+    total = sum(part.sqrt().sum() for part in _squared_distances(x, x, block, own=0.0))
     return total / (len(x) * (len(x) - 1))
 
 
-def _radii(x):
+def _radii(x, block):
     """The squared distance (N,) of each row of x (N, D) to its third nearest other."""
-    parts = _squared_distances(x, x, own=float("inf"))
+    parts = _squared_distances(x, x, block, own=float("inf"))
     return torch.cat([part.kthvalue(NEIGHBOURS, dim=1).values for part in parts])
 
 
-def _squared_distances(a, b, own=None):
-    """Yield squared distances (n, M) of rows of a (N, D), a block at a time, to b (M, D).
+def _squared_distances(a, b, block, own=None):
+    """Yield squared distances (n, M) of rows of a (N, D), `block` rows at a time, to b (M, D).
 
     Where `a` is `b`, `own` is put in place of a row's distance to itself.
     """
     centre = b.mean(0)  # large norms would cost digits
     a, b = a - centre, b - centre
     squares = b.square().sum(1)  # (M,)
-    for number, part in enumerate(a.split(BLOCK)):
+    for number, part in enumerate(a.split(block)):
         distances = part.square().sum(1, keepdim=True) + squares - 2 * part @ b.T
         if own is not None:
-            distances.diagonal(number * BLOCK).fill_(own)
+            distances.diagonal(number * block).fill_(own)
         yield distances.clamp_(min=0)

@@ -21,7 +21,7 @@ Optimizers = Mapping[str, torch.optim.Optimizer]
 
 def save_state(path: Path, modules: State, optimizers: Optimizers, notes: Any) -> None:
     """Write modules' and optimizers' tensors and `notes`, which JSON can hold."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors |= {f"{name}.{key}": x for key, x in module.items()}
     for name, optimizer in optimizers.items():

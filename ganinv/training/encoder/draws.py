@@ -1,5 +1,5 @@
-"""The images an encoder is trained on: drawn from the generator, changed so that not all of them lie
-on its manifold, and photographs from a folder.
+"""The images an encoder is trained on: drawn from the generator, changed so that not all of them
+lie on its manifold, and photographs from a folder.
 
 A drawn image has a known latent. A changed one has none, but G(E(x)) is compared with x itself
 (eq. 2), which needs no latent: so pieces of two images are put together, moved and given other

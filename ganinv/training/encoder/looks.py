@@ -50,7 +50,7 @@ def look(networks: Networks, held_out: HeldOut, progress: Progress) -> dict[str,
     The error is a share of that of the mean of W.
     """
     images = held_out.images
-    codes = torch.cat([sum(networks.codes(x)) for x in images.split(8)])
+    codes = torch.cat([torch.add(*networks.codes(x)) for x in images.split(8)])
     rendered = networks.render(codes)
     errors = (rendered - images).square().mean((1, 2, 3))
     values = (

@@ -48,7 +48,7 @@ def _card_of(name):
 
 
 def thin(history: Sequence[dict[str, Any]], every: int = CURVE) -> list[dict[str, Any]]:
-    """Thin a history to means of `every` rows each; the figures of a look at held-out images stay as they are."""
+    """Thin a history to means of `every` rows each; looks at held-out images stay as they are."""
     looks = [row for row in history if "held_out_lpips" in row]
     thinned = [{k: row[k] for k in ("step", "seconds", *FIGURES)} for row in looks]
     rows = [row for row in history if "loss" in row]

@@ -21,7 +21,9 @@ SIZE = 256  # of the pictures
 def compare_starts(
     generator: Generator, encoder: nn.Module, names: Iterable[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Compare starts, a dict per photograph: title, metrics of both starts, three pictures uint8 (H, W, 3).
+    """Compare both starts: a dict per photograph.
+
+    It has a title, the metrics of both, and three pictures uint8 (H, W, 3).
 
     `names` are sample photographs, all of them by default; metrics are those of
     `measures.reconstruction`.

@@ -43,7 +43,7 @@ def look(networks: Networks, progress: Progress, say: Say, measure: Measure) -> 
         say(f"step {progress.step}/{params.steps}  {text}")
     *earlier, last = progress.history
     found = find_trouble([*earlier, last | figures], params.objective)
-    before = next((row["trouble"] for row in reversed(earlier) if "trouble" in row), [])
+    before: list[str] = next((r["trouble"] for r in reversed(earlier) if "trouble" in r), [])
     for trouble in begun(progress.step, found, before):
         say(f"warning: step {progress.step}: {trouble['text']}")
     return figures | {"trouble": list(found)}

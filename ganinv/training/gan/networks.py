@@ -31,7 +31,7 @@ class Networks:
         if (images == images[:1]).all():
             raise ParamsError(f"all images of {params.images} are the same: nothing to be learnt")
         self.params, self.images, self.device = params, images, torch.device(device)
-        self.images_sha256 = hashlib.sha256(np.ascontiguousarray(images)).hexdigest()
+        self.images_sha256 = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
         self.precision = resolve_precision(params.precision, self.device)
         self.config = dict(resolution=params.resolution, width=params.width, z_dim=params.z_dim)
         with torch.random.fork_rng(devices=[]):

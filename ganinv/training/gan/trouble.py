@@ -63,7 +63,8 @@ def find_trouble(history: Sequence[Mapping[str, Any]], objective: str) -> dict[s
 
 def tell_trouble(history: Sequence[Mapping[str, Any]], objective: str) -> list[dict[str, Any]]:
     """All of a history's troubles, each where it begins: a list of {step, kind, text}."""
-    began, before = [], {}
+    began: list[dict[str, Any]] = []
+    before: dict[str, str] = {}
     for end, row in enumerate(history, start=1):
         if "spread" in row:
             found = find_trouble(history[:end], objective)

@@ -6,6 +6,7 @@ holds all nine points and, below the mouth, the chin.
 """
 
 import numpy as np
+from PIL import Image
 
 from ganinv.errors import ImageError
 from ganinv.images.alignment import crop_square
@@ -17,8 +18,8 @@ MARGIN = 1.1  # side of the square, by what it holds
 SMALLEST, LARGEST = 32, 256  # pixels a side that are kept; no head is enlarged
 
 
-def read_points(text):
-    """The points (9, 2), as (x, y) in pixels, of an annotation `9 x1 y1 ... x9 y9`.
+def read_points(text: str) -> np.ndarray:
+    """Read the points (9, 2), as (x, y) in pixels, of an annotation `9 x1 y1 ... x9 y9`.
 
     Raises ImageError for any other text.
     """
@@ -33,8 +34,8 @@ def read_points(text):
     return np.array(values, dtype=float).reshape(POINTS, 2)
 
 
-def head_square(points):
-    """Corners (4, 2) of the head's square: top left, bottom left, bottom right, top right.
+def head_square(points: np.ndarray) -> np.ndarray:
+    """Find the corners (4, 2) of the head's square: top left, bottom left, bottom right, top right.
 
     Raises ImageError where eyes or mouth fall together, since no side is up then.
     """
@@ -59,8 +60,8 @@ def head_square(points):
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
-def crop_head(image, points):
-    """The upright head in a `PIL.Image`, a square one of 32 to 256 pixels. Raises ImageError."""
+def crop_head(image: Image.Image, points: np.ndarray) -> Image.Image:
+    """Crop the upright head, a square one of 32 to 256 pixels. Raises ImageError."""
     square = head_square(points)
     side = int(np.hypot(*(square[3] - square[0])))
     if side < SMALLEST:

@@ -12,6 +12,8 @@ Compiling would cost what it saves.
 
 import hashlib
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,55 +32,65 @@ COUNT = 4096  # ten minutes on one core, once
 CHUNK = 16  # faces in a file: what an interruption loses, at most
 
 
-def face_key(size):
-    """Twelve hex digits that change with all that is chosen of a face, its index aside.
+def face_key(size: int, *, generator: str = GENERATOR) -> str:
+    """Make twelve hex digits that change with all that is chosen of a face, its index aside.
 
     What the hardware computes in is not in it: faces drawn in bf16 and in float32 differ by half a
     level of 255, and a set that was begun on one machine may be ended on another.
     """
-    _, _, sha256 = locate(GENERATOR, "generator")
+    _, _, sha256 = locate(generator, "generator")
     made_from = f"{sha256} {TRUNCATION} {SEED} {size}"
     return hashlib.sha256(made_from.encode()).hexdigest()[:12]
 
 
-def draw_faces(count, size, folder, say):
+def draw_faces(
+    count: int,
+    size: int,
+    folder: Path,
+    say: Callable[[str], object],
+    *,
+    generator: str = GENERATOR,
+    chunk: int = CHUNK,
+    precision: str = "auto",
+) -> Iterator[np.ndarray]:
     """Yield `count` faces, uint8 (size, size, 3); those that lie in `folder` are not drawn again.
 
-    They are kept there in files of `CHUNK`, whatever becomes of the rest. Raises WeightsError where
-    the generator's weights are not here.
+    They are kept there in files of `chunk`, whatever becomes of the rest. Raises WeightsError where
+    the weights of `generator` are not here.
     """
     render = None
-    for start in range(0, count, CHUNK):
+    for start in range(0, count, chunk):
         path = folder / f"{start:06d}.npy"
-        chunk = _read(path, size)
-        if chunk is None:
+        faces = _read(path, (chunk, size, size, 3))
+        if faces is None:
             if render is None:
-                say(f"drawing faces {start} to {count} from {GENERATOR}; what is drawn is kept")
-                render, began, first = _renderer(size), time.perf_counter(), start
-            chunk = render(range(start, start + CHUNK))
+                say(f"drawing faces {start} to {count} from {generator}; what is drawn is kept")
+                render = _renderer(generator, size, precision)
+                began, first = time.perf_counter(), start
+            faces = render(range(start, start + chunk))
             with atomic_path(path) as temporary:
-                np.save(temporary, chunk)
-            done = start + CHUNK
-            if done % (16 * CHUNK) == 0 and done < count:
+                np.save(temporary, faces)
+            done = start + chunk
+            if done % (16 * chunk) == 0 and done < count:
                 pace = (time.perf_counter() - began) / (done - first)
                 say(f"faces {done}/{count}  {pace * (count - done) / 60:.0f} min left")
-        yield from chunk[: count - start]
+        yield from faces[: count - start]
 
 
-def _read(path, size):
-    """A chunk (CHUNK, size, size, 3) that is whole, or None."""
+def _read(path, shape):
+    """The faces of a file, if they are whole and of this shape, or None."""
     try:
-        chunk = np.load(path)
+        faces = np.load(path)
     except (OSError, ValueError, EOFError):
         return None
-    return chunk if chunk.shape == (CHUNK, size, size, 3) and chunk.dtype == np.uint8 else None
+    return faces if faces.shape == shape and faces.dtype == np.uint8 else None
 
 
-def _renderer(size):
+def _renderer(name, size, precision):
     """The function indices -> faces (N, size, size, 3), uint8."""
     device = resolve_device("auto")
-    generator = load_generator(GENERATOR, device)
-    precision = resolve_precision("auto", device)
+    generator = load_generator(name, device)
+    precision = resolve_precision(precision, device)
     synthesis, _ = make_renderer(generator, precision, "off", print)
 
     @torch.no_grad()

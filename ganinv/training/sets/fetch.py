@@ -12,8 +12,9 @@ import os
 import shutil
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -30,11 +31,8 @@ from ganinv.training.sets.image_sets import MIN_IMAGES, NAMED, is_here, set_fold
 from ganinv.weights.fetch import downloads_folder, obtain
 from ganinv.weights.manifest import Source
 
-MEMBER_BYTES, BYTES, MEMBERS = (
-    50_000_000,
-    20_000_000_000,
-    100_000,
-)  # of an archive; the real ones stay far below
+BYTES = 20_000_000_000  # of an archive and,
+MEMBERS, MEMBER_BYTES = 100_000, 50_000_000  # of its files: the real ones stay far below
 ORIENTATION = 0x0112  # the EXIF tag
 QUALITY = 95  # of the heads' JPEG; they are shrunk afterwards
 BROKEN = (
@@ -63,6 +61,11 @@ class ImageSet(BaseModel):
     sources: list[Source]
 
 
+class _Limits(NamedTuple):
+    members: int
+    member_bytes: int
+
+
 def load_sets():
     """Read data/sets.yaml: a dict of name -> ImageSet."""
     path = project_root() / "data" / "sets.yaml"
@@ -72,8 +75,17 @@ def load_sets():
         raise WeightsError(f"{path} is not a valid list of image sets: {error}") from None
 
 
-def fetch_set(name, say=print):
+def fetch_set(
+    name: str,
+    say: Callable[[str], object] = print,
+    *,
+    members: int = MEMBERS,
+    member_bytes: int = MEMBER_BYTES,
+) -> Path:
     """Bring the set "cats" or "abstract-art"; return its folder. One that is here is kept.
+
+    An archive of more than so many `members` is refused, a picture of more than so many
+    `member_bytes` is left out.
 
     Raises WeightsError, which says what to do by hand, where a file cannot be had or is damaged.
     """
@@ -86,7 +98,8 @@ def fetch_set(name, say=print):
         archives = [_obtain(source, entry, say) for source in entry.sources]
         work = folder.with_name(f"{name}.part")
         unpack = {"cats": _unpack_heads, "abstract-art": _unpack_pictures}[name]
-        count, left_out = unpack(archives, work, say)
+        limits = _Limits(members, member_bytes)
+        count, left_out = unpack(archives, work, say, limits)
     except WeightsError as error:
         raise WeightsError(f"{name} could not be had: {error}\n{_by_hand(name, entry)}") from None
     if left_out:
@@ -122,8 +135,8 @@ def _by_hand(name, entry):
     )
 
 
-def kaggle_key():
-    """The user's (name, key): $KAGGLE_USERNAME and $KAGGLE_KEY, or ~/.kaggle/kaggle.json.
+def kaggle_key() -> tuple[str, str]:
+    """Find the user's (name, key): $KAGGLE_USERNAME and $KAGGLE_KEY, or ~/.kaggle/kaggle.json.
 
     Raises WeightsError, without what it found, where there is none.
     """
@@ -145,16 +158,16 @@ def kaggle_key():
         raise WeightsError(
             "the Kaggle key that is set is none; make one on your account's page there"
         )
-    return user, key
+    return str(user), str(key)
 
 
-def _unpack_heads(archives, work, say):
+def _unpack_heads(archives, work, say, limits):
     """Crop the heads of two archives of photographs and annotations; see `cat_heads`."""
     *archives, right = archives
     done, left_out = 0, []
     for path in archives:
         with _open(path) as archive:
-            members = _members(archive, path)
+            members = _members(archive, path, limits)
             notes = {_last_two(info): info for info in members}
             notes.pop(WRONG, None)
             for info in _pictures(members):
@@ -164,10 +177,10 @@ def _unpack_heads(archives, work, say):
                         if place == RIGHT:
                             text = right.read_bytes()
                         elif place in notes:
-                            text = _read(archive, notes[place])
+                            text = _read(archive, notes[place], limits)
                         else:
                             raise ImageError("it has no annotation")
-                        head = _head(_read(archive, info), text)
+                        head = _head(_read(archive, info, limits), text)
                         save_jpeg(out, np.asarray(head), quality=QUALITY)
                     done += 1
                 except ImageError as error:
@@ -185,16 +198,16 @@ def _head(data, text):
     return crop_head(image, read_points(text.decode("ascii", "replace")))
 
 
-def _unpack_pictures(archives, work, say):
+def _unpack_pictures(archives, work, say, limits):
     """Take the pictures out of an archive as they are."""
     (path,) = archives
     done, left_out = 0, []
     with _open(path) as archive:
-        for info in _pictures(_members(archive, path)):
+        for info in _pictures(_members(archive, path, limits)):
             out = work / f"{_safe(info)}{PurePosixPath(info.filename).suffix.lower()}"
             try:
                 if not out.is_file():
-                    data = _read(archive, info)
+                    data = _read(archive, info, limits)
                     open_image(data)  # a damaged one is better named now than at every training
                     write_bytes(out, data)
                 done += 1
@@ -212,9 +225,9 @@ def _open(path):
         ) from None
 
 
-def _members(archive, path):
+def _members(archive, path, limits):
     members = archive.infolist()
-    if len(members) > MEMBERS:
+    if len(members) > limits.members:
         raise WeightsError(
             f"{path.name} announces {len(members)} files: it is not the set as known"
         )
@@ -232,9 +245,9 @@ def _pictures(members):
             yield info
 
 
-def _read(archive, info):
+def _read(archive, info, limits):
     """A member's bytes, never more than it announces. Raises ImageError."""
-    if info.file_size > MEMBER_BYTES:
+    if info.file_size > limits.member_bytes:
         raise ImageError(f"it announces {info.file_size / 1e6:.0f} MB")
     try:
         return archive.read(info)

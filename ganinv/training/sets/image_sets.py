@@ -12,7 +12,9 @@ them. Wide and tall ones stay: their centre squares are pictures like any other.
 import hashlib
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -29,20 +31,27 @@ NAMED = 5  # left-out files that are named; the others are counted
 METHOD = "centre square, Lanczos, 1"  # to be changed with what becomes of an image
 
 
-def load_image_set(images, size, *, say=print):
-    """The images of a set: uint8 (N, size, size, 3), memory-mapped, read-only.
+def load_image_set(
+    images: str,
+    size: int,
+    *,
+    say: Callable[[str], object] = print,
+    faces_from: str = faces.GENERATOR,
+) -> np.ndarray:
+    """Load the images of a set: uint8 (N, size, size, 3), memory-mapped, read-only.
 
-    `images` is "faces" (drawn from the FFHQ student; "faces:N" are the first N), "cats",
+    `images` is "faces" (drawn from the generator `faces_from`; "faces:N" are the first N), "cats",
     "abstract-art", or a folder, which is searched with its subfolders. The first call decodes or
     draws them; later ones open what it kept. Files that cannot be used are skipped, and `say` is
     told which. Raises ParamsError for a set that is not here or has under `MIN_IMAGES` images.
     """
     cache = project_root() / "data" / "cache"
-    notes = {"left_out": 0, "first": {}}
+    notes: dict[str, Any] = {"left_out": 0, "first": {}}
     if images.partition(":")[0] == "faces":
-        count, key = _face_count(images, size), faces.face_key(size)
+        count, key = _face_count(images, size), faces.face_key(size, generator=faces_from)
         path = cache / f"faces{count}-{size}-{key}.npy"
-        rows = faces.draw_faces(count, size, cache / f"faces-{size}-{key}", say)
+        kept = cache / f"faces-{size}-{key}"
+        rows = faces.draw_faces(count, size, kept, say, generator=faces_from)
         return _cached(path, size, rows, notes, images, say)
     folder = _find_folder(images)
     files = list_images(folder)
@@ -52,13 +61,13 @@ def load_image_set(images, size, *, say=print):
     return _cached(path, size, _decode(files, folder, size, notes, say), notes, folder, say)
 
 
-def set_folder(name):
-    """Where a fetched set lies, or is to lie."""
+def set_folder(name: str) -> Path:
+    """Return where a fetched set lies, or is to lie."""
     return project_root() / "data" / name
 
 
-def is_here(name):
-    """Whether a fetched set is here. It is whole then: its folder gets its name last."""
+def is_here(name: str) -> bool:
+    """Tell whether a fetched set is here. It is whole then: its folder gets its name last."""
     folder = set_folder(name)
     return folder.is_dir() and any(folder.iterdir())
 
