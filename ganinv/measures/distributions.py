@@ -40,9 +40,9 @@ ROUNDING = 1e-10  # of the features' variance: below it, squared distances are e
 def set_features(
     images: np.ndarray, device: str | torch.device = "cpu", *, batch: int = BATCH
 ) -> Tensor:
-    """Features (N, 512), float32 on the CPU, of images uint8 (N, S, S, 3), S at least 16.
+    """Take features (N, 512), float32 on the CPU, of images uint8 (N, S, S, 3), S at least 16.
 
-    `images` may be memory-mapped: it is read `batch` images at a time. Raises ValueError for others.
+    `images` may be memory-mapped: `batch` of them are read at a time. Raises ValueError for others.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
         wrong = f"{images.dtype} {images.shape}"
@@ -59,10 +59,10 @@ def set_features(
 
 
 def compare_sets(real: Tensor, fake: Tensor, *, seed: int) -> dict[str, float]:
-    """Compare features (N, D) and (M, D) by FID, KID, its spread over subsets, precision and recall.
+    """Compare features (N, D) and (M, D): FID, KID, its spread over subsets, precision and recall.
 
-    Returns a dict of floats: fid, kid, kid_std, precision, recall. `seed` draws the subsets, of at most
-    1000 images and half of the smaller set. Raises ValueError for fewer than 8 images of a kind.
+    Returns a dict of floats: fid, kid, kid_std, precision, recall. `seed` draws the subsets, of at
+    most 1000 images and half of the smaller set. Raises ValueError for under 8 images of a kind.
     """
     # importing it takes two seconds
     from torchmetrics.image.fid import FrechetInceptionDistance

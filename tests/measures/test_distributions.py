@@ -174,14 +174,13 @@ def test_one_image_again_and_again_has_precision_without_recall():
 
 
 @pytest.mark.parametrize("block", [7, 50, 1024])
-def test_coverage_is_that_of_all_distances(monkeypatch, block):
+def test_coverage_is_that_of_all_distances(block):
     """By scipy's matrix of distances, with blocks that do and do not divide the sets."""
-    monkeypatch.setattr(distributions, "BLOCK", block)
     points, reference = normal(120, 5, seed=1) * 1.3, normal(100, 5)
     radii = np.sort(cdist(reference, reference), 1)[:, 3]  # the first is its own
     wanted = (cdist(points, reference) <= radii).any(1).mean()
     assert 0.2 < wanted < 0.95
-    assert coverage(points, reference) == pytest.approx(wanted)
+    assert coverage(points, reference, block=block) == pytest.approx(wanted)
 
 
 def test_a_large_offset_costs_no_digits():
@@ -197,11 +196,10 @@ def test_nearest_by_hand():
     assert index.tolist() == [1, 2, 0, 1] and distance.tolist() == [1, 1, 4, 0]
 
 
-def test_nearest_is_that_of_all_distances(monkeypatch):
-    monkeypatch.setattr(distributions, "BLOCK", 9)
+def test_nearest_is_that_of_all_distances():
     real, fake = normal(80, 6), normal(50, 6, seed=1)
     fake[3] = real[11]
-    index, distance = nearest(real.float(), fake.float())
+    index, distance = nearest(real.float(), fake.float(), block=9)
     everything = cdist(fake.float(), real.float())
     assert index.tolist() == everything.argmin(1).tolist()
     assert np.allclose(distance, everything.min(1), atol=1e-9) and distance[3] == 0
@@ -215,11 +213,10 @@ def test_diversity_in_closed_form():
     assert diversity(many, many * 0.5 + 7) == pytest.approx(0.5)
 
 
-def test_diversity_of_many_blocks(monkeypatch):
-    monkeypatch.setattr(distributions, "BLOCK", 16)
+def test_diversity_of_many_blocks():
     real, fake = normal(60, 5), normal(45, 5, seed=1) * 2
     means = [cdist(x, x).sum() / (len(x) * (len(x) - 1)) for x in (real, fake)]
-    assert diversity(real, fake) == pytest.approx(means[1] / means[0])
+    assert diversity(real, fake, block=16) == pytest.approx(means[1] / means[0])
 
 
 # --- features -----------------------------------------------------------------------------------
@@ -252,11 +249,10 @@ def test_features_are_those_of_the_lpips_package(crops):
     assert "not Inception" in FEATURES
 
 
-def test_features_do_not_depend_on_the_batch_and_come_from_disk(crops, monkeypatch, tmp_path):
+def test_features_do_not_depend_on_the_batch_and_come_from_disk(crops, tmp_path):
     whole = set_features(crops[0, :7])
     np.save(tmp_path / "set.npy", crops[0, :7])
-    monkeypatch.setattr(distributions, "BATCH", 3)
-    mapped = set_features(np.load(tmp_path / "set.npy", mmap_mode="r"))
+    mapped = set_features(np.load(tmp_path / "set.npy", mmap_mode="r"), batch=3)
     assert torch.allclose(mapped, whole, atol=1e-5)
 
 
