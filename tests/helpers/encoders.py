@@ -39,7 +39,7 @@ def build(params, generator=None):
     return Networks(params, generator or load_generator(params.generator), quiet)
 
 
-def quick_params(generator, out, **changes):
+def quick_params(generator, out, /, **changes):
     """The parameters of a training of two steps for the toy."""
     settings = dict(
         generator=str(generator),

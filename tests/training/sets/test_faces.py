@@ -119,10 +119,10 @@ def test_faces_are_not_enlarged():
         load("faces:8", 2048)
 
 
-def test_faces_by_default_are_many():
+def test_faces_by_default_are_many(toy_path):
     def interrupt(text):
         assert "drawing faces 0 to 4096" in text
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        load_image_set("faces", 16, say=interrupt)
+        load_image_set("faces", 16, say=interrupt, faces_from=str(toy_path))

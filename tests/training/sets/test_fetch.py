@@ -45,7 +45,7 @@ def test_an_interrupted_unpacking_goes_on(sets, monkeypatch):
     read, names = zipfile.ZipFile.read, []
 
     def stopping(archive, info, *options):
-        if len(names) == 11:  # a photograph and its annotation for each of five heads
+        if len(names) == 10:  # a photograph and its annotation for each of five heads
             raise KeyboardInterrupt
         names.append(info.filename)
         return read(archive, info, *options)
