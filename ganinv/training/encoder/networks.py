@@ -14,8 +14,8 @@ from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize
 from ganinv.losses.lpips import load_lpips
 from ganinv.training.encoder.discriminator import Discriminator
+from ganinv.training.encoder.earlier import load_start
 from ganinv.training.encoder.settings import EncoderParams
-from ganinv.training.encoder.start import load_start
 from ganinv.training.loop import Say
 
 
