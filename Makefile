@@ -70,8 +70,7 @@ publish-gan:  ## copy the last report on small GANs to reports/published/gan/
 	for run in train_gan gan_objectives invert_dcgan; do cp reports/gan/runs/$$run/summary.json reports/published/gan/$$run.json; done
 
 encoder: setup  ## train the domain-guided encoder and publish it in checkpoints/ (its sha256 goes into the manifest)
-	$(BIN)/ganinv train-encoder --params params/encoder.yaml
-	$(BIN)/python -m ganinv.training.publish runs/encoder
+	$(BIN)/ganinv train-encoder --params params/encoder.yaml --publish
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

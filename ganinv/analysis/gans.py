@@ -21,6 +21,7 @@ from ganinv.files import read_json, write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import read_png
+from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.measures.distributions import nearest, set_features
 from ganinv.paths import params_folder
 from ganinv.seeds import image_rng
@@ -28,20 +29,6 @@ from ganinv.training.checkpoint import read_history
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.trouble import tell_trouble
 
-NAMES = {
-    "nonsaturating": "GAN",
-    "minimax": "GAN, minimax",
-    "lsgan": "LSGAN",
-    "wgan-gp": "WGAN-GP",
-    "hinge": "hinge",
-}
-FILES = {
-    "nonsaturating": "gan_nonsaturating.yaml",
-    "minimax": "gan_minimax.yaml",
-    "lsgan": "gan_lsgan.yaml",
-    "wgan-gp": "gan_wgan_gp.yaml",
-    "hinge": "gan_hinge_sn.yaml",
-}
 TWO_TIME_SCALES = 3  # D's rate by G's
 LATE = 0.5  # of the steps
 
@@ -90,10 +77,10 @@ def plan(
 ) -> dict[str, GanParams]:
     """Plan one training for each objective and choice of spectral normalization: {name: GanParams}.
 
-    Each has the rates of its file params/gan_*.yaml, and `changes`, but that WGAN-GP alone takes
-    `critic_steps`; where these are one, D's rate is three times G's instead (two time scales,
-    Heusel et al. 2017, arXiv 1706.08500, table 1). Raises ParamsError where nothing would be
-    trained or measured, since then there is nothing to compare.
+    Each has the rates of its file params/gan_*.yaml, and `changes`, but that those with a gradient
+    penalty (WGAN-GP) alone take `critic_steps`; where these are one, D's rate is three times G's
+    instead (two time scales, Heusel et al. 2017, arXiv 1706.08500, table 1). Raises ParamsError
+    where nothing would be trained or measured, since then there is nothing to compare.
     """
     if not (changes["steps"] and changes["measure_count"]):
         raise ParamsError("a comparison needs steps and measure_count above 0")
@@ -101,12 +88,13 @@ def plan(
     critic_steps = changes.pop("critic_steps")
     plans = {}
     for objective in objectives:
-        file = params_folder() / FILES[objective]
+        row = OBJECTIVES[objective]
+        file = params_folder() / row.params
         for normed in spectral:
-            name = NAMES[objective] + (" + SN" if normed else "")
+            name = row.label + (" + SN" if normed else "")
             own = {"objective": objective, "spectral_norm": normed, "out": f"{out}/{_slug(name)}"}
             params = GanParams.load(file, (), **{"log_every": 0} | changes | own)
-            if objective == "wgan-gp":
+            if row.penalized:
                 params = params.model_copy(update={"critic_steps": critic_steps})
                 if critic_steps == 1:
                     rate = TWO_TIME_SCALES * params.lr_generator

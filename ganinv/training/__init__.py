@@ -1,2 +1,2 @@
-"""What every training shares: the loop, checkpoints, settings, model cards. What is trained lies in
-`encoder/` and `gan/`, what it is trained on in `sets/`."""
+"""What every training shares: the loop, checkpoints, settings. What is trained lies in `encoder/`
+and `gan/`, each with its model card; what it is trained on in `sets/`."""

@@ -1,21 +1,27 @@
-"""A training's state on disk: one safetensors file, written atomically, read back to the bit; its
-history, and the earlier encoder that it may begin from."""
+"""A training's state on disk: one safetensors file, written atomically, read back to the bit; and
+its history."""
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from ganinv.errors import ParamsError
 from ganinv.files import atomic_path, read_json
 
+State = Mapping[str, Mapping[str, Tensor]]  # the tensors of each module
+Optimizers = Mapping[str, torch.optim.Optimizer]
 
-def save_state(path, modules, optimizers, notes):
+
+def save_state(path: Path, modules: State, optimizers: Optimizers, notes: Any) -> None:
     """Write modules' and optimizers' tensors and `notes`, which JSON can hold."""
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors |= {f"{name}.{key}": x for key, x in module.items()}
     for name, optimizer in optimizers.items():
@@ -26,7 +32,7 @@ def save_state(path, modules, optimizers, notes):
         save_file(tensors, temporary, metadata={"ganinv": json.dumps(notes)})
 
 
-def read_notes(path):
+def read_notes(path: Path) -> Any:
     """The notes of a state, without its tensors. Raises ParamsError for a damaged file."""
     try:
         with safe_open(path, "pt") as file:
@@ -35,7 +41,9 @@ def read_notes(path):
         raise _damaged(path, error) from None
 
 
-def load_state(path, modules, optimizers, wanted):
+def load_state(
+    path: Path, modules: Mapping[str, nn.Module], optimizers: Optimizers, wanted: State
+) -> None:
     """Put a saved state back into modules and optimizers of the same shapes.
 
     `wanted` is what `save_state` was given: all of it is to be found, while a module may have
@@ -73,7 +81,9 @@ def _damaged(path, error):
     return ParamsError(f"{path} is damaged ({reason}); start over with --fresh")
 
 
-def check_finite(values, names, step, folder, rates="lr"):
+def check_finite(
+    values: Mapping[str, float], names: Iterable[str], step: int, folder: Path, rates: str = "lr"
+) -> None:
     """Raise ParamsError where training has diverged, before anything whole is overwritten.
 
     `rates` names the parameters that may have been too large.
@@ -86,7 +96,7 @@ def check_finite(values, names, step, folder, rates="lr"):
             )
 
 
-def clear(folder):
+def clear(folder: Path) -> None:
     """Remove what another training left in a folder: nothing of it may pass for this one's."""
     weights = ("checkpoint.safetensors", "encoder.safetensors", "generator.safetensors")
     for name in (*weights, "card.json", "history.json"):
@@ -100,11 +110,11 @@ def _below(tensors, name):
     return {key.removeprefix(prefix): x for key, x in tensors.items() if key.startswith(prefix)}
 
 
-def copy_tensors(tensors, dtype):
+def copy_tensors(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
     """Tensors of another type, on the CPU."""
     return {name: x.detach().to("cpu", dtype).contiguous() for name, x in tensors.items()}
 
 
-def read_history(folder):
+def read_history(folder: str | Path) -> list[dict[str, Any]]:
     """The rows of a training: a dict per step, and the figures of each look at held-out images."""
     return read_json(Path(folder) / "history.json")

@@ -1,52 +1,157 @@
-"""The loop that every training here runs: steps, looks, checkpoints, and what is said of them."""
+"""The loop that every training runs: resume or begin, step, look, save, publish.
+
+What differs between trainings is passed in as a `Task`. The same call again goes on from the
+checkpoint, to the same bits: a step depends on its number and on what the checkpoint holds, no
+more. A run is a folder:
+
+    OUT/params.yaml  checkpoint.safetensors  history.json  samples/step_NNNNNN.png
+    and what the task publishes
+"""
 
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
+from ganinv.errors import ParamsError
+from ganinv.files import write_json, write_text
+from ganinv.params import dump_yaml
 from ganinv.seeds import image_rng
 from ganinv.training import checkpoint
+from ganinv.training.settings import TrainingParams
+
+Say = Callable[[str], object]
 
 
-class Loop:
-    """What moves with the steps of a training, whatever it trains.
+@dataclass
+class Progress:
+    """How far a training is: steps done, their seconds, a row of numbers for each, the last look.
 
-    A subclass has `_one()`, a step, which returns a row of numbers; `look()`, which sets `figures`;
-    `save()`; and says which numbers have to stay finite, of rows (`FINITE`, () for all) and of
-    looks (`FINITE_FIGURES`), which parameters to lower where one does not (`RATES`), and which to
-    print (`SHOWN`, with `DIGITS`).
+    The first row is that of step 0, the start.
     """
 
-    FINITE, FINITE_FIGURES, RATES = (), (), "lr"
-    SHOWN, DIGITS = (), 3
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
 
-    def __init__(self, params, say):
-        self.params, self.say, self.out = params, say, Path(params.out)
-        self.step, self.seconds, self.history, self.figures = 0, 0.0, [], {}
 
-    def rng(self, *names):
-        return image_rng(self.params.seed, "/".join(map(str, names)))
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a training passes to the loop.
 
-    def run(self):
-        params, started, before = self.params, time.perf_counter(), self.seconds
-        while self.step < params.steps:
-            row = self._one()
-            self.step += 1
-            self.seconds = before + time.perf_counter() - started
-            checkpoint.check_finite(row, self.FINITE or row, self.step, self.out, self.RATES)
-            self.history.append({"step": self.step, "seconds": self.seconds} | row)
-            if params.log_every and self.step % params.log_every == 0:
-                self._say_progress()
-            if self.step % params.save_every == 0 or self.step == params.steps:
-                self.look()
-                figures = self.FINITE_FIGURES
-                checkpoint.check_finite(self.figures, figures, self.step, self.out, self.RATES)
-                self.save()
+    `decisive` is what a checkpoint must have been made under to be gone on with, by its name:
+    parameters, and hashes of what they name. `modules` and `optimizers` are what moves, `state`
+    gives the tensors of each module that a checkpoint keeps. `begin()` makes the start, `step(n)`
+    does step n, from 0, and returns a row of numbers, `look(progress)` looks at what was learnt and
+    returns what is noted of it, `publish(progress)` writes the result and returns its path.
+    `finite` are the numbers of a row that have to be finite (None for all of them),
+    `finite_figures` those of a look; `rates` names the parameters to lower where one is not;
+    `shown` are the numbers in a line of progress, with so many `digits`.
+    """
 
-    def _say_progress(self):
-        rows = self.history[-self.params.log_every :]
-        shown = [name for name in self.SHOWN if name in rows[-1]]
-        means = [(name, np.mean([row[name] for row in rows if name in row])) for name in shown]
-        text = " ".join(f"{name} {value:.{self.DIGITS}f}" for name, value in means)
-        self.say(f"step {self.step}/{self.params.steps}  {self.seconds:.0f} s  {text}")
+    decisive: Mapping[str, Any]
+    modules: Mapping[str, nn.Module]
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    state: Callable[[], checkpoint.State]
+    begin: Callable[[], object]
+    step: Callable[[int], dict[str, float]]
+    look: Callable[[Progress], dict[str, Any]]
+    publish: Callable[[Progress], Path]
+    finite: tuple[str, ...] | None = None
+    finite_figures: tuple[str, ...] = ()
+    rates: str = "lr"
+    shown: tuple[str, ...] = ()
+    digits: int = 3
+
+
+def train(task: Task, params: TrainingParams, *, fresh: bool = False, say: Say = print) -> Path:
+    """Train to the end and publish; return the path of what was published.
+
+    Continues an earlier call in the same folder, unless `fresh`. Raises ParamsError where that call
+    had other parameters or more steps, where its checkpoint is damaged, and where a number is not
+    finite; then the checkpoint from before is kept.
+    """
+    out = Path(params.out)
+    path = out / "checkpoint.safetensors"
+    if path.is_file() and not fresh:
+        progress = _resume(task, params, path)
+        write_text(out / "params.yaml", dump_yaml(params.model_dump()))
+        say(f"going on from step {progress.step}")
+    else:
+        checkpoint.clear(out)
+        write_text(out / "params.yaml", dump_yaml(params.model_dump()))
+        started = time.perf_counter()
+        task.begin()
+        progress = Progress(seconds=time.perf_counter() - started)
+        progress.history = [{"step": 0, "seconds": progress.seconds}]
+        _look_and_save(task, progress, out)
+    started, before = time.perf_counter(), progress.seconds
+    while progress.step < params.steps:
+        row = task.step(progress.step)
+        progress.step += 1
+        progress.seconds = before + time.perf_counter() - started
+        names = row if task.finite is None else task.finite
+        checkpoint.check_finite(row, names, progress.step, out, task.rates)
+        progress.history.append({"step": progress.step, "seconds": progress.seconds} | row)
+        if params.log_every and progress.step % params.log_every == 0:
+            say(_describe(task, params, progress))
+        if progress.step % params.save_every == 0 or progress.step == params.steps:
+            _look_and_save(task, progress, out)
+    write_json(out / "history.json", progress.history)  # a kill may have come before it
+    return task.publish(progress)
+
+
+def _resume(task, params, path):
+    """The progress that the checkpoint at `path` holds; modules and optimizers get their state."""
+    notes, fields = checkpoint.read_notes(path), type(params).model_fields
+    # parameters that joined after it was made had what is their default now
+    defaults = {name: fields[name].default for name in task.decisive}
+    if defaults | notes["params"] != task.decisive:
+        raise ParamsError(
+            f"{params.out} holds a training under other parameters or images; name another folder "
+            "by --out, or start over with --fresh (fresh = True in a notebook)"
+        )
+    if notes["step"] > params.steps:
+        raise ParamsError(
+            f"{params.out} is at step {notes['step']} already, beyond steps: {params.steps}; ask "
+            "for more, or start over with --fresh"
+        )
+    checkpoint.load_state(path, task.modules, task.optimizers, task.state())
+    return Progress(notes["step"], notes["seconds"], notes["history"], notes["figures"])
+
+
+def _look_and_save(task, progress, out):
+    progress.figures = task.look(progress)
+    progress.history[-1] |= progress.figures
+    figures = task.finite_figures if progress.step else ()  # a start may be as bad as it likes
+    checkpoint.check_finite(progress.figures, figures, progress.step, out, task.rates)
+    notes = {
+        "params": dict(task.decisive),
+        "step": progress.step,
+        "seconds": progress.seconds,
+        "history": progress.history,
+        "figures": progress.figures,
+    }
+    path = out / "checkpoint.safetensors"
+    checkpoint.save_state(path, task.state(), task.optimizers, notes)
+    write_json(out / "history.json", progress.history)
+
+
+def _describe(task, params, progress):
+    """A line of progress: means over the steps since the last one."""
+    rows = progress.history[-params.log_every :]
+    shown = [name for name in task.shown if name in rows[-1]]
+    means = [(name, np.mean([row[name] for row in rows if name in row])) for name in shown]
+    text = " ".join(f"{name} {value:.{task.digits}f}" for name, value in means)
+    return f"step {progress.step}/{params.steps}  {progress.seconds:.0f} s  {text}"
+
+
+def step_rng(params: TrainingParams, *names: object) -> torch.Generator:
+    """A CPU generator of random numbers, seeded from the training's seed and `names`."""
+    return image_rng(params.seed, "/".join(map(str, names)))

@@ -8,12 +8,21 @@ from ganinv.params import DEVICES, Strict
 
 
 class TrainingParams(Strict):
-    """What every training has."""
+    """What every training has. The fields without a default have one in each subclass."""
 
-    seed: int = Field(0, ge=0, lt=2**63)
-    device: str = Field("auto", pattern=DEVICES)
-    precision: Literal["auto", "float32", "bf16"] = "auto"
-    log_every: int = Field(20, ge=0)
-    """steps between lines of progress; 0 is silent"""
-    save_every: int = Field(100, ge=1)
-    """steps between checkpoints, each with a look at what was learnt, and its picture"""
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="of all that is drawn: the weights at the start, every batch"
+    )
+    device: str = Field("auto", pattern=DEVICES, description="auto, cpu, cuda or cuda:N")
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="of the networks; auto is bf16 where the hardware computes in it"
+    )
+    log_every: int = Field(20, ge=0, description="steps between lines of progress; 0 is silent")
+    save_every: int = Field(
+        100,
+        ge=1,
+        description="steps between checkpoints, each with a look at what was learnt, and its "
+        "picture",
+    )
+    steps: int = Field(ge=0, description="steps in all")
+    out: str = Field(description="the folder for the training")

@@ -6,15 +6,19 @@ are learned, begin as the features' principal components, each of variance 1.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
+
+from ganinv.encoders.domain import DomainEncoder
 
 FIRST = 64  # images from which the 1x1 convolutions take their directions
 LEAST = 1e-3  # of the first component's spread; what is below is rounding
 
 
 @torch.no_grad()
-def fit_head(encoder, levels, w, strength):
+def fit_head(encoder: DomainEncoder, levels: Sequence[Tensor], w: Tensor, strength: float) -> None:
     """Set the 1x1 convolutions, the linear map to w (N, w_dim), w_avg subtracted, and `hidden`.
 
     `levels` are the trunk's features of the same images, each (N, width, grid, grid), in half
@@ -57,7 +61,7 @@ def _principal(reduce, level):
     reduce.bias[: len(chosen)].copy_(-chosen @ mean)
 
 
-def ridge(features, wanted, strength):
+def ridge(features: Tensor, wanted: Tensor, strength: float) -> tuple[Tensor, Tensor]:
     """Ridge regression: (weight (out, in), bias (out,)) of least squares with a penalty.
 
     features (N, in), wanted (N, out); the penalty is `strength` times the mean squared length of

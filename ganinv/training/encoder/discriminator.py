@@ -1,21 +1,19 @@
-"""The discriminator of eq. 3 and its losses.
+"""The discriminator of eq. 3 (Zhu et al. 2020, arXiv 2004.00049): real images against G(E(x)).
 
-Zhu et al. 2020 (arXiv 2004.00049), eq. 3: real images against G(E(x)), with the gradient penalty
-on real images. In the paper's code the losses are StyleGAN's, non-saturating with R1 (Mescheder et
-al. 2018, arXiv 1801.04406); so they are here.
+Its losses lie in `losses.adversarial`: in the paper's code they are StyleGAN's, non-saturating with
+R1; so they are here.
 """
 
 import math
 
-import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 
 class Discriminator(nn.Module):
     """Images (N, 3, size, size) -> scores (N,). Residual blocks that halve the size down to 4x4."""
 
-    def __init__(self, *, size, width=32, widest=128):
+    def __init__(self, *, size: int, width: int = 32, widest: int = 128) -> None:
         super().__init__()
         steps = int(math.log2(size)) - 2
         widths = [min(width * 2**i, widest) for i in range(steps + 1)]
@@ -24,7 +22,7 @@ class Discriminator(nn.Module):
         self.blocks = nn.ModuleList(_Block(a, b) for a, b in pairs)
         self.last = nn.Linear(widths[-1] * 16, 1)
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Tensor:
         x = F.leaky_relu(self.first(images), 0.2)
         for block in self.blocks:
             x = block(x)
@@ -44,20 +42,3 @@ class _Block(nn.Module):
         y = F.leaky_relu(self.conv1(x), 0.2)
         y = F.avg_pool2d(F.leaky_relu(self.conv2(y), 0.2), 2)
         return (y + self.skip(F.avg_pool2d(x, 2))) / math.sqrt(2)
-
-
-def encoder_loss(discriminator, images):
-    """What G(E(x)) is to lower: mean of softplus(-D(G(E(x)))), a scalar."""
-    return F.softplus(-discriminator(images)).mean()
-
-
-def discriminator_loss(discriminator, real, fake):
-    """softplus(D(fake)) + softplus(-D(real)), a scalar."""
-    return F.softplus(discriminator(fake)).mean() + F.softplus(-discriminator(real)).mean()
-
-
-def r1_penalty(discriminator, real):
-    """E |dD/dx|^2 on real images, a scalar; eq. 3 takes gamma / 2 of it."""
-    real = real.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
-    return gradient.square().sum((1, 2, 3)).mean()

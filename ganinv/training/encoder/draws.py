@@ -1,4 +1,4 @@
-"""What the encoder is trained on: images drawn from the generator, changed so that not all of them
+"""The images an encoder is trained on: drawn from the generator, changed so that not all of them
 lie on its manifold, and photographs from a folder.
 
 A drawn image has a known latent. A changed one has none, but G(E(x)) is compared with x itself
@@ -7,18 +7,31 @@ colours, since photographs, too, are more than the generator can draw.
 """
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from ganinv.errors import ImageError, ParamsError
+from ganinv.generators.base import Generator
 from ganinv.images.alignment import load_image
 from ganinv.images.pixels import from_uint8, to_uint8
 from ganinv.images.reading import list_images
 
+OF_PHOTOGRAPHS = 0.2  # the share by which photographs are changed
 
-def draw_ws(generator, count, rng, *, truncation=(0.5, 1.0), mixing=0.4):
+
+def draw_ws(
+    generator: Generator,
+    count: int,
+    rng: torch.Generator,
+    *,
+    truncation: tuple[float, float] = (0.5, 1.0),
+    mixing: float = 0.4,
+) -> tuple[Tensor, Tensor]:
     """Latents (count, num_ws, w_dim) and which of them (count,) are one w for all rows.
 
     Truncation is uniform between two values. A share `mixing` takes the rows from a random one on
@@ -39,7 +52,7 @@ def draw_ws(generator, count, rng, *, truncation=(0.5, 1.0), mixing=0.4):
     return ws.contiguous(), ~mixed
 
 
-def change(images, rng, share):
+def change(images: Tensor, rng: torch.Generator, share: float) -> Tensor:
     """Change images (N, 3, H, W): half of them mirrored, others composed, moved, recoloured.
 
     `share` is the probability of each of the three; 0 leaves everything as it is, mirrors too.
@@ -101,13 +114,19 @@ def _recolour(images, draw):
 
 
 class Photographs:
-    """The photographs of a folder, aligned and decoded once, as uint8."""
+    """The photographs of a folder, aligned and decoded once, as uint8.
 
-    def __init__(self, folder, size, say):
-        self.images = []
+    Files that cannot be used are left out, and `say` is told which. Raises ParamsError where none
+    can be.
+    """
+
+    def __init__(
+        self, folder: str | Path, size: int, say: Callable[[str], object], *, align: bool = True
+    ) -> None:
+        self.images: list[Tensor] = []
         for path in list_images(folder):
             try:
-                image = load_image(path, size, align=True)
+                image = load_image(path, size, align=align)
             except (ImageError, OSError) as error:
                 say(f"notice: left out: {error}")
                 continue
@@ -115,12 +134,12 @@ class Photographs:
         if not self.images:
             raise ParamsError(f"photographs: no usable image in {folder}")
 
-    def draw(self, count, rng):
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
         """`count` of them (count, 3, size, size) in [-1, 1], with repetition."""
         chosen = torch.randint(len(self.images), (count,), generator=rng).tolist()
         return from_uint8(np.stack([self.images[i] for i in chosen])).contiguous()
 
 
-def share_of(count, share):
+def share_of(count: int, share: float) -> int:
     """How many of `count` are `share`, rounded up, and never all of them unless share is 1."""
     return min(math.ceil(count * share), count if share >= 1 else count - 1)

@@ -1,30 +1,28 @@
-"""Put a finished training's weights and card where the manifest names them.
+"""Put a finished training's weights and card where the manifest names them."""
 
-python -m ganinv.training.publish runs/encoder
-"""
-
-import argparse
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ganinv.encoders.load import load_encoder
 from ganinv.files import atomic_path, read_json, write_json
 from ganinv.generators.load import load_generator
 from ganinv.training.checkpoint import read_history
+from ganinv.training.encoder.looks import FIGURES
 from ganinv.training.encoder.starts import compare_starts
-from ganinv.training.encoder.train import FIGURES
 from ganinv.weights.manifest import load_manifest, weight_path
 
 CURVE = 20  # steps that one point of the card's curves is the mean of
 BRIEF = ("sha256", "steps", "seconds", "images_drawn", "photographs", "held_out", "params")
 
 
-def publish(folder, name="domain-ffhq"):
+def publish(folder: str | Path, name: str = "domain-ffhq") -> str:
     """Copy `folder`'s encoder to the file of `name` and its card beside it; return the SHA-256.
 
     The card gains the curves, the starts on the sample photographs and, where the training went on
     from an earlier one whose card lies beside its weights, what that was. The SHA-256 belongs
-    into the manifest.
+    in the manifest.
     """
     folder, path = Path(folder), weight_path(name)
     card = read_json(folder / "card.json")
@@ -49,8 +47,8 @@ def _card_of(name):
     return Path(name).with_name("card.json")
 
 
-def thin(history, every=CURVE):
-    """Means of `every` rows each; the figures of a look at held-out images stay as they are."""
+def thin(history: Sequence[dict[str, Any]], every: int = CURVE) -> list[dict[str, Any]]:
+    """Thin a history to means of `every` rows each; looks at held-out images stay as they are."""
     looks = [row for row in history if "held_out_lpips" in row]
     thinned = [{k: row[k] for k in ("step", "seconds", *FIGURES)} for row in looks]
     rows = [row for row in history if "loss" in row]
@@ -59,9 +57,3 @@ def thin(history, every=CURVE):
         means = {n: sum(row[n] for row in part) / len(part) for n in names}
         thinned.append({"step": part[-1]["step"], "seconds": part[-1]["seconds"]} | means)
     return sorted(thinned, key=lambda row: row["step"])
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder")
-    print(publish(parser.parse_args().folder))

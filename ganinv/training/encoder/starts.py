@@ -1,8 +1,13 @@
 """What an encoder's code is worth before any search: beside the mean of W, on photographs."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
+from torch import nn
 
 from ganinv.compute.render import render_result
+from ganinv.generators.base import Generator
 from ganinv.images.alignment import load_image
 from ganinv.images.pixels import box_resize, quantize, to_uint8
 from ganinv.inversion.starts import fit_rows
@@ -13,10 +18,15 @@ SIZE = 256  # of the pictures
 
 
 @torch.no_grad()
-def compare_starts(generator, encoder, names=None):
-    """A dict per photograph: title, metrics of both starts, three pictures uint8 (H, W, 3).
+def compare_starts(
+    generator: Generator, encoder: nn.Module, names: Iterable[str] | None = None
+) -> list[dict[str, Any]]:
+    """Compare both starts: a dict per photograph.
 
-    `names` are sample photographs, all of them by default; metrics are those of `metrics`.
+    It has a title, the metrics of both, and three pictures uint8 (H, W, 3).
+
+    `names` are sample photographs, all of them by default; metrics are those of
+    `measures.reconstruction`.
     """
     rows = []
     for name in photographs() if names is None else names:

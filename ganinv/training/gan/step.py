@@ -1,37 +1,40 @@
 """One step of a GAN's training, whatever its networks, and the generator's running average."""
 
+from collections.abc import Callable, Sequence
+
 import torch
+from torch import Tensor, nn
 
 from ganinv.compute.device import autocast
 from ganinv.losses.adversarial import OBJECTIVES, gradient_penalty
 
 
 def gan_step(
-    generator,
-    discriminator,
-    optimizers,
-    draw_real,
-    draw_z,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer],
+    draw_real: Callable[[], Tensor],
+    draw_z: Callable[[], Tensor],
     *,
-    objective,
-    critic_steps=1,
-    gp_weight=10.0,
-    rng,
-    precision="float32",
-):
+    objective: str,
+    critic_steps: int = 1,
+    gp_weight: float = 10.0,
+    rng: torch.Generator,
+    precision: str = "float32",
+) -> dict[str, float]:
     """`critic_steps` steps of the discriminator, then one of the generator.
 
     `generator` maps what `draw_z()` gives to fakes (N, ...), `discriminator` maps those and what
     `draw_real()` gives, (N, ...), to scores (N,); `optimizers` are the generator's and the
-    discriminator's, `objective` is a name of OBJECTIVES. The gradient penalty, `gp_weight` times,
-    belongs to wgan-gp; its mixtures come from `rng`, a CPU generator of random numbers.
+    discriminator's, `objective` is a name of OBJECTIVES. Where that has a gradient penalty, it is
+    taken `gp_weight` times; its mixtures come from `rng`, a CPU generator of random numbers.
     Real and fake images are scored apart, so that BatchNorm sees batches of one kind (as the
     authors of DCGAN train). Returns numbers, those of the discriminator from its last step: losses
     (`discriminator` with the penalty, and `penalty` where there is one), mean scores `real` and
     `fake`, and norms of the gradients.
     """
     adam_generator, adam_discriminator = optimizers
-    discriminator_loss, generator_loss = OBJECTIVES[objective]
+    losses = OBJECTIVES[objective]
     row = {}
     for _ in range(critic_steps):
         real = draw_real()
@@ -39,8 +42,8 @@ def gan_step(
             with torch.no_grad():
                 fake = generator(draw_z())
             real_scores, fake_scores = discriminator(real), discriminator(fake)
-            loss = discriminator_loss(real_scores, fake_scores)
-            if objective == "wgan-gp":
+            loss = losses.discriminator(real_scores, fake_scores)
+            if losses.penalized:
                 mixture = torch.rand(len(real), generator=rng).to(real)
                 row["penalty"] = gradient_penalty(discriminator, real, fake, mixture)
                 loss = loss + gp_weight * row["penalty"]
@@ -48,7 +51,7 @@ def gan_step(
         row["discriminator_gradient"] = _descend(loss, discriminator, adam_discriminator)
     discriminator.requires_grad_(False)  # half of the backward pass is theirs
     with autocast(real.device, precision):
-        loss = generator_loss(discriminator(generator(draw_z())))
+        loss = losses.generator(discriminator(generator(draw_z())))
     row |= {"generator": loss}
     row["generator_gradient"] = _descend(loss, generator, adam_generator)
     discriminator.requires_grad_(True)
@@ -65,14 +68,14 @@ def _descend(loss, network, optimizer):
 
 
 @torch.no_grad()
-def average_weights(average, generator, decay):
+def average_weights(average: nn.Module, generator: nn.Module, decay: float) -> None:
     """Move the running average's weights: average = decay * average + (1 - decay) * generator."""
     pairs = zip(average.parameters(), generator.parameters(), strict=True)
     for mean, weight in pairs:
         mean.lerp_(weight, 1 - decay)
 
 
-def averaging_decay(halflife, batch, step):
+def averaging_decay(halflife: float, batch: int, step: int) -> float:
     """The decay at `step` (from 1) that halves a weight's share in `halflife` images.
 
     Never longer than a twentieth of the images seen so far, so that the start is soon forgotten

@@ -13,6 +13,9 @@ generator's gradient vanishes, too. The Wasserstein loss is 0 at such scores and
 its critic cannot win in this sense.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 import torch
 
 from ganinv.images.pixels import box_resize
@@ -26,12 +29,12 @@ WON = 0.01  # of the loss of a discriminator that scores 0
 WINNING_STEPS = 100
 
 
-def spread(images):
+def spread(images: torch.Tensor) -> float:
     """Mean squared distance between box means of two of N > 1 images (N, 3, H, W), over entries."""
     return 2 * box_resize(images, COARSE).double().var(0).mean().item()
 
 
-def find_trouble(history, objective):
+def find_trouble(history: Sequence[Mapping[str, Any]], objective: str) -> dict[str, str]:
     """{kind: sentence} of what the end of a training's history shows; {} where all is well.
 
     `history` are rows with `step`: those of steps have `discriminator` and `generator_gradient`,
@@ -46,7 +49,7 @@ def find_trouble(history, objective):
             "the real images'"
         )
     rows = [row for row in history if "discriminator" in row]
-    undecided = OBJECTIVES[objective][0](torch.zeros(1), torch.zeros(1)).item()
+    undecided = OBJECTIVES[objective].discriminator(torch.zeros(1), torch.zeros(1)).item()
     recent = [row["discriminator"] for row in rows[-WINNING_STEPS:]]
     if undecided and len(recent) == WINNING_STEPS and max(recent) < WON * undecided:
         now, then = _median(rows[-WINNING_STEPS:]), _median(rows[:WINNING_STEPS])
@@ -58,9 +61,10 @@ def find_trouble(history, objective):
     return found
 
 
-def tell_trouble(history, objective):
+def tell_trouble(history: Sequence[Mapping[str, Any]], objective: str) -> list[dict[str, Any]]:
     """All of a history's troubles, each where it begins: a list of {step, kind, text}."""
-    began, before = [], {}
+    began: list[dict[str, Any]] = []
+    before: dict[str, str] = {}
     for end, row in enumerate(history, start=1):
         if "spread" in row:
             found = find_trouble(history[:end], objective)
@@ -69,7 +73,7 @@ def tell_trouble(history, objective):
     return began
 
 
-def begun(step, found, before):
+def begun(step: int, found: Mapping[str, str], before: Iterable[str]) -> list[dict[str, Any]]:
     """What of `found` {kind: sentence} was not among the kinds `before`: [{step, kind, text}]."""
     return [
         {"step": step, "kind": kind, "text": text}
