@@ -8,6 +8,7 @@ import pytest
 
 from ganinv.analysis import gans
 from ganinv.errors import ParamsError
+from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.measures.distributions import set_features
 from ganinv.paths import project_root
 from ganinv.training.gan.settings import GanParams
@@ -24,7 +25,7 @@ def trained(make_photo, tmp_path_factory):
 def pretend(trained, objective, *, gradients, kids, recall=0.5, spectral_norm=False):
     """The training with another history."""
     other = copy.copy(trained)
-    other.name = gans.NAMES[objective] + (" + SN" if spectral_norm else "")
+    other.name = OBJECTIVES[objective].label + (" + SN" if spectral_norm else "")
     other.params = trained.params | {"objective": objective, "spectral_norm": spectral_norm}
     other.steps = [{"step": i, "generator_gradient": g} for i, g in enumerate(gradients, 1)]
     other.looks = [{"step": i, "kid": k, "recall": recall} for i, k in enumerate(kids)]

@@ -119,13 +119,13 @@ def test_codes_of_the_encoder_tell_images_apart(trained, toy):
 @pytest.mark.parametrize(
     ("changes", "absent", "present"),
     [
-        ({"adversarial": 0}, {"adversarial", "discriminator", "r1"}, {"latent"}),
-        ({"latent": 0}, {"latent"}, {"adversarial", "discriminator"}),
-        ({"clean": 0}, {"latent"}, {"adversarial", "r1"}),
-        ({"change": 0, "mixing": 1}, set(), {"latent", "adversarial"}),
-        ({"pixels": 0, "features": 0, "offsets": 0}, set(), {"pixels", "features", "offsets"}),
-        ({"truncation_min": 0, "truncation_max": 0}, set(), {"latent"}),
-        ({"discriminator_resolution": 8, "r1_gamma": 0}, set(), {"discriminator", "r1"}),
+        ({"adversarial": 0}, ("adversarial", "discriminator", "r1"), ("latent",)),
+        ({"latent": 0}, ("latent",), ("adversarial", "discriminator")),
+        ({"clean": 0}, ("latent",), ("adversarial", "r1")),
+        ({"change": 0, "mixing": 1}, (), ("latent", "adversarial")),
+        ({"pixels": 0, "features": 0, "offsets": 0}, (), ("pixels", "features", "offsets")),
+        ({"truncation_min": 0, "truncation_max": 0}, (), ("latent",)),
+        ({"discriminator_resolution": 8, "r1_gamma": 0}, (), ("discriminator", "r1")),
     ],
     ids=str,
 )
@@ -133,7 +133,7 @@ def test_every_choice_trains(quick, tmp_path, changes, absent, present):
     path = train_encoder(quick(**dict(batch=4, clean=0.5) | changes), say=quiet)
     rows = strict_json(tmp_path / "run" / "history.json")
     noted = set().union(*rows)
-    assert rows[-1]["step"] == 2 and present <= noted and not absent & noted
+    assert rows[-1]["step"] == 2 and noted.issuperset(present) and noted.isdisjoint(absent)
     assert load_encoder(path)(noise(0)).isfinite().all()
 
 

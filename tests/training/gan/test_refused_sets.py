@@ -3,7 +3,7 @@
 import pytest
 
 from ganinv.errors import ParamsError
-from helpers.tiny_gans import train_on
+from helpers.gans import train_on
 
 
 def test_images_that_are_all_the_same_are_refused(make_photo, tmp_path):
