@@ -40,7 +40,7 @@ quick: setup  ## the same pipeline on one photograph at a tenth of the steps, in
 	$(BIN)/ganinv report --quick --out reports/quick $(SET_GENERATOR)
 
 test: setup  ## run the tests, and every notebook at its quick defaults
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n auto
 	rm -rf .nbval && cp -R notebooks .nbval && rm -rf .nbval/runs
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 600 $(NOTEBOOKS)
 	rm -rf .nbval

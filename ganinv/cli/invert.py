@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from ganinv.cli.shared import Device, Fresh, Overrides, ParamsFile, complain
+from ganinv.cli.shared import Device, Fresh, Overrides, ParamsFile, complain, describe
 from ganinv.errors import BadArgumentsError
 from ganinv.params import read_yaml
 from ganinv.runs.params import Params
 
 Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
-Align = Annotated[bool | None, typer.Option("--align/--no-align", help="find and crop the face")]
+Align = Annotated[bool | None, typer.Option("--align/--no-align", help=describe("align"))]
 
 
 def invert(
@@ -22,7 +22,7 @@ def invert(
     ] = None,
     params: ParamsFile = None,
     overrides: Overrides = None,
-    out: Annotated[str | None, typer.Option(help="the folder for results")] = None,
+    out: Annotated[str | None, typer.Option(help=describe("out"))] = None,
     device: Device = None,
     align: Align = None,
     fresh: Fresh = False,

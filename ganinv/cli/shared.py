@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda")]
+from ganinv.runs.params import Params
+
+
+def describe(name: str) -> str:
+    """Return the description of a run's parameter, which is its option's help text."""
+    return Params.model_fields[name].description or ""
+
+
+Device = Annotated[str | None, typer.Option(help=describe("device"))]
 ParamsFile = Annotated[Path | None, typer.Option("--params", help="a YAML file, as in params/")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value, any parameter; repeatable")
