@@ -56,7 +56,7 @@ def study_codes(experiments: Sequence[Experiment], images: Sequence[str]) -> Stu
     params = experiments[0].params
     device = resolve_device(params.device)
     generator = load_generator(params.generator, device)
-    encoder = load_encoder(params.encoder, device)
+    encoder = load_encoder(params.encoder or "", device)
     used, spread = used_rows(generator), WSpread(generator)
     rows, walks = [], []
     for experiment in experiments:

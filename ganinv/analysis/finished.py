@@ -51,7 +51,12 @@ def ensure_runs(
             continue
         print(f"{folder} holds no run yet; trying params/{folder.name}.yaml with {steps} steps")
         file = params_folder() / f"{folder.name}.yaml"
-        quick = {"steps": steps, "images": list(images), "snapshot_every": 4, "log_every": 0}
+        quick: dict[str, Any] = {
+            "steps": steps,
+            "images": list(images),
+            "snapshot_every": 4,
+            "log_every": 0,
+        }
         run_experiment(Params.load(file, **quick, out=str(folder)))
 
 

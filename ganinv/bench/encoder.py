@@ -45,7 +45,7 @@ def bench_encoder(
     for photo in find_photos(params.images, params.align):
         target = load_image(photo.path, generator.resolution, align=photo.align)
         for start, plan in plans.items():
-            about = {"encoder": encoder, "image_id": photo.name}
+            about: dict[str, Any] = {"encoder": encoder, "image_id": photo.name}
             before = invert(generator, target, plan, steps=0, **about)
             run = invert(generator, target, plan, **about)
             rows.append(

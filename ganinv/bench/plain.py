@@ -6,6 +6,7 @@ float32. This is what the benchmarks compare with, and a second derivation for t
 """
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,8 @@ TAPS = (1.0, 3.0, 3.0, 1.0)
 def plain_synthesis(generator: StyleGAN2, ws: Tensor, noise: str = "const") -> Tensor:
     """Render ws (N, num_ws, w_dim) as `generator.synthesis` does, in float32: (N, 3, H, W)."""
     maps = iter(generator.noise_for(noise, len(ws)))
-    x, image, index = generator.const.repeat(len(ws), 1, 1, 1), None, 0
+    x, index = generator.const.repeat(len(ws), 1, 1, 1), 0
+    image: Tensor | None = None
     for block in generator.blocks:
         before = x
         if block.conv0 is not None:
@@ -34,7 +36,7 @@ def plain_synthesis(generator: StyleGAN2, ws: Tensor, noise: str = "const") -> T
         if block.to_rgb is not None:
             head = _to_rgb(block.to_rgb, x, ws[:, index])
             image = head if image is None else image + head
-    return image
+    return cast(Tensor, image)  # the last block has an image head
 
 
 def _affine(style, w):

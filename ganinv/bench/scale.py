@@ -61,7 +61,7 @@ def bench_scale(
             "log_every": 0,
         }
     )
-    result = {
+    result: dict[str, Any] = {
         "machine": describe_machine(device) | {"seed": SEED},
         "params": params.model_dump(exclude={"images", "out"}),
         "batches": [],
@@ -78,8 +78,8 @@ def bench_scale(
 
     for batch in batches or default_batches(device):
         add("batches", _batch(params, batch, say, isolate))
-    with tempfile.TemporaryDirectory() as work:
-        work = Path(work)
+    with tempfile.TemporaryDirectory() as place:
+        work = Path(place)
         isolate("the images' drawing", draw_images, params, images[-1], work / "drawn")
         for count in images:
             add("folders", _folder(params, count, work, result["folders"], say, isolate))

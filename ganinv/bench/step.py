@@ -97,11 +97,11 @@ def bench_step(
         if name != CONFIG_F:
             locate(name, "generator")  # raises where it is not here, before anything is timed
     machine = describe_machine(device) | {"seed": SEED}
-    result = {"machine": machine, "rows": [], "ratios": [], "failed": []}
+    result: dict[str, Any] = {"machine": machine, "rows": [], "ratios": [], "failed": []}
     for name in generators:
         for loss in losses:
             for batch in batches or default_batches(device):
-                about = {"generator": name, "loss": loss, "batch": batch}
+                about: dict[str, Any] = {"generator": name, "loss": loss, "batch": batch}
                 cases = [
                     Case(**about, device=device, variant=variant, resolution=resolution)
                     for variant in (PLAIN, OURS)

@@ -16,12 +16,19 @@ Out = Annotated[Path | None, typer.Option(help="a JSON file for the figures")]
 @app.command("step")
 def bench_step(
     generator: Annotated[
-        list[str], typer.Option(help="config-f (random weights), a name, a path; repeatable")
-    ] = ("ffhq-student", "config-f"),
-    loss: Annotated[list[str], typer.Option(help="l2 or lpips; repeatable")] = ("l2", "lpips"),
+        list[str] | None,
+        typer.Option(
+            help="config-f (random weights), a name, a path; repeatable",
+            show_default="ffhq-student, config-f",
+        ),
+    ] = None,
+    loss: Annotated[
+        list[str] | None,
+        typer.Option(help="l2 or lpips; repeatable", show_default="l2, lpips"),
+    ] = None,
     batch: Annotated[
-        list[int], typer.Option(min=1, help="repeatable; else 1 and 2, on a GPU 1, 4 and 16")
-    ] = (),
+        list[int] | None, typer.Option(min=1, help="repeatable; else 1 and 2, on a GPU 1, 4 and 16")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 5,
     resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -32,13 +39,13 @@ def bench_step(
     from ganinv.bench import step as bench
     from ganinv.compute.device import resolve_device
 
-    for name in loss:
+    for name in loss or bench.LOSSES:
         if name not in bench.LOSSES:
             raise ParamsError(f"--loss is {' or '.join(bench.LOSSES)}; got {name!r}")
     result = bench.bench_step(
-        generator,
-        loss,
-        batch,
+        generator or bench.GENERATORS,
+        loss or bench.LOSSES,
+        batch or (),
         steps=steps,
         resolution=resolution,
         device=resolve_device(device),
@@ -58,17 +65,21 @@ def bench_scale(
     generator: Annotated[str, typer.Option(help="a name or a path")] = "ffhq-student",
     loss: Annotated[Literal["l2", "lpips"], typer.Option()] = "lpips",
     batch: Annotated[
-        list[int], typer.Option(min=1, help="repeatable; else 1 and 2, on a GPU 1, 4 and 16")
-    ] = (),
+        list[int] | None, typer.Option(min=1, help="repeatable; else 1 and 2, on a GPU 1, 4 and 16")
+    ] = None,
     images: Annotated[
-        list[int], typer.Option(min=1, help="how many images a folder holds; repeatable")
-    ] = (1, 2, 4),
+        list[int] | None,
+        typer.Option(
+            min=1, help="how many images a folder holds; repeatable", show_default="1, 2, 4"
+        ),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="per image")] = 300,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Annotated[Path | None, typer.Option(help="a JSON file, written after every row")] = None,
 ) -> None:
     """Count images per hour: batches of several sizes, and folders that are really inverted."""
-    if len(set(images)) < 2:
+    counts = images or (1, 2, 4)
+    if len(set(counts)) < 2:
         raise ParamsError("--images needs two different numbers or more, to fit a line through")
     from ganinv.bench import scale as bench
     from ganinv.compute.device import resolve_device
@@ -76,8 +87,8 @@ def bench_scale(
     result = bench.bench_scale(
         generator,
         loss=loss,
-        batches=batch,
-        images=images,
+        batches=batch or (),
+        images=counts,
         steps=steps,
         device=resolve_device(device),
         out=out,
@@ -91,7 +102,7 @@ def bench_scale(
 @app.command("encoder")
 def bench_encoder(
     params: ParamsFile = None,
-    overrides: Overrides = (),
+    overrides: Overrides = None,
     against: Annotated[int, typer.Option(min=1, help="steps of the search from mean_w")] = 250,
     out: Out = None,
 ) -> None:
@@ -111,16 +122,17 @@ def bench_encoder(
 @app.command("quality")
 def bench_quality(
     recipe: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="a file of params/ or params/presets/, NAME+key=value; repeatable; else ours and "
             "two published ones"
         ),
-    ] = (),
-    image: Annotated[list[str], typer.Option(help="as for invert; repeatable")] = (
-        "sample:astronaut",
-    ),
-    overrides: Overrides = (),
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(help="as for invert; repeatable", show_default="sample:astronaut"),
+    ] = None,
+    overrides: Overrides = None,
     points: Annotated[int, typer.Option(min=2, help="of each search that are measured")] = 12,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     out: Out = None,
@@ -130,11 +142,11 @@ def bench_quality(
 
     result = bench.bench_quality(
         recipe or bench.DEFAULT,
-        overrides,
+        overrides or (),
         points=points,
         device=device,
         out=out,
-        images=list(image),
+        images=image or ["sample:astronaut"],
     )
     for row in result["reach"]:
         for found in row["images"]:

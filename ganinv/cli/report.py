@@ -11,7 +11,7 @@ from ganinv.cli.shared import Fresh, Overrides, complain
 def report(
     out: Annotated[Path, typer.Option(help="the folder for the report")] = Path("reports"),
     quick: Annotated[bool, typer.Option("--quick", help="about a tenth of the steps")] = False,
-    overrides: Overrides = (),
+    overrides: Overrides = None,
     fresh: Fresh = False,
 ) -> None:
     """Run the experiments' notebooks and assemble the comparison."""
@@ -19,7 +19,7 @@ def report(
     from ganinv.report.experiments import make_report
 
     try:
-        page, failed = make_report(out, quick=quick, overrides=overrides, fresh=fresh)
+        page, failed = make_report(out, quick=quick, overrides=overrides or (), fresh=fresh)
     except ReportError as error:
         raise typer.Exit(complain(error, 1)) from None
     print(f"the comparison is {page}")
@@ -29,7 +29,7 @@ def report(
 def gan_report(
     out: Annotated[Path, typer.Option(help="the folder for the report")] = Path("reports/gan"),
     quick: Annotated[bool, typer.Option("--quick", help="a few steps of tiny networks")] = False,
-    overrides: Overrides = (),
+    overrides: Overrides = None,
     fresh: Fresh = False,
 ) -> None:
     """Train small GANs, compare and invert them. The same command again goes on."""
@@ -37,7 +37,7 @@ def gan_report(
     from ganinv.report.gans import make_gan_report
 
     try:
-        page = make_gan_report(out, quick=quick, overrides=overrides, fresh=fresh)
+        page = make_gan_report(out, quick=quick, overrides=overrides or (), fresh=fresh)
     except ReportError as error:
         raise typer.Exit(complain(error, 1)) from None
     print(f"the report on small GANs is {page}")

@@ -32,7 +32,7 @@ def make_renderer(
     generator: Any,
     precision: str,
     compiled: str,
-    say: Callable[[str], None],
+    say: Callable[[str], object],
     batch: int = 1,
     noise: str | dict[str, Tensor] = "const",
 ) -> tuple[Callable[..., Tensor], str]:

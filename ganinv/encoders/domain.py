@@ -22,7 +22,7 @@ from torch import nn
 from ganinv.encoders.base import Encoder
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize
-from ganinv.losses.lpips import load_lpips
+from ganinv.losses.lpips import Lpips, load_lpips
 
 LEVELS = (1, 2, 3, 4)  # of VGG16's five: relu2_2, relu3_3, relu4_3, relu5_3
 WIDTHS = (128, 256, 512, 512)
@@ -36,6 +36,8 @@ class DomainEncoder(Encoder):
     `hidden` units. `unlocked` is how many style inputs have an offset, from the coarsest on.
     The trunk comes from the weights lpips-vgg, `attach_trunk`, and is no part of the state dict.
     """
+
+    w_avg: torch.Tensor
 
     def __init__(
         self,
@@ -59,7 +61,7 @@ class DomainEncoder(Encoder):
         nn.init.zeros_(self.offsets.weight)
         nn.init.zeros_(self.offsets.bias)
         self.register_buffer("w_avg", torch.zeros(w_dim))
-        self.trunk = None
+        self.trunk: Lpips | None = None
 
     def attach_trunk(self) -> Self:
         """Give it VGG16, frozen, from the weights lpips-vgg. Raises WeightsError without them."""
@@ -75,6 +77,8 @@ class DomainEncoder(Encoder):
         """Give the features of each level: a list of (N, width, grid, grid)."""
         self.check_images(images)
         images = box_resize(images, self.view)
+        if self.trunk is None:
+            raise RuntimeError("the encoder has no trunk; call attach_trunk first")
         levels = self.trunk.backbone(self.trunk.scaling(images))
         pooled = [F.adaptive_avg_pool2d(levels[i], self.grid) for i in LEVELS]
         return [x.to(self.w_avg.dtype) for x in pooled]

@@ -47,6 +47,7 @@ class Bottleneck(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, stride: int) -> None:
         super().__init__()
+        self.shortcut_layer: nn.Module
         if c_in == c_out:
             self.shortcut_layer = nn.MaxPool2d(1, stride)  # a window of one: only the stride acts
         else:
@@ -117,6 +118,7 @@ class IRSEEncoder(Encoder):
 
     resolution = 256
     w_dim = 512
+    latent_avg: torch.Tensor
 
     def __init__(self, *, head: str = "e4e", num_ws: int = 18) -> None:
         super().__init__()

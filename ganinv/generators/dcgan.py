@@ -18,6 +18,7 @@ Departures from the paper:
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -30,7 +31,7 @@ from ganinv.images.pixels import at_least_float32
 SPREAD = 0.02  # of the weights at the start (section 4 of the paper)
 SLOPE = 0.2
 WIDEST = 8  # the most channels, in multiples of `width`
-NORMS = {
+NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm2d,
     "layer": lambda channels: nn.GroupNorm(1, channels),  # over all of an image, affine by channel
     "none": lambda channels: nn.Identity(),

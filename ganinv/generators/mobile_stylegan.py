@@ -19,6 +19,7 @@ Departures from the paper's code, all exact up to rounding:
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -115,6 +116,8 @@ class MobileStyleGAN(Generator):
     belongs to the block's image head, and of these only the last exists in the student.
     """
 
+    blocks: Sequence[Block]  # torch types a ModuleList's items as Tensor | Module
+
     def __init__(
         self,
         *,
@@ -129,8 +132,11 @@ class MobileStyleGAN(Generator):
         self.fc = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
         self.first = StyledConv(w_dim, channels[0], channels[0], 4, depthwise=False)
-        self.blocks = nn.ModuleList(
-            Block(w_dim, channels[i], channels[i + 1], 8 * 2**i) for i in range(blocks)
+        self.blocks = cast(
+            Sequence[Block],
+            nn.ModuleList(
+                Block(w_dim, channels[i], channels[i + 1], 8 * 2**i) for i in range(blocks)
+            ),
         )
         self.to_img_style = Style(w_dim, channels[-1], fan_in=channels[-1])
         self.to_img = nn.Parameter(torch.randn(12, channels[-1], 1, 1))
@@ -143,7 +149,7 @@ class MobileStyleGAN(Generator):
         return [0, *inner, 2 * len(self.blocks) + 3]
 
     def style_matrices(self) -> list[list[torch.Tensor]]:
-        rows = [[self.first.style.weight]]
+        rows: list[list[torch.Tensor]] = [[self.first.style.weight]]
         for block in self.blocks:
             rows.append([block.up.weight, block.conv1.style.weight])
             rows += [[block.conv2.style.weight], []]

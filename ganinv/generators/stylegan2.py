@@ -27,7 +27,7 @@ as much. So the blur stays by itself.
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -160,6 +160,8 @@ def per_channel(factors: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
 class Blur(nn.Module):
     """The low-pass filter of every upsampling, [1, 3, 3, 1] in both directions, gain 4."""
 
+    kernel: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
@@ -185,6 +187,9 @@ class StyledConv(nn.Module):
     The weight is (c_out, c_in, 3, 3), or (c_in, c_out, 3, 3) where `up`, as the transposed
     convolution takes it.
     """
+
+    noise: torch.Tensor
+    squares: torch.Tensor
 
     def __init__(
         self,
@@ -216,7 +221,7 @@ class StyledConv(nn.Module):
         """Convolve x (N, c_in, H, W) by the style of w (N, w_dim), with a map or None."""
         style = self.style(w)
         x = x * per_channel(style, x)
-        if self.up:
+        if self.blur is not None:
             x = self.blur(frozen_conv(x, self.weight, transposed=True, stride=2))
         else:
             x = frozen_conv(x, self.weight, padding=1)
@@ -314,6 +319,8 @@ class StyleGAN2(Generator):
     first convolution takes index 0, block i takes 2i - 1 and 2i, and its image head 2i + 1.
     """
 
+    blocks: Sequence[Block]  # torch types a ModuleList's items as Tensor | Module
+
     def __init__(
         self,
         *,
@@ -334,17 +341,20 @@ class StyleGAN2(Generator):
         self.c_dim = c_dim
         self.mapping_network = Mapping(z_dim, c_dim, c_embed, mapping)
         self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
-        self.blocks = nn.ModuleList(
-            Block(
-                w_dim,
-                channels[i - 1] if i else 0,
-                channels[i],
-                4 * 2**i,
-                clamp=conv_clamp,
-                architecture=architecture,
-                head=architecture == "skip" or i == blocks - 1,
-            )
-            for i in range(blocks)
+        self.blocks = cast(
+            Sequence[Block],
+            nn.ModuleList(
+                Block(
+                    w_dim,
+                    channels[i - 1] if i else 0,
+                    channels[i],
+                    4 * 2**i,
+                    clamp=conv_clamp,
+                    architecture=architecture,
+                    head=architecture == "skip" or i == blocks - 1,
+                )
+                for i in range(blocks)
+            ),
         )
         self.prepare()
 
@@ -379,4 +389,4 @@ class StyleGAN2(Generator):
             for i, block in enumerate(self.blocks):
                 first = max(2 * i - 1, 0)
                 x, image = block(x, image, ws[:, first : 2 * i + 2], maps[first : 2 * i + 1])
-        return image
+        return cast(torch.Tensor, image)  # the last block has an image head

@@ -131,7 +131,7 @@ def plan_experiment(name: str, out: Path, quick: bool, overrides: Iterable[str])
     Paths are those seen from notebooks/. Raises ParamsError for parameters that do not exist.
     """
     params = Params.load(params_folder() / f"{name}.yaml", overrides)
-    changes = {"out": from_notebooks(out / "runs" / name)}
+    changes: dict[str, Any] = {"out": from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there
     changes |= {"images": [_place(item) for item in params.images]}
     changes |= {"generator": _place(params.generator), "init": _place(params.init)}

@@ -26,9 +26,11 @@ def metrics_head() -> list[str]:
 
 def best_row(values: Sequence[float | None], name: str) -> int | None:
     """Return the row that has the best of a metric's values; None where there are none."""
-    rows = [r for r, value in enumerate(values) if value is not None]
-    pick = max if METRICS[name].higher else min
-    return pick(rows, key=lambda r: values[r]) if rows else None
+    there = [(value, -r) for r, value in enumerate(values) if value is not None]  # first of equals
+    if not there:
+        return None
+    sign = 1 if METRICS[name].higher else -1
+    return -max((sign * value, r) for value, r in there)[1]
 
 
 def mean_table(experiments: Sequence[Experiment]) -> str:
@@ -59,7 +61,8 @@ def _over(experiment, images, name, statistic):
 
 def image_table(experiments: Sequence[Experiment]) -> str:
     """Show every metric of every image under every experiment; each image's best in bold."""
-    rows, best = [], set()
+    rows: list[list[object]] = []
+    best: set[tuple[int, int]] = set()
     for image_id in common_images(experiments):
         for column, name in enumerate(METRICS, 2):
             row = best_row([value(e, image_id, name) for e in experiments], name)

@@ -123,7 +123,7 @@ class Photographs:
     def __init__(
         self, folder: str | Path, size: int, say: Callable[[str], object], *, align: bool = True
     ) -> None:
-        self.images: list[Tensor] = []
+        self.images: list[np.ndarray] = []  # uint8 (size, size, 3)
         for path in list_images(folder):
             try:
                 image = load_image(path, size, align=align)

@@ -95,8 +95,8 @@ def _sequence(items=()):
     return items
 
 
-_STORAGES = {("torch", f"{name}Storage"): Word(name) for name in DTYPES}
-_NAMES = (
+_STORAGES: dict[tuple[str, str], Any] = {("torch", f"{name}Storage"): Word(name) for name in DTYPES}
+_NAMES: dict[tuple[str, str], Any] = (
     ARRAYS
     | _STORAGES
     | {

@@ -23,9 +23,10 @@ def read_constants(xml: bytes | str, binary: bytes) -> dict[str, torch.Tensor]:
         data = layer.find("data")
         if data is None:
             raise ValueError(f"the layer {layer.get('name')} has no data")
-        dtype = np.dtype(TYPES[data.get("element_type")])
-        shape = [int(n) for n in data.get("shape").split(",") if n.strip()]
-        offset, size = int(data.get("offset")), int(data.get("size"))
+        about = data.attrib
+        dtype = np.dtype(TYPES[about["element_type"]])
+        shape = [int(n) for n in about["shape"].split(",") if n.strip()]
+        offset, size = int(about["offset"]), int(about["size"])
         if (
             min([size, *shape]) < 0
             or size != math.prod(shape) * dtype.itemsize
@@ -33,5 +34,5 @@ def read_constants(xml: bytes | str, binary: bytes) -> dict[str, torch.Tensor]:
         ):
             raise ValueError(f"the layer {layer.get('name')} does not fit its binary")
         values = np.frombuffer(binary, dtype, math.prod(shape), offset)
-        constants[layer.get("name")] = torch.from_numpy(values.reshape(shape).copy())
+        constants[layer.attrib["name"]] = torch.from_numpy(values.reshape(shape).copy())
     return constants

@@ -10,7 +10,7 @@ import math
 import pickle
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -127,12 +127,17 @@ class ArrayUnpickler(pickle._Unpickler):
     written out in digits, may be as large as one likes, see `put_items`.
     """
 
-    allowed = ARRAYS
+    allowed: dict[tuple[str, str], Any] = ARRAYS
+    # the base class's own, of which the stubs know nothing
+    stack: list[Any]
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
     steps = 500_000  # StyleGAN2 with its discriminator takes some fifty thousand
 
     def load(self) -> Any:
         """Run the pickle; what it leaves may hold stand-ins. Raises PickleError and others."""
-        self.dispatch = _Opcodes(type(self).dispatch, self.steps)
+        # the stubs know the table as the class's; this one counts the steps of a single pickle
+        self.dispatch = _Opcodes(type(self).dispatch, self.steps)  # type: ignore[misc]
         return super().load()
 
     def load_reduce(self) -> None:
@@ -140,12 +145,12 @@ class ArrayUnpickler(pickle._Unpickler):
         arguments = self.stack[-1]  # copied by every call
         if type(arguments) is not tuple or len(arguments) > 100:
             raise PickleError("it calls something with arguments that are no short tuple; refused")
-        super().load_reduce()
+        super().load_reduce()  # type: ignore[misc]  # private, so not in the stubs
 
     def load_build(self) -> None:
         """Set the state of a stand-in, and of nothing else."""
         state, target = self.stack.pop(), self.stack[-1]
-        if not hasattr(target, "__setstate__") or not isinstance(target, StandIn):
+        if not isinstance(target, StandIn) or not hasattr(target, "__setstate__"):
             raise PickleError("it sets attributes of something that is no array; refused")
         target.__setstate__(state)
 
@@ -170,7 +175,8 @@ class ArrayUnpickler(pickle._Unpickler):
             raise PickleError("it sets items of something that is no dict; refused")
         put_items(self.stack[-1], keys, values)
 
-    dispatch = {
+    # the stubs give the functions an argument of the class in C
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {  # type: ignore[assignment]
         getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]
         for name in _OPCODES.split()
     } | {

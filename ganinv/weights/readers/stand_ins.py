@@ -105,7 +105,7 @@ class Storage(StandIn):
 
     def check(self) -> None:
         """Raise PickleError unless the bytes are as long as announced."""
-        if len(self.data) != self.numel * self.dtype.itemsize:
+        if self.data is None or len(self.data) != self.numel * self.dtype.itemsize:
             raise PickleError("a tensor's storage is not as long as announced")
 
 
