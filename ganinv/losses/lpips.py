@@ -9,12 +9,14 @@ under the square root keeps the gradient finite where all features of a pixel ar
 
 import functools
 import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import lpips
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ganinv.compute.compile import compile_or_warn
@@ -26,14 +28,15 @@ from ganinv.weights.manifest import ensure
 LPIPS_SIZE = 256  # both for the metric and, by default, for the loss
 
 
-def package_lpips(net):
-    """The `lpips` package's own module of "vgg" or "alex", frozen, with our backbone's weights."""
+def package_lpips(net: str) -> lpips.LPIPS:
+    """Build the `lpips` package's own module of "vgg" or "alex", frozen, with our weights."""
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision renamed the argument lpips passes
         model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
     state = _read(f"lpips-{net}")
     convs = [m for m in model.net.modules() if isinstance(m, nn.Conv2d)]
     for i, conv in enumerate(convs):
+        assert conv.bias is not None  # every convolution of both networks has one
         conv.weight.data, conv.bias.data = state[f"conv.{i}.weight"], state[f"conv.{i}.bias"]
     return model.eval().requires_grad_(False)
 
@@ -44,47 +47,55 @@ class Lpips(nn.Module):
     `net` is "vgg" or "alex". Images are (N, 3, H, W) in [-1, 1], at least 32 pixels a side.
     """
 
-    def __init__(self, net):
+    def __init__(self, net: str) -> None:
         super().__init__()
         model = package_lpips(net)
         self.scaling, self.backbone = model.scaling_layer, model.net
         self.weights = nn.ParameterList(lin.model[-1].weight for lin in model.lins)  # (1, C, 1, 1)
         self.eval()
 
-    def features(self, images):
-        """Features of each level as the backbone gives them: a list of (N, C, h, w)."""
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Compute each level's features as the backbone gives them: a list of (N, C, h, w)."""
         return list(self.backbone(self.scaling(images)))
 
-    def targets(self, images):
-        """Unit-length features of each level: a list of (N, C, h, w), float32, constants."""
+    def targets(self, images: Tensor) -> list[Tensor]:
+        """Compute each level's unit-length features: a list of (N, C, h, w), float32, constants."""
         with torch.no_grad():
             return unit_levels(self.features(images))
 
-    def distance(self, features, targets, compare=None):
-        """Distance (N,) of `features` to `targets`; targets of a single image are broadcast.
+    def distance(
+        self,
+        features: Sequence[Tensor],
+        targets: Sequence[Tensor],
+        compare: Callable | None = None,
+    ) -> Tensor:
+        """Compute the distance (N,) of `features` to `targets`; a single target is broadcast.
 
         No gradient flows to the targets. `compare` is a compiled `compare_levels`.
         """
         weights = list(self.weights)
         return _Distance.apply(compare or compare_levels, targets, weights, *features)
 
-    def forward(self, a, b):
-        """Distance (N,) of images a to images b, with gradients to a."""
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Compute the distance (N,) of images a to images b, with gradients to a."""
         return self.distance(self.features(a), self.targets(b))
 
 
-def unit_levels(features):
-    """Each level of features (N, C, h, w) at unit length, float32."""
+def unit_levels(features: Sequence[Tensor]) -> list[Tensor]:
+    """Scale each level of features (N, C, h, w) to unit length, in float32."""
     return [unit_length(f.float()) for f in features]
 
 
-def compare_levels(features, targets, weights):
-    """The distance (N,) and, for each level, its gradient, in the type of the level's features.
+def compare_levels(
+    features: Sequence[Tensor], targets: Sequence[Tensor], weights: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
+    """Compute the distance (N,) and, for each level, its gradient, in the type of its features.
 
     A level is the mean over pixels of sum_c w_c (u_c - t_c)^2, u = f / |f| (eq. 1 of the paper). By
     the chain rule its gradient is 2 / (H W) (d - u (d . u)) / |f|, with d = w (u - t).
     """
-    distances, gradients = [], []
+    distances: list[Any] = []  # sum() begins with the number 0
+    gradients = []
     for given, target, weight in zip(features, targets, weights, strict=True):
         f = at_least_float32(given)
         inverse = inverse_length(f)
@@ -122,18 +133,18 @@ def _read(name):
         raise WeightsError(f"{path} is damaged ({error}); delete it and fetch {name}") from None
 
 
-def unit_length(features):
+def unit_length(features: Tensor) -> Tensor:
     """Scale features (N, C, H, W) to length 1 over the channels."""
     return features * inverse_length(features)
 
 
-def inverse_length(features):
-    """1 / |f| of features (N, C, H, W) over the channels: (N, 1, H, W)."""
+def inverse_length(features: Tensor) -> Tensor:
+    """Compute 1 / |f| of features (N, C, H, W) over the channels: (N, 1, H, W)."""
     return (features.square().sum(1, keepdim=True) + 1e-20).rsqrt()
 
 
-def load_lpips(net, device, precision="float32"):
-    """The metric of `net` on `device`, kept for the process.
+def load_lpips(net: str, device: torch.device | str, precision: str = "float32") -> Lpips:
+    """Load the metric of `net` to `device`, once in a process.
 
     With "bf16", for use under autocast, the backbone's weights are kept in it, rounded once.
     """
@@ -148,7 +159,9 @@ def _load(net, device, precision):
     return model
 
 
-def distance_to(target, net, precision="float32", compiled="off"):
+def distance_to(
+    target: Tensor, net: str, precision: str = "float32", compiled: str = "off"
+) -> Callable[[Tensor, Tensor, Any], Tensor]:
     """Return a loss term: the sum over images of LPIPS to `target` (1 or N, 3, h, w).
 
     The target's features are computed here, once. `compiled` "on" compiles what follows the
@@ -166,7 +179,9 @@ def distance_to(target, net, precision="float32", compiled="off"):
     return lambda images, small, ws: model.distance(features(small), wanted, compare).sum()
 
 
-def see_relu4_3(target, precision="float32"):
+def see_relu4_3(
+    target: Tensor, precision: str = "float32"
+) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     """Return VGG16's relu4_3 features as a function of images, and those of `target`."""
     model = load_lpips("vgg", target.device, precision)
     see = _seen_by(lambda x: model.backbone(model.scaling(x)).relu4_3.float(), precision)
