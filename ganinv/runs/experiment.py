@@ -101,7 +101,7 @@ def run_experiment(
     ids = [photo.id for photo in photos]
     results = Results(out, settings_key(params, weights), ids, fresh)
     if (out / "metrics.json").is_file() and not fresh and not (results.images or results.earlier):
-        say(f"{out} holds results under other parameters or weights; they are replaced")
+        say(f"{out} holds results under other parameters, weights or numerics; they are replaced")
     write_params(out, params)
 
     @functools.cache
