@@ -8,6 +8,19 @@ Names are imported on first use, so that `import ganinv` is quick and selects no
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganinv.encoders.load import load_encoder as load_encoder
+    from ganinv.generators.load import load_generator as load_generator
+    from ganinv.images.alignment import load_image as load_image
+    from ganinv.inversion.invert import Inversion as Inversion
+    from ganinv.inversion.invert import invert as invert
+    from ganinv.measures.reconstruction import compute_metrics as compute_metrics
+    from ganinv.runs.experiment import run_experiment as run_experiment
+    from ganinv.runs.params import Params as Params
+    from ganinv.runs.params import collect_params as collect_params
+    from ganinv.runs.params import load_params as load_params
 
 __version__ = "0.1.0"
 
@@ -26,11 +39,11 @@ _HOMES = {
 __all__ = [*_HOMES, "__version__"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'ganinv' has no attribute {name!r}")
     return getattr(importlib.import_module(f"ganinv.{_HOMES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

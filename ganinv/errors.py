@@ -32,5 +32,5 @@ class ReportError(GaninvError, RuntimeError):
     """A notebook failed; the message names it, its error and where to look."""
 
 
-class BadArgumentsError(GaninvError):
+class BadArgumentsError(GaninvError, ValueError):
     """Arguments that cannot be used."""

@@ -67,9 +67,14 @@ class Strict(BaseModel):
     ) -> Self:
         """Build from a notebook's globals: the parameters among its names, over those of a file.
 
-        `more` are parameters that its cell does not name. Raises ParamsError as `load` does.
+        `more` are parameters that its cell does not name. Raises ParamsError as `load` does, and
+        for a name that is nearly a parameter's.
         """
         named = {name: namespace[name] for name in cls.model_fields if name in namespace}
+        for name, value in namespace.items():
+            plain = isinstance(value, (str, int, float, list, dict))
+            if plain and name not in named and _near(name, cls.model_fields):
+                raise ParamsError(unknown_name(name, cls.model_fields, "parameter"))
         return cls.load(path, **named | dict(more or {}))
 
     def replace(self, **changes: Any) -> Self:
@@ -85,6 +90,10 @@ def _explain(error, model):
     if not error["loc"]:  # about several parameters at once
         return message
     return f"{name}: {message} (got {error['input']!r})"
+
+
+def _near(name: str, known: Iterable[str]) -> bool:
+    return not name.startswith("_") and bool(difflib.get_close_matches(name, known, 1, cutoff=0.8))
 
 
 def unknown_name(name: str, known: Iterable[str], what: str) -> str:

@@ -194,6 +194,8 @@ def test_a_notebooks_cell_changes_a_file_and_more_changes_both(tmp_path):
         Params.collect(cell, file, {"stepz": 9})
     with pytest.raises(ParamsError, match="^steps: "):
         Params.collect({"steps": "7"}, file)
+    with pytest.raises(ParamsError, match="stpes.*did you mean steps"):
+        Params.collect({"stpes": 7}, file)
 
 
 # --- overrides ---

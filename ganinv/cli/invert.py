@@ -59,7 +59,7 @@ def _summarize(run):
 
 def verify(
     folder: Annotated[Path, typer.Argument(help="a folder that invert wrote")],
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    device: Annotated[str, typer.Option(help=describe("device"))] = "auto",
 ) -> None:
     """Render a run's latents again and compare the metrics."""
     from ganinv.runs.verify import verify as verify_run

@@ -1,5 +1,4 @@
-"""The command line: ganinv invert | report | weights | data | align | verify | bench, and
-train-encoder.
+"""The command line `ganinv`: its commands, and how their errors become an exit status.
 
 Exit status: 0 when all succeeded, 1 when some images failed or something could not be had,
 2 for arguments that cannot be used.

@@ -8,7 +8,6 @@ One image at a time; the generator's weights are frozen. The search may run in b
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,24 +21,18 @@ from ganinv.compute.compile import resolve_compile
 from ganinv.compute.device import resolve_precision
 from ganinv.compute.memory import kept_memory
 from ganinv.compute.render import make_renderer, render_result
-from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import quantize
-from ganinv.inversion.latent_files import load_noise
-from ganinv.inversion.noise_maps import autocorrelation, draw_maps, normalize, unstrengthened
-from ganinv.inversion.optimizers import LBFGS, Adam, Optimizer, Rates
+from ganinv.inversion.noise_maps import autocorrelation, normalize, start_maps
+from ganinv.inversion.optimizers import make_optimizer, make_rates
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.progress import progress
 from ganinv.inversion.search import Found, Search
 from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import Codes, find_start, rows_encoder, uses_encoder
+from ganinv.inversion.starts import Codes, find_encoder, find_start, rows_encoder
 from ganinv.losses.reconstruction import make_loss
 from ganinv.measures.reconstruction import compute_metrics
 from ganinv.seeds import image_rng
-
-# Which generation of numerics computed a result. Raise it with every change that alters results:
-# those of another generation are then never taken for this code's own.
-NUMERICS = 1
 
 P = TypeVar("P", bound=SearchParams)
 Renderer = Callable[[Tensor, Any], Tensor]  # ws, noise -> images
@@ -101,8 +94,8 @@ def invert(
     params = SearchParams.make(changes) if params is None else params.replace(**changes)
     params = resolve(params, generator)
     target = quantize(check_target(generator, target).to(generator.device))
-    encoder = _find_encoder(params, generator, encoder)
-    search = begin(generator, target, params, encoder, image_id, trace_at)
+    codes: Codes | None = find_encoder(params, generator, encoder)
+    search = begin(generator, target, params, codes, image_id, trace_at)
     say = print if params.log_every else _silent
     render, compiled = make_renderer(
         generator, params.precision, params.compile, say, noise=search.maps()
@@ -114,14 +107,15 @@ def invert(
         loss_resolution=params.loss_resolution,
         precision=params.precision,
         compiled=compiled,
-        encode=None if encoder is None else rows_encoder(encoder, generator),
+        encode=None if codes is None else rows_encoder(codes, generator),
     )
     optimizer, rates = make_optimizer(search.variables, params), make_rates(params)
     label = image_id or "inversion"
     with kept_memory(generator.device), progress(label, params.steps, params.log_every) as report:
         search.start_clock()
-        for step, share, lr in rates:
-            search.begin(step, share)
+        for step in range(1, params.steps + 1):
+            search.begin(step, rates.share(step))
+            lr = rates.rate(step)
             try:
                 optimizer.step(lambda: evaluate(search, render, compare), lr)
             except NonFiniteLossError as error:
@@ -130,7 +124,9 @@ def invert(
             normalize(search.noise)
             report(search.record(lr))
             if search.stands_still():
-                rates.end_early()
+                rates.end_early(step)
+            if step == rates.last:
+                break
     return finish(search, target, dict(precision=params.precision, compile=compiled))
 
 
@@ -219,49 +215,6 @@ def check_target(generator: Generator, target: Tensor) -> Tensor:
     if tuple(target.shape) != wanted:
         raise ValueError(f"the target is {tuple(target.shape)}; this generator needs {wanted}")
     return target
-
-
-def _find_encoder(
-    params: SearchParams, generator: Generator, given: Codes | str | Path | None
-) -> Codes | None:
-    """The encoder that this search uses, loaded where it is a name."""
-    given = params.encoder if given is None else given
-    if uses_encoder(params) and isinstance(given, (str, Path)):
-        return load_encoder(given, device=generator.device)
-    return given if callable(given) else None
-
-
-def start_maps(
-    params: SearchParams, generator: Generator, rng: torch.Generator
-) -> dict[str, Tensor]:
-    """Return the normal noise maps that a search begins with: a saved latent's, or drawn.
-
-    They are {} where the generator's stored ones stay. Warns where a saved latent has maps and the
-    search leaves them out.
-    """
-    saved = load_noise(params.init) if Path(params.init).is_file() else {}
-    if params.noise_maps == "stored":
-        if saved:
-            warnings.warn(
-                f"{params.init} holds noise maps that noise_maps: stored leaves out; set "
-                "noise_maps to optimized to go on from them",
-                stacklevel=3,
-            )
-        return {}
-    return unstrengthened(saved, generator) if saved else draw_maps(generator, rng)
-
-
-def make_optimizer(variables: list[Tensor], params: SearchParams) -> Optimizer:
-    """Return the optimizer that the parameters name."""
-    if params.optimizer == "lbfgs":
-        return LBFGS(variables, line_search=params.line_search)
-    return Adam(variables)
-
-
-def make_rates(params: SearchParams) -> Rates:
-    """Return the steps with their rates; L-BFGS's line search finds its own step lengths."""
-    schedule = "constant" if params.optimizer == "lbfgs" else params.lr_schedule
-    return Rates(params.lr, schedule, params.steps)
 
 
 def _silent(text: str) -> None:

@@ -9,12 +9,16 @@ is meant for their penalty.
 
 import functools
 import operator
+import warnings
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ganinv.generators.base import Generator
+from ganinv.inversion.latent_files import load_noise
+from ganinv.inversion.params import SearchParams
 
 SMALLEST = 8  # pixels: the last size the penalty looks at
 
@@ -64,3 +68,23 @@ def unstrengthened(maps: dict[str, Tensor], generator: Generator) -> dict[str, T
         raise ValueError(f"the noise maps do not fit the generator {generator.name}")
     maps = {name: x.to(stored[name]) for name, x in maps.items()}
     return {name: x / generator.noise_scale(stored[name]) for name, x in maps.items()}
+
+
+def start_maps(
+    params: SearchParams, generator: Generator, rng: torch.Generator
+) -> dict[str, Tensor]:
+    """Return the normal noise maps that a search begins with: a saved latent's, or drawn.
+
+    They are {} where the generator's stored ones stay. Warns where a saved latent has maps and the
+    search leaves them out.
+    """
+    saved = load_noise(params.init) if Path(params.init).is_file() else {}
+    if params.noise_maps == "stored":
+        if saved:
+            warnings.warn(
+                f"{params.init} holds noise maps that noise_maps: stored leaves out; set "
+                "noise_maps to optimized to go on from them",
+                stacklevel=4,  # the caller of `invert`
+            )
+        return {}
+    return unstrengthened(saved, generator) if saved else draw_maps(generator, rng)

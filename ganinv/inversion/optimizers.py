@@ -5,11 +5,13 @@ the tensors' gradients and returns the loss, as often as it needs to.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from ganinv.inversion.params import SearchParams
 
 LINE_SEARCH_LIMIT = 25  # evaluations after which torch's strong-Wolfe search gives up
 FAR = 10.0  # times the first loss of a step: what points beyond the limit pass for
@@ -35,25 +37,27 @@ SCHEDULES = {"ramp": ramp, "constant": constant}
 
 
 class Rates:
-    """The steps of a search, each with its learning rate.
+    """The learning rate of each step, from 1 to `last`.
 
-    Iterate for (step from 1, share of the steps that lie before it, rate). `end_early` lets the
-    rate fall from now on as at the end of the schedule; a constant one ends at once.
+    `end_early` lets the rate fall from now on as at the end of the schedule; a constant one ends at
+    once.
     """
 
     def __init__(self, lr: float, schedule: str, steps: int):
-        self.lr, self.factor, self.steps, self.step = lr, SCHEDULES[schedule], steps, 0
+        self.lr, self.factor, self.last = lr, SCHEDULES[schedule], steps
 
-    def __iter__(self) -> Iterator[tuple[int, float, float]]:
-        while self.step < self.steps:
-            self.step += 1
-            before = self.step - 1
-            yield self.step, before / self.steps, self.lr * self.factor(before, self.steps)
+    def share(self, step: int) -> float:
+        """Return the share of the steps that lie before this one."""
+        return (step - 1) / self.last
 
-    def end_early(self) -> None:
-        """Let what is left be the fall alone."""
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        return self.lr * self.factor(step - 1, self.last)
+
+    def end_early(self, step: int) -> None:
+        """Let what is left after `step` be the fall alone."""
         risen = 1.0 if self.factor is constant else 1 - RAMP_DOWN
-        self.steps = min(self.steps, math.ceil(self.step / risen))
+        self.last = min(self.last, math.ceil(step / risen))
 
 
 class Optimizer(Protocol):
@@ -131,3 +135,16 @@ class LBFGS:
 
 def _equal(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def make_optimizer(variables: Sequence[Tensor], params: SearchParams) -> Optimizer:
+    """Return the optimizer that the parameters name."""
+    if params.optimizer == "lbfgs":
+        return LBFGS(variables, line_search=params.line_search)
+    return Adam(variables)
+
+
+def make_rates(params: SearchParams) -> Rates:
+    """Return the rates of a search; L-BFGS's line search finds its own step lengths."""
+    schedule = "constant" if params.optimizer == "lbfgs" else params.lr_schedule
+    return Rates(params.lr, schedule, params.steps)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganinv.encoders.base import Encoder
 from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
 from ganinv.inversion.latent_files import load_latent
@@ -75,14 +75,18 @@ def uses_encoder(params: SearchParams) -> bool:
     return params.init == "encoder" or needs_encoder(params.loss)
 
 
-def find_encoder(params: SearchParams, generator: Generator) -> Encoder | None:
-    """Load the encoder that a search uses, None where it uses none or names none.
+def find_encoder(
+    params: SearchParams, generator: Generator, given: Codes | str | Path | None = None
+) -> Any:
+    """Return the encoder that a search uses, or None where it uses or names none.
 
-    Raises WeightsError where it cannot be had.
+    It is `given`, a callable or a name, or the parameter's. Raises WeightsError where it cannot be
+    had.
     """
-    if not (uses_encoder(params) and params.encoder):
-        return None
-    return load_encoder(params.encoder, device=generator.device)
+    named = params.encoder if given is None else given
+    if uses_encoder(params) and isinstance(named, (str, Path)):
+        return load_encoder(named, device=generator.device)
+    return named if callable(named) else None
 
 
 def fit_rows(codes: Tensor, generator: Generator) -> Tensor:

@@ -22,10 +22,11 @@ from ganinv.generators.load import load_generator
 from ganinv.images.alignment import frame
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
-from ganinv.inversion.invert import NUMERICS, Inversion, invert, resolve
+from ganinv.inversion.invert import Inversion, invert, resolve
 from ganinv.inversion.spaces import check_space
 from ganinv.inversion.starts import check_start, find_encoder
 from ganinv.inversion.style_axes import find_style_matrices
+from ganinv.numerics import NUMERICS
 from ganinv.runs.environment import environment
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.params import Params

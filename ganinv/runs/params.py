@@ -33,4 +33,4 @@ class Params(SearchParams):
         return [value] if isinstance(value, str) else value
 
 
-load_params, collect_params = Params.load, Params.collect
+load_params, collect_params = Params.load, Params.collect  # the public names of both

@@ -109,10 +109,8 @@ def train(task: Task, params: TrainingParams, *, fresh: bool = False, say: Say =
 
 def _resume(task, params, path):
     """The progress that the checkpoint at `path` holds; modules and optimizers get their state."""
-    notes, fields = checkpoint.read_notes(path), type(params).model_fields
-    # parameters that joined after it was made had what is their default now
-    defaults = {name: fields[name].default for name in task.decisive}
-    if defaults | notes["params"] != task.decisive:
+    notes = checkpoint.read_notes(path)
+    if notes["params"] != task.decisive:
         raise ParamsError(
             f"{params.out} holds a training under other parameters or images; name another folder "
             "by --out, or start over with --fresh (fresh = True in a notebook)"

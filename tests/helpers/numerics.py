@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests python -m helpers.numerics
 
-records them anew. Do that with, and only with, a raised `ganinv.inversion.invert.NUMERICS`.
+records them anew. Do that with, and only with, a raised `ganinv.numerics.NUMERICS`.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 import ganinv
-from ganinv.inversion.invert import NUMERICS
+from ganinv.numerics import NUMERICS
 
 DATA = Path(__file__).parent.parent / "data"
 KEPT = DATA / "numerics.json"

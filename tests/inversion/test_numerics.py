@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ganinv.inversion.invert import NUMERICS
+from ganinv.numerics import NUMERICS
 from helpers.numerics import KEPT, SEARCHES, machine, run_all
 
 ADVICE = "results changed: raise NUMERICS, and record tests/data/numerics.json anew"

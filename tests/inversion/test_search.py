@@ -160,9 +160,10 @@ def watched(toy, seen, *, steps, space="w+"):
     params = SearchParams(space=space, noise_injection=0.2, steps=steps, snapshot_every=0)
     state = Search(toy, toy.w_avg[None], {}, params, rng=image_rng(0, "x"))
     optimizer = Adam(state.variables)
-    for step, share, lr in Rates(1e-9, "constant", steps):
-        state.begin(step, share)
-        optimizer.step(lambda: evaluate(state, toy.synthesis, objective), lr)
+    rates = Rates(1e-9, "constant", steps)
+    for step in range(1, steps + 1):
+        state.begin(step, rates.share(step))
+        optimizer.step(lambda: evaluate(state, toy.synthesis, objective), rates.rate(step))
     return state
 
 

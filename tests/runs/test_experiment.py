@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 import ganinv
 from ganinv.errors import ParamsError, WeightsError
-from ganinv.inversion.invert import NUMERICS
+from ganinv.numerics import NUMERICS
 from ganinv.runs.experiment import run_experiment, settings_key
 from ganinv.runs.params import Params
 from ganinv.runs.verify import verify

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv.files import sha256_file
+from ganinv.numerics import NUMERICS
 from ganinv.runs.environment import environment
 from ganinv.training.encoder.batches import count_photographs
 from ganinv.training.encoder.draws import Photographs
@@ -33,6 +34,7 @@ def encoder_card(
         "bytes": path.stat().st_size,
         "generator": made_for,
         "start": earlier and {"name": params.start, "sha256": earlier[1]},
+        "numerics": NUMERICS,
         "steps": progress.step,
         "seconds": progress.seconds,
         "images_drawn": fitted + progress.step * drawn,

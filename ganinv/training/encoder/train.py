@@ -13,6 +13,7 @@ from ganinv.compute.device import resolve_device
 from ganinv.compute.memory import kept_memory
 from ganinv.files import write_json
 from ganinv.generators.load import load_generator
+from ganinv.numerics import NUMERICS
 from ganinv.training.checkpoint import copy_tensors
 from ganinv.training.encoder.batches import begin, draw_batch
 from ganinv.training.encoder.draws import Photographs
@@ -48,6 +49,7 @@ def encoder_task(networks: Networks, say: Say) -> Task:
         photographs = Photographs(params.photographs, networks.resolution, say)
     held_out = draw_held_out(networks)
     decisive = params.model_dump(exclude=NOT_DECISIVE) | {
+        "numerics": NUMERICS,
         "generator": generator.sha256,
         "start": networks.earlier and networks.earlier[1],
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 from ganinv.files import sha256_file
 from ganinv.measures.distributions import FEATURES
+from ganinv.numerics import NUMERICS
 from ganinv.runs.environment import environment
 from ganinv.training.gan.networks import Networks
 from ganinv.training.gan.trouble import tell_trouble
@@ -24,6 +25,7 @@ def gan_card(networks: Networks, progress: Progress, path: Path) -> dict[str, An
         "sha256": sha256_file(path),
         "bytes": path.stat().st_size,
         "images": images,
+        "numerics": NUMERICS,
         "steps": progress.step,
         "seconds": progress.seconds,
         "figures": {k: v for k, v in progress.figures.items() if k != "trouble"},

@@ -24,7 +24,7 @@ class GanParams(TrainingParams):
     )
     z_dim: int = Field(128, ge=1, description="size of the generator's latent z")
     objective: str = Field(
-        "nonsaturating", description="the pair of losses, a name in losses.adversarial.OBJECTIVES"
+        "nonsaturating", description="the pair of losses: " + ", ".join(OBJECTIVES)
     )
     spectral_norm: bool = Field(
         False,

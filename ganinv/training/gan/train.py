@@ -20,6 +20,7 @@ from ganinv.compute.device import resolve_device
 from ganinv.compute.memory import kept_memory
 from ganinv.errors import ParamsError
 from ganinv.files import write_json
+from ganinv.numerics import NUMERICS
 from ganinv.training.gan.looks import Measure, look, make_measure
 from ganinv.training.gan.model_card import gan_card
 from ganinv.training.gan.networks import Networks
@@ -61,7 +62,7 @@ def gan_task(networks: Networks, say: Say, measure: Measure) -> Task:
     """What the loop needs to train the networks."""
     decisive = networks.params.model_dump(exclude=NOT_DECISIVE)
     return Task(
-        decisive=decisive | {"images": networks.images_sha256},
+        decisive=decisive | {"images": networks.images_sha256, "numerics": NUMERICS},
         modules=networks.modules,
         optimizers=networks.optimizers,
         state=networks.state,
