@@ -23,10 +23,8 @@ def compare_starts(
 ) -> list[dict[str, Any]]:
     """Compare both starts: a dict per photograph.
 
-    It has a title, the metrics of both, and three pictures uint8 (H, W, 3).
-
-    `names` are sample photographs, all of them by default; metrics are those of
-    `measures.reconstruction`.
+    It has a title, the metrics of both, and three pictures uint8 (H, W, 3). `names` are sample
+    photographs, all of them by default; metrics are those of `measures.reconstruction`.
     """
     rows = []
     for name in photographs() if names is None else names:
