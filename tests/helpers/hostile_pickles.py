@@ -1,8 +1,6 @@
 """Pickles written by hand, opcode by opcode, whole and hostile."""
 
-import resource
 import struct
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -81,15 +79,3 @@ def as_list(part):
 
 def as_tuple(part):
     return part + part + b"\x86"
-
-
-@contextmanager
-def at_most(extra):
-    """Let this process take no more than `extra` bytes of address space above what it has."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + extra, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)

@@ -24,7 +24,8 @@ from helpers.containers import (
     tensor,
     zipped,
 )
-from helpers.hostile_pickles import array_by_hand, at_most, by_proc, global_, integer, raw, text
+from helpers.hostile_pickles import array_by_hand, by_proc, global_, integer, raw, text
+from helpers.memory import at_most
 from helpers.paths import DATA
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ganinv.weights.readers.pickles import PickleError, read_arrays
 from helpers.array_pickles import refused
-from helpers.hostile_pickles import at_most, by_proc
+from helpers.hostile_pickles import by_proc
+from helpers.memory import at_most
 
 WHOLE = pickle.dumps({"a": np.arange(6, dtype="f4").reshape(2, 3), "b": [1, "x", None]}, 4)
 
