@@ -34,3 +34,18 @@ class ReportError(GaninvError, RuntimeError):
 
 class BadArgumentsError(GaninvError, ValueError):
     """Arguments that cannot be used."""
+
+
+class WriteError(GaninvError, OSError):
+    """A file that could not be written, for lack of space or of leave; the message names it."""
+
+    def __init__(self, path: object, reason: OSError) -> None:
+        super().__init__(reason.errno, reason.strerror or str(reason))
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be written: {self.args[1]}"
+
+
+class InUseError(GaninvError, RuntimeError):
+    """A folder that another process is writing to."""
