@@ -10,12 +10,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ganinv.errors import WeightsError
+from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.files import atomic_path, write_bytes
+from ganinv.params import unknown_name
 from ganinv.paths import is_in_clone, lists_folder, samples_folder, writable
 from ganinv.weights.fetch import bring
 from ganinv.weights.first_use import announce, fetching_alone, tell
-from ganinv.weights.manifest import Source, effort, match_name, read_entries
+from ganinv.weights.manifest import Source, effort, read_entries
 
 
 class Drawn(BaseModel):
@@ -58,14 +59,15 @@ def load_samples() -> dict[str, Sample]:
 
 
 def find_sample(name: str) -> Sample:
-    """Return a sample that is here; the case of its name does not matter.
+    """Return a sample that is here.
 
     One that is not here is fetched, with a notice on stderr, where ganinv is installed or
     GANINV_HOME is set. A clone downloads by command alone: there it raises WeightsError with
     that command, as for one that cannot be had.
     """
     samples = load_samples()
-    name = match_name(name, samples, "sample")
+    if name not in samples:  # to the letter: it is the image's id, and seeds it
+        raise UnknownNameError(unknown_name(name, samples, "sample"))
     sample = samples[name]
     if not sample.path.is_file():
         if is_in_clone():
