@@ -51,7 +51,7 @@ lint: $(READY)  ## check style and types
 	$(BIN)/mypy
 
 clean:  ## remove .venv, reports and runs; weights and samples stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info build dist .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
 	rm -rf reports/gan
 	rm -f reports/*.html reports/overview.jpg
 

@@ -156,9 +156,15 @@ def test_what_an_earlier_build_brought_does_not_stay(source, tmp_path):
 
 WHERE = """
 import ganinv, ganinv.paths as paths
+from ganinv.errors import WeightsError
 from ganinv.runs.environment import commit
+from ganinv.training.encoder.publish import publish
 for value in (ganinv.__file__, paths.project_root(), paths.home(), paths.clone(), commit()):
     print(value)
+try:
+    publish("run")
+except WeightsError as error:
+    print(error)
 """
 
 
@@ -166,7 +172,41 @@ def test_an_installed_package_finds_its_places(python, elsewhere, tmp_path):
     inside = run(python, "-c", WHERE, env=elsewhere, cwd=tmp_path).stdout.splitlines()
     package = Path(inside[0]).parent
     assert python.parents[1] in package.parents
-    assert inside[1:] == [str(package / "_shipped"), elsewhere["GANINV_HOME"], "None", "None"]
+    assert inside[1:5] == [str(package / "_shipped"), elsewhere["GANINV_HOME"], "None", "None"]
+    assert "from a clone" in inside[5]  # an encoder is published into one, never in here
+
+
+def test_an_install_from_git_notes_its_commit(source, elsewhere, tmp_path):
+    git = ["git", "-C", source, "-c", "user.name=a", "-c", "user.email=a@b"]
+    run(*git, "init", "--quiet")
+    run(*git, "add", "--force", "--all")
+    run(*git, "commit", "--quiet", "--message", "all")
+    words = ["-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    run(sys.executable, *words, "--target", tmp_path / "lib", f"git+{source.as_uri()}")
+    code = "from ganinv.runs.environment import commit; print(commit())"
+    variables = elsewhere | {"PYTHONPATH": str(tmp_path / "lib")}
+    noted = run(sys.executable, "-c", code, env=variables, cwd=tmp_path).stdout
+    assert noted == run(*git, "rev-parse", "HEAD").stdout
+
+
+NOTEBOOK = """
+from pathlib import Path
+from ganinv.paths import benchmarks_folder
+from ganinv.report.notebooks import from_notebooks, run_notebook
+values = {"folder": from_notebooks(benchmarks_folder())}
+print(run_notebook("benchmarks.ipynb", Path("out"), values))
+"""
+
+
+def test_a_notebook_of_the_report_runs_in_the_home(python, elsewhere, tmp_path):
+    before = files_in(python.parents[1])
+    project = tmp_path / "project"
+    variables = elsewhere | {"GANINV_HOME": "../home"}  # as seen from the project
+    said = run(python, "-c", NOTEBOOK, env=variables, cwd=project).stdout
+    assert said.splitlines()[-1] == str(Path("out", "benchmarks.ipynb"))
+    assert (project / "out" / "benchmarks.ipynb").is_file()
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["notebooks"]
+    assert files_in(python.parents[1]) == before
 
 
 def test_lists_say_what_is_not_here(python, elsewhere, tmp_path):
