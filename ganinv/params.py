@@ -231,8 +231,11 @@ def find_params(path: str | Path) -> Path:
     given = Path(full_path(path))
     if given.exists():
         return given
+    ours = our_files()
+    # as the documentation writes it, in whatever folder the command runs
+    if given.parent in (Path("params"), Path("params/presets")) and given.stem in ours:
+        return ours[given.stem]
     if given.parent == Path() and given.suffix in ("", ".yaml"):
-        ours = our_files()
         name = _spelled(given.stem, tuple(ours))
         if name in ours:
             return ours[name]

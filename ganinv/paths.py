@@ -163,16 +163,3 @@ def notebooks_folder() -> Path:
 def work_folder() -> Path:
     """Locate the folder that notebooks run in: their own in a clone, one of the home elsewhere."""
     return notebooks_folder() if clone() else home() / "notebooks"
-
-
-def find_params(path: str | Path) -> Path:
-    """Find a parameter file: the path itself, or what ganinv brings under that name.
-
-    Where there is no such file, `params/fast.yaml` means the one that ganinv brings, in whatever
-    folder the command runs. A path that is neither is returned as it is.
-    """
-    given = Path(os.path.expanduser(path))
-    if given.is_absolute() or given.exists() or given.parts[:1] != ("params",):
-        return given
-    brought = project_root() / given
-    return brought if ".." not in given.parts and brought.is_file() else given

@@ -142,25 +142,6 @@ def test_a_home_that_cannot_be_written_is_named_with_the_variable(tmp_path, plac
     assert str(tmp_path / place) in str(caught.value)
 
 
-# --- parameter files ---
-
-
-def test_parameter_files_are_found_in_any_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert paths.find_params("params/fast.yaml") == ROOT / "params" / "fast.yaml"
-    preset = "params/presets/nvidia-w.yaml"
-    assert paths.find_params(preset) == ROOT / preset
-    (tmp_path / "params").mkdir()
-    (tmp_path / "params" / "fast.yaml").touch()
-    assert paths.find_params("params/fast.yaml") == Path("params/fast.yaml")  # one's own first
-
-
-@pytest.mark.parametrize("path", ["fast.yaml", "params/no.yaml", "params/../README.md", "params"])
-def test_nothing_else_is_taken_for_a_parameter_file(tmp_path, monkeypatch, path):
-    monkeypatch.chdir(tmp_path)
-    assert paths.find_params(path) == Path(path)
-
-
 # --- speed ---
 
 

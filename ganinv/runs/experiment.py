@@ -37,7 +37,7 @@ from ganinv.runs.names import INDEX
 from ganinv.runs.overview import write_overview
 from ganinv.runs.params import Params
 from ganinv.runs.records import SETTINGS, collect, gather, is_finished, read_record, save_inversion
-from ganinv.weights.manifest import ensure
+from ganinv.weights.find import ensure
 
 
 @dataclass(frozen=True)

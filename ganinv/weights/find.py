@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 from ganinv.errors import ParamsError, UnknownNameError, WeightsError
-from ganinv.weights.manifest import ensure, find_name
+from ganinv.paths import checkpoints_folder, is_in_clone
+from ganinv.weights.first_use import announce, tell
+from ganinv.weights.manifest import effort, find_entry, find_name, weight_path
 
 
 def find_file(name: str | Path) -> Path:
@@ -40,3 +42,26 @@ def find_weights(name: str | Path) -> tuple[Path, str]:
         else:
             return ensure(known), known
     raise WeightsError(f"there is no file {path}{': it is a folder' if is_folder else ''}")
+
+
+def ensure(name: str) -> Path:
+    """Return the path of a manifest entry's converted file.
+
+    One that is not there is fetched, with a notice on stderr, where ganinv is installed or
+    GANINV_HOME is set. A clone downloads by command alone: there it raises WeightsError naming
+    that command, as for weights that cannot be had.
+    """
+    path = weight_path(name)
+    if path.is_file():
+        return path
+    name = find_name(name)
+    if is_in_clone():
+        raise WeightsError(
+            f"the weights {name} are not here yet; run `ganinv weights fetch {name}`"
+        )
+    entry = find_entry(name)
+    if entry.sources:
+        announce(name, effort(entry.sources[0]), entry.licence, checkpoints_folder())
+    from ganinv.weights.fetch import fetch  # here: it reads weights, and so imports torch
+
+    return fetch(name, tell)

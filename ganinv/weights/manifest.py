@@ -11,7 +11,6 @@ is used before anything is fetched. An entry whose list of sources is empty is a
 repository itself (convert: none), which an installed package brings. Nothing here imports torch.
 """
 
-import importlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -23,11 +22,9 @@ from ganinv.params import read_yaml, unknown_name
 from ganinv.paths import (
     checkpoints_folder,
     downloads_folder,
-    is_in_clone,
     manifest_file,
     shipped_weights_folder,
 )
-from ganinv.weights.first_use import announce, tell
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -134,25 +131,3 @@ def effort(source: Source) -> str:
     if (downloads_folder() / source.file).is_file():
         return f"made from downloads/{source.file}"
     return f"a download of {source.size / 1e6:.1f} MB" if source.size else "a download"
-
-
-def ensure(name: str) -> Path:
-    """Return the path of a manifest entry's converted file.
-
-    One that is not there is fetched, with a notice on stderr, where ganinv is installed or
-    GANINV_HOME is set. A clone downloads by command alone: there it raises WeightsError naming
-    that command, as for weights that cannot be had.
-    """
-    path = weight_path(name)
-    if path.is_file():
-        return path
-    name = find_name(name)
-    if is_in_clone():
-        raise WeightsError(
-            f"the weights {name} are not here yet; run `ganinv weights fetch {name}`"
-        )
-    entry = find_entry(name)
-    if entry.sources:
-        announce(name, effort(entry.sources[0]), entry.licence, checkpoints_folder())
-    # by its name: that file imports this one, and is needed only now
-    return importlib.import_module("ganinv.weights.fetch").fetch(name, tell)

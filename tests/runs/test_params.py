@@ -238,9 +238,20 @@ def test_our_files_are_found_by_name_from_anywhere(name, tmp_path, monkeypatch):
     assert Params.load(name).steps == 7
 
 
+@pytest.mark.parametrize("name", ["params/fast.yaml", "params/presets/nvidia-w.yaml"])
+def test_our_files_are_found_by_the_path_they_have_in_a_clone(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Params.load(name) == Params.load(project_root() / name)
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("steps: 7\n")
+    assert Params.load(name).steps == 7
+
+
 @pytest.mark.parametrize(
     "name, said",
     [
+        ("params/../README.md", "not valid YAML|no such file"),
+        ("params/no.yaml", "no such file"),
         ("fats", "did you mean fast"),
         ("nope/x.yaml", "no such file"),
         ("", "empty"),

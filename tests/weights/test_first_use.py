@@ -9,8 +9,9 @@ import pytest
 from ganinv.errors import WeightsError
 from ganinv.weights.convert import converted
 from ganinv.weights.fetch import damage, fetch
+from ganinv.weights.find import ensure
 from ganinv.weights.first_use import fetching_alone
-from ganinv.weights.manifest import ensure, weight_path
+from ganinv.weights.manifest import weight_path
 from helpers.paths import DATA
 from helpers.projects import GOOD, NOTHING, assert_holds_the_network, closed_port
 
@@ -88,7 +89,7 @@ def test_a_home_that_cannot_be_written_is_said_before_anything_is_fetched(home, 
     assert pages.asked == []
 
 
-PROCESS = "from ganinv.weights.manifest import ensure; print(ensure('tiny'))"
+PROCESS = "from ganinv.weights.find import ensure; print(ensure('tiny'))"
 
 
 def test_processes_that_begin_together_fetch_once(home, pages):
