@@ -3,6 +3,21 @@
 Each also is the built-in error that its kind is usually told by, so that `except ValueError` works.
 """
 
+import re
+
+# C0 and C1 controls, DEL, line separators, marks and overrides of direction, surrogates
+_UNPRINTABLE = re.compile(
+    "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: object) -> str:
+    """Write something, such as a file's name, so that it cannot act on a terminal.
+
+    Control characters, direction marks and surrogates become visible escapes: `\\x1b`, `\\u202e`.
+    """
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
 
 class GaninvError(Exception):
     """The root of the family."""
@@ -34,3 +49,18 @@ class ReportError(GaninvError, RuntimeError):
 
 class BadArgumentsError(GaninvError, ValueError):
     """Arguments that cannot be used."""
+
+
+class WriteError(GaninvError, OSError):
+    """A file that could not be written, for lack of space or of leave; the message names it."""
+
+    def __init__(self, path: object, reason: OSError) -> None:
+        super().__init__(reason.errno, reason.strerror or str(reason))
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be written: {self.args[1]}"
+
+
+class InUseError(GaninvError, RuntimeError):
+    """A folder that another process is writing to."""

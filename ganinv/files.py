@@ -1,4 +1,8 @@
-"""Files that are whole or absent: written to a temporary name, flushed to disk, renamed."""
+"""Files that are whole or absent: written to a temporary name, flushed to disk, renamed.
+
+A process that is killed between the two leaves its temporary file. Its name says which process of
+which machine wrote it, so that the next one to write into that folder can remove it.
+"""
 
 import contextlib
 import csv
@@ -7,33 +11,88 @@ import io
 import json
 import math
 import os
+import re
 import secrets
+import socket
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from ganinv.errors import WriteError
+
+TEMPORARY = re.compile(r"\.ganinv-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(\..*)?")
+OLD = 86400.0  # seconds after which a temporary file of another machine is nobody's any more
+_swept: set[Path] = set()  # folders that this process has tidied
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it into place.
 
-    On failure the temporary file is removed and an older file at `path` stays as it was.
+    On failure the temporary file is removed and an older file at `path` stays as it was. What the
+    system refuses, a full disk for one, is raised as WriteError, an OSError that names `path`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
-    temporary.touch()
-    mode = temporary.stat().st_mode
-    temporary.unlink()
+    temporary = path.with_name(f".ganinv-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}")
+    temporary = temporary.with_name(temporary.name + path.suffix)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        temporary.unlink()
         yield temporary
         temporary.chmod(mode)  # some writers leave files that only their owner reads
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except WriteError:  # of another file, written meanwhile
+        raise
+    except OSError as error:
+        raise WriteError(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
     _sync_folder(path.parent)
+
+
+def _machine():
+    """Eight hex digits for this machine's name."""
+    return hashlib.sha256(socket.gethostname().encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def _sweep(folder):
+    """Remove what killed processes left in a folder; once per process and folder."""
+    folder = folder.absolute()
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            found = TEMPORARY.fullmatch(entry.name)
+            if found and _is_left(entry, *found.group(1, 2)):
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+
+
+def _is_left(entry, machine, process):
+    """Whether a temporary file's process has ended: by its number here, elsewhere by its age."""
+    if machine == _machine() and not _is_alive(int(process)):
+        return True
+    return time.time() - entry.stat().st_mtime > OLD
+
+
+def _is_alive(process):
+    if os.name == "nt":  # where signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's process, but one
+        return True
+    return True
 
 
 def _sync_folder(folder):
@@ -86,6 +145,14 @@ def write_csv(path: Path | str, rows: Sequence[dict[str, Any]]) -> None:
     table.writeheader()
     table.writerows(rows)
     write_text(path, text.getvalue())
+
+
+def full_path(path: Path | str) -> str:
+    """Return a path with `~` as the home folder; one that exists as it stands is left so."""
+    text = str(path)
+    if not text.startswith("~") or os.path.lexists(text):
+        return text
+    return os.path.expanduser(text)
 
 
 def sha256_file(path: Path | str) -> str:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganinv import files
+from ganinv.errors import WriteError
 from ganinv.files import (
     atomic_path,
     read_json,
@@ -146,6 +148,7 @@ def test_a_limit_of_the_system_on_file_sizes_leaves_the_older_file(older):
 KILLED = """
 import os, signal, sys
 from ganinv import files
+from ganinv.errors import WriteError
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[2] == "while writing":
     with files.atomic_path(sys.argv[1]) as temporary:
@@ -162,6 +165,44 @@ def test_a_kill_before_the_rename_leaves_the_older_file_whole(older, moment):
     assert older.read_bytes() == OLD
     write_bytes(older, NEW)  # and what the kill left behind is in nobody's way
     assert older.read_bytes() == NEW
+
+
+@pytest.mark.parametrize("moment", ["while writing", "fsync", "replace"])
+def test_the_next_process_removes_what_a_killed_one_left(older, moment):
+    run_python(KILLED, older, moment)
+    assert len(os.listdir(older.parent)) == 2
+    others = [".ganinv-notes.txt", ".0123456789abcdef.json", ".DS_Store"]
+    for name in others:
+        (older.parent / name).write_text("somebody's")
+    write = "import sys; from ganinv.files import write_text; write_text(sys.argv[1], 'new')"
+    assert run_python(write, older).returncode == 0
+    assert sorted(os.listdir(older.parent)) == sorted([older.name, *others])
+
+
+def test_a_file_that_a_living_process_is_writing_is_left_alone(older):
+    with atomic_path(older.with_name("other.json")) as temporary:
+        temporary.write_bytes(NEW)
+        write = "import sys; from ganinv.files import write_text; write_text(sys.argv[1], 'new')"
+        assert run_python(write, older).returncode == 0
+        assert temporary.read_bytes() == NEW
+
+
+def test_a_temporary_file_of_another_machine_goes_when_it_is_old(tmp_path):
+    young, old = (tmp_path / f".ganinv-00000000-1-0000000{i}.png" for i in range(2))
+    for path in (young, old):
+        path.write_bytes(NEW)
+    os.utime(old, (time.time() - 1e6,) * 2)
+    write_bytes(tmp_path / "a.txt", NEW)
+    assert sorted(os.listdir(tmp_path)) == sorted([young.name, "a.txt"])
+
+
+def test_a_write_that_the_system_refuses_names_the_file(older):
+    for target in (older / "below" / "a.json", older.parent):  # below a file; in place of a folder
+        with pytest.raises(WriteError) as caught:
+            write_bytes(target, NEW)
+        assert str(caught.value).startswith(f"{target} cannot be written: ")
+        assert caught.value.errno
+    assert older.read_bytes() == OLD
 
 
 def test_the_contents_reach_the_disk_before_the_name_does(older, monkeypatch):

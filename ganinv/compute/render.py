@@ -22,6 +22,8 @@ def render_result(generator: Any, latent: Tensor, noise: dict[str, Tensor] | Non
 
     `noise` are maps to be used in place of the stored ones.
     """
+    # as a search leaves them: another layout would be summed in another order, to other last bits
+    generator.to(memory_format=torch.channels_last)
     if noise:
         noise = {name: x.to(generator.device) for name, x in noise.items()}
     with full_precision():

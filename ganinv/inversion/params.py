@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ganinv.inversion.spaces import SPACES
 from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
-from ganinv.params import Strict
+from ganinv.params import PATH, Strict
 
 STARTS = ("mean_w", "random", "encoder")
 
@@ -16,6 +16,7 @@ class SearchParams(Strict):
 
     space: str = Field(
         "w+",
+        json_schema_extra={"names": list(SPACES)},
         description="w: one vector for all layers; w+: one vector per style input; z: of a DCGAN, "
         "which has no other",
     )
@@ -25,14 +26,18 @@ class SearchParams(Strict):
         "styles tell apart",
     )
     init: str = Field(
-        "mean_w", description="mean_w, random, encoder, or the path of a saved latent"
+        "mean_w",
+        json_schema_extra={"names": list(STARTS)} | PATH,
+        description="mean_w, random, encoder, or the path of a saved latent",
     )
     encoder: str | None = Field(
         None,
+        json_schema_extra=PATH,
         description="what init: encoder starts from and loss: {domain: …} asks, a name or a path",
     )
     loss: str | dict[str, float] = Field(
         "lpips",
+        json_schema_extra={"names": list(TERMS)},
         description="l2, lpips, or weights of l2, l2_full (at full size), lpips, lpips_vgg, "
         "lpips_alex, vgg (plain features) and domain to be summed",
     )

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganinv.errors import ParamsError
-from ganinv.files import atomic_path, read_json
+from ganinv.files import read_json
+from ganinv.weights.store import write_tensors
 
 State = Mapping[str, Mapping[str, Tensor]]  # the tensors of each module
 Optimizers = Mapping[str, torch.optim.Optimizer]
@@ -27,9 +28,7 @@ def save_state(path: Path, modules: State, optimizers: Optimizers, notes: Any) -
     for name, optimizer in optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{key}": x for key, x in state.items()}
-    tensors = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"ganinv": json.dumps(notes)})
+    write_tensors(path, tensors, {"ganinv": json.dumps(notes)})
 
 
 def read_notes(path: Path) -> Any:

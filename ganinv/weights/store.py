@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save
 
 from ganinv.errors import WeightsError
-from ganinv.files import atomic_path
+from ganinv.files import write_bytes
 
 Class = TypeVar("Class")
 Built = TypeVar("Built")
@@ -27,11 +27,30 @@ def save_weights(
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     metadata = {"ganinv": json.dumps(description, sort_keys=True)}
     try:
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error  # without the temporary file's name
-        raise WeightsError(f"{path} cannot be written: {reason}") from None
+        write_tensors(path, tensors, metadata)
+    except OSError as error:
+        raise WeightsError(str(error)) from None
+
+
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]
+) -> None:
+    """Write tensors as safetensors, whole or not at all. Raises WriteError."""
+    contiguous = {name: x.detach().cpu().contiguous() for name, x in tensors.items()}
+    # by way of memory: what the library writes itself fails in its own ways, and takes no path that
+    # is not UTF-8
+    write_bytes(path, save(contiguous, metadata))
+
+
+def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Read safetensors into memory: ({name: tensor}, metadata). Raises ValueError."""
+    try:
+        data = Path(path).read_bytes()
+        tensors = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error})") from None
+    return tensors, header.get("__metadata__", {})
 
 
 def _check_name(path):
