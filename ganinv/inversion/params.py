@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ganinv.inversion.spaces import SPACES
-from ganinv.losses.terms import TERMS, loss_weights
+from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
 from ganinv.params import PATH, Strict
 
 STARTS = ("mean_w", "random", "encoder")
@@ -112,10 +112,12 @@ class SearchParams(Strict):
     @classmethod
     def _known_terms(cls, value: Any) -> Any:
         names = [value] if isinstance(value, str) else value
+        if callable(value) or (isinstance(value, dict) and any(map(callable, value))):
+            raise ValueError("a function is no parameter; give it to ganinv.invert(…, loss=…)")
         if not isinstance(names, (list, dict)) or not names:
             raise ValueError("give l2, lpips, or a mapping of weights")
         for name in names:
-            if name not in TERMS:
+            if not is_term(name):
                 raise ValueError(f"no loss term {name!r}; there are {', '.join(TERMS)}")
         if isinstance(value, dict):
             _check_weights(value)
@@ -125,10 +127,9 @@ class SearchParams(Strict):
     @model_validator(mode="after")
     def _terms_have_pixels(self) -> "SearchParams":
         for name in loss_weights(self.loss):
-            if self.loss_resolution < TERMS[name].pixels:
-                raise ValueError(
-                    f"loss_resolution: {name} needs at least {TERMS[name].pixels} pixels"
-                )
+            pixels = row_of(name).pixels
+            if self.loss_resolution < pixels:
+                raise ValueError(f"loss_resolution: {name} needs at least {pixels} pixels")
         return self
 
     @model_validator(mode="after")
