@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ganinv.files import atomic_path
+from ganinv.weights.store import read_tensors, write_tensors
 
 NOISE = "noise."  # before the names of noise maps in a latent's file
 
@@ -40,13 +38,11 @@ def save_latent(
 ) -> None:
     """Write latent (num_ws, w_dim), with the generator's name and hash, as safetensors.
 
-    `noise` are optimized maps, kept as noise.NAME.
+    `noise` are optimized maps, kept as noise.NAME. Raises WriteError.
     """
     described = json.dumps({"generator": generator.name, "sha256": generator.sha256})
     tensors = {"latent": latent} | {NOISE + name: x for name, x in (noise or {}).items()}
-    tensors = {name: x.contiguous() for name, x in tensors.items()}
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"ganinv": described})
+    write_tensors(path, tensors, {"ganinv": described})
 
 
 def load_noise(path: str | Path) -> dict[str, Tensor]:
@@ -54,22 +50,13 @@ def load_noise(path: str | Path) -> dict[str, Tensor]:
 
     Raises ValueError.
     """
-    tensors, _ = _read(path)
+    tensors, _ = read_tensors(path)
     return {k.removeprefix(NOISE): x for k, x in tensors.items() if k.startswith(NOISE)}
 
 
 def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
     """Read a latent.safetensors: (latent (num_ws, w_dim), metadata). Raises ValueError."""
-    tensors, metadata = _read(path)
+    tensors, metadata = read_tensors(path)
     if "latent" not in tensors:
         raise ValueError(f"{path} holds no tensor named latent")
     return tensors["latent"], metadata
-
-
-def _read(path):
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-        return load_file(path), metadata
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path} is not a whole safetensors file ({error})") from None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ganinv.inversion.params import STARTS, SearchParams
-from ganinv.losses.terms import TERMS
+from ganinv.losses.terms import row_of
 from ganinv.measures.reconstruction import METRICS
 
 
@@ -11,7 +11,7 @@ def describe_loss(params: SearchParams) -> str:
     """Name the loss in a few words: L2, LPIPS-vgg, or a weighted sum."""
 
     def label(name: str) -> str:
-        return TERMS[name].label.format(lpips_net=params.lpips_net)
+        return row_of(name).label.format(lpips_net=params.lpips_net)
 
     if isinstance(params.loss, str):
         return label(params.loss)

@@ -25,10 +25,12 @@ from ganinv.generators.load import load_generator
 from ganinv.images.alignment import frame
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
-from ganinv.inversion.invert import Inversion, invert, resolve
+from ganinv.inversion.invert import invert, resolve
+from ganinv.inversion.result import Inversion
 from ganinv.inversion.spaces import check_space
 from ganinv.inversion.starts import check_start, find_encoder
 from ganinv.inversion.style_axes import find_style_matrices
+from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
 from ganinv.runs.environment import environment
 from ganinv.runs.folder import Marks, RunFolder, default_folder
@@ -158,6 +160,7 @@ def prepare(params: Params, generator: Generator) -> Encoder | None:
     """
     encoder = find_encoder(params, generator)
     try:
+        check_own(params.loss, {})
         check_space(params.space, generator)
         if params.coordinates == "style":
             find_style_matrices(generator)
@@ -262,14 +265,13 @@ class Work:
             inversion,
             title=photo.title,
             params=self.params,
-            generator=self.generator,
         )
         if inversion.stopped:
             self._fail(photo, inversion.stopped)
         else:
             entry = self.folder.note(photo.id, _entry(photo, inversion) | marks)
             self.entries[photo.id] = entry
-        if getattr(inversion, "interrupted", False):
+        if inversion.interrupted:
             raise KeyboardInterrupt
 
     def _fail(self, photo: Photo, reason: str) -> None:

@@ -20,12 +20,10 @@ import numpy as np
 
 from ganinv import figures
 from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
-from ganinv.generators.base import Generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
-from ganinv.inversion.invert import Inversion
-from ganinv.inversion.latent_files import save_latent
 from ganinv.inversion.params import SearchParams
+from ganinv.inversion.result import Inversion, save_result
 from ganinv.locks import locked
 from ganinv.losses.terms import TERMS
 from ganinv.measures.reconstruction import METRICS
@@ -44,18 +42,11 @@ def save_inversion(
     *,
     title: str,
     params: SearchParams,
-    generator: Generator,
 ) -> None:
     """Write everything one image leaves into `folder`."""
     folder = Path(folder)
     target, result = to_uint8(inversion.target), to_uint8(inversion.image)
-    save_png(folder / "target.png", target)
-    save_png(folder / "reconstruction.png", result)
-    save_png(folder / "difference.png", figures.difference_image(target, result))
-    latent = folder / "latent.safetensors"
-    save_latent(latent, inversion.latent, generator, inversion.noise)
-    write_csv(folder / "history.csv", inversion.history)
-    write_json(folder / "history.json", inversion.history)
+    save_result(folder, inversion)
     heading = f"{title}: {describe(params)}"
     panel = figures.panel(
         target, result, title=heading, caption=describe_metrics(inversion.metrics)
