@@ -25,7 +25,7 @@ from ganinv.images.writing import save_png
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.result import Inversion, save_result
 from ganinv.locks import locked
-from ganinv.losses.terms import TERMS
+from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
 from ganinv.params import dump_yaml
 from ganinv.runs.describe import describe, describe_metrics
@@ -53,7 +53,10 @@ def save_inversion(
     )
     _save_figure(folder / "panel.png", panel)
     curve = figures.loss_curve(
-        inversion.history, title=heading, best_step=inversion.best_step, terms=TERMS
+        inversion.history,
+        title=heading,
+        best_step=inversion.best_step,
+        terms=[*TERMS, *loss_weights(params.loss)],
     )
     _save_figure(folder / "loss_curve.png", curve)
     if inversion.snapshots:

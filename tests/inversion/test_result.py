@@ -143,7 +143,7 @@ def test_a_latent_names_its_generators_file(toy, toy_images, tmp_path):
 def test_a_run_on_disk_holds_the_same_files(run, toy, tmp_path):
     alone = run.save(tmp_path / "alone")
     kept = tmp_path / "kept"
-    save_inversion(kept, run, title="a", params=run.params, generator=toy)
+    save_inversion(kept, run, title="a", params=run.params)
     for path in alone.iterdir():
         if path.name not in ("metrics.json", "params.yaml"):
             assert path.read_bytes() == (kept / path.name).read_bytes(), path.name
