@@ -41,13 +41,16 @@ def _transform(mode, profile):
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     if source.profile.xcolor_space != SPACES.get(mode):
         return None
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    if mode == "L":  # LittleCMS's short cut for grey is off by 10 levels in the dark
+        flags |= ImageCms.Flags.NOOPTIMIZE
     transform = ImageCms.buildTransform(
         source,
         ImageCms.createProfile("sRGB"),
         mode,
         "RGB",
         ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        flags,
     )
     return None if _changes_nothing(mode, transform) else transform
 

@@ -69,11 +69,12 @@ def open_image(
     if not data:
         raise ImageError("the file is empty")
     kind = kind_of(data[:HEAD])
-    decode = open_heif if kind == "heif" else _open_with_pillow
+    decode = open_heif if kind == "heif" else _opener(data)
+    said: list[str] = []  # told when warnings count again: `notice` may make one
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of metadata and of sizes checked here
-            return _to_rgb(_past_metadata(decode, data), notice)
+            image = _to_rgb(_past_metadata(decode, data), said.append)
     except ImageError:
         raise
     except ImportError:
@@ -84,6 +85,9 @@ def open_image(
         raise ImageError(_unidentified(data, kind)) from None
     except Exception as error:  # decoders raise many kinds for damaged files
         raise ImageError(f"the image is damaged or truncated ({printable(error)})") from None
+    for text in said:
+        notice(text)
+    return image
 
 
 def _past_metadata(decode, data):
@@ -103,14 +107,18 @@ def _past_metadata(decode, data):
         raise error
 
 
-def _open_with_pillow(data):
-    image = Image.open(io.BytesIO(data))
-    _check_size(image.size)
-    # what stands in the file counts, before a decoder makes something else of it
-    stated = read_orientation(find_exif(data))
-    image.load()
-    turn = TURNS.get(_orientation(image, stated))
-    return image if turn is None else image.transpose(turn)
+def _opener(whole):
+    """A function that opens a file, or its copy with less metadata, turned as the file says."""
+    stated = read_orientation(find_exif(whole))
+
+    def decode(data):
+        image = Image.open(io.BytesIO(data))
+        _check_size(image.size)
+        image.load()
+        turn = TURNS.get(_orientation(image, stated))
+        return image if turn is None else image.transpose(turn)
+
+    return decode
 
 
 def _orientation(image, stated):
