@@ -202,17 +202,28 @@ def _crop(image, quad, side):
     return image.crop((*low.tolist(), *high.tolist())), quad - low
 
 
-def _pad(image, quad, side):
-    """Mirror the image where the square leaves it, blurred and faded by the distance outside."""
+def padding(size: tuple[int, int], quad: np.ndarray, side: float) -> np.ndarray | None:
+    """How far a picture of (W, H) is padded for a square: pixels (2, 2), left and top, then right
+    and bottom; None where the square lies inside.
+
+    Over a third of that, the picture itself is blurred at its edge.
+    """
     margin = _margin(side)
     low = np.floor(quad.min(0)).astype(int) - margin
     high = np.ceil(quad.max(0)).astype(int) + margin
+    widths = np.maximum([-low, high - np.array(size)], 0)
+    if widths.max() <= margin:
+        return None
+    return np.maximum(widths, max(int(side * 0.3), 1))
+
+
+def _pad(image, quad, side):
+    """Mirror the image where the square leaves it, blurred and faded by the distance outside."""
     size = np.array(image.size)
-    before, after = np.maximum(-low, 0), np.maximum(high - size, 0)
-    if max(before.max(), after.max()) <= margin:
-        return image, quad  # the square itself lies inside
-    least = max(int(side * 0.3), 1)
-    before, after = np.maximum(before, least), np.maximum(after, least)
+    pads = padding(image.size, quad, side)
+    if pads is None:
+        return image, quad
+    before, after = pads
     widths = ((before[1], after[1]), (before[0], after[0]), (0, 0))
     pixels = np.pad(np.asarray(image, np.float32), widths, "reflect")  # (H, W, 3)
     outside = _outside(size, before, after)[..., None]
