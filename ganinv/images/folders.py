@@ -12,7 +12,7 @@ from ganinv.errors import printable
 from ganinv.images.formats import HEAD, RAW_SUFFIXES, VIDEO_SUFFIXES, kind_of
 
 SUFFIXES = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".apng"),
     *(".gif", ".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".tga"),
 )
 # what ganinv writes for an image; beside a record they are results and not photographs
