@@ -1,4 +1,4 @@
-"""ganinv invert | verify | align."""
+"""ganinv invert | verify."""
 
 import sys
 from pathlib import Path
@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ganinv.cli.shared import Device, Fresh, Overrides, ParamsFile, complain, describe
+from ganinv.cli.shared import Device, Fresh, Overrides, ParamsFile, describe
 from ganinv.errors import BadArgumentsError
 from ganinv.params import read_yaml
 from ganinv.runs.params import Params
 
-Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
 Align = Annotated[bool | None, typer.Option("--align/--no-align", help=describe("align"))]
 
 
@@ -70,28 +69,3 @@ def verify(
         raise BadArgumentsError(error) from None
     print("all the same" if not complaints else f"{len(complaints)} not the same")
     raise typer.Exit(1 if complaints else 0)
-
-
-def align(
-    inputs: Inputs,
-    out: Annotated[Path, typer.Option(help="the folder for aligned images")],
-    size: Annotated[int, typer.Option(min=16, max=4096)] = 1024,
-) -> None:
-    """Cut faces out of photographs as FFHQ does it."""
-    from ganinv.errors import ImageError
-    from ganinv.images.alignment import load_image
-    from ganinv.images.pixels import to_uint8
-    from ganinv.images.writing import save_png
-    from ganinv.runs.inputs import find_photos
-
-    failed = 0
-    for photo in find_photos(inputs, True):
-        try:
-            picture = to_uint8(load_image(photo.path, size, align=True))
-        except ImageError as error:
-            failed += 1
-            complain(error, 1)
-            continue
-        save_png(out / f"{photo.id}.png", picture)
-        print(out / f"{photo.id}.png")
-    raise typer.Exit(1 if failed else 0)

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import ganinv
-from ganinv.cli import bench, data, invert, report, train
+from ganinv.cli import align, bench, data, invert, report, train
 from ganinv.cli.shared import complain
 from ganinv.cli.weights import weights_app
 from ganinv.errors import BadArgumentsError, ParamsError, WeightsError
@@ -28,7 +28,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 app.command()(invert.invert)
 app.command()(invert.verify)
-app.command()(invert.align)
+app.command()(align.align)
+app.command()(align.paste)
 app.command()(report.report)
 app.command("gan-report")(report.gan_report)
 app.command("train-encoder")(train.train_encoder)

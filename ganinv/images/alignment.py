@@ -7,81 +7,143 @@ Where it leaves the photograph the border is mirrored, blurred and faded to the 
 The landmark predictor was trained on iBUG 300-W: for research, not for commercial use.
 """
 
-import functools
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
-from ganinv.errors import ImageError, NoFaceError
+from ganinv.errors import ImageError, NoFaceError, ParamsError, printable
+from ganinv.images.faces import TRIED, find_faces
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image
 
-DETECTION_SIDE = 1200  # longer photographs are shrunk for the detector; it costs by the pixel
-CLEAR_SCORE = 0.3  # the sample photographs score 1.1 to 2.4, a patch on a spacesuit 0.12
 SUPERSAMPLING = 4
+ENLARGED = 2  # by more than this factor is worth a notice
 
 
-def load_image(path: Path | str, size: int, align: bool = False) -> Tensor:
+@dataclass(frozen=True)
+class Cut:
+    """A square cut out of a photograph.
+
+    `image` is size x size; `quad` (4, 2) the corners, as `face_square` orders them, in pixels of
+    the photograph; `face` counts from 1 by size, of `faces`, and both are 0 for a centre square.
+    """
+
+    image: Image.Image
+    quad: np.ndarray
+    face: int
+    faces: int
+
+
+def load_image(
+    path: Path | str, size: int, align: bool = False, face: int | str = "largest"
+) -> Tensor:
     """Read a photograph to a tensor (3, size, size) float32 in [-1, 1].
 
-    With `align`, the largest face is found and cropped, with a warning when there are several;
-    without, the centre square is taken. Raises ImageError, or its subclass NoFaceError; messages
-    and warnings name the file.
+    With `align`, the largest face is found and cropped, or face number `face`, counted from 1 by
+    size, with a warning when there are several; without, the centre square is taken. What else
+    changes the picture (clipping, enlarging) is a warning, too. Raises ImageError, or its subclass
+    NoFaceError; messages and warnings name the file.
     """
 
     def notice(text):
-        warnings.warn(f"{path}: {text}", stacklevel=2)
+        warnings.warn(f"{printable(path)}: {text}", stacklevel=2)
 
     try:
-        return from_pil(frame(open_image(path), size, align, notice))
+        return from_pil(frame(open_image(path, notice), size, align, notice, face))
     except ImageError as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise type(error)(f"{printable(path)}: {error}") from None
 
 
-def frame(image: Image.Image, size: int, align: bool, notice: Callable[[str], None]) -> Image.Image:
-    """Bring a `PIL.Image` to size x size: by `align_face` if `align`, else by its centre square."""
-    if align:
-        return align_face(image, size, notice)
-    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+def frame(
+    image: Image.Image,
+    size: int,
+    align: bool,
+    notice: Callable[[str], None],
+    face: int | str = "largest",
+) -> Image.Image:
+    """Bring a `PIL.Image` to size x size as `cut_squares` does, one face of it."""
+    if face == "all":
+        raise ParamsError("face: all faces make several images; name one: largest, 1, 2, …")
+    return cut_squares(image, size, align, notice, face)[0].image
 
 
-@functools.cache
-def _models():
-    import dlib
-    import face_recognition_models
+def parse_face(face: int | str) -> int | str:
+    """Check which face is meant: "largest", "all", or its number from 1. Raises ParamsError."""
+    text = str(face).strip().lower()
+    if text in ("largest", "all"):
+        return text
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise ParamsError(f"face: {printable(face)} is none of largest, all, and numbers from 1")
 
-    predictor = dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
-    return dlib.get_frontal_face_detector(), predictor
 
+def cut_squares(
+    image: Image.Image,
+    size: int,
+    align: bool,
+    notice: Callable[[str], None] = lambda text: None,
+    face: int | str = "largest",
+) -> list[Cut]:
+    """Cut squares of size x size out of a `PIL.Image`: a face by FFHQ's square if `align`, else the
+    centre square.
 
-def find_faces(image: Image.Image) -> list[np.ndarray]:
-    """Find the landmarks of every face in a `PIL.Image`: arrays (68, 2), the largest face first.
-
-    Coordinates are pixels (x, y) of `image`; the order of points is iBUG 300-W's.
+    `face` is "largest", a number counted from 1 by size, or "all", one `Cut` for each. `notice` is
+    told, in a sentence, of several faces and of squares enlarged by more than 2 times. Raises
+    NoFaceError where there is no such face, ParamsError for any other `face`.
     """
-    detector, predictor = _models()
-    scale = min(1.0, DETECTION_SIDE / max(image.size))
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    small = image.resize((width, height)) if scale < 1 else image
-    pixels = np.asarray(small)
-    # upsampling once finds faces down to 40 pixels, which large photographs do not need
-    upsample = max(small.size) <= 600
-    boxes = _detect(detector, pixels, int(upsample))
-    if not boxes and not upsample:
-        boxes = _detect(detector, pixels, 1)
-    shapes = [predictor(pixels, box) for box in sorted(boxes, key=lambda b: b.area(), reverse=True)]
-    return [np.array([(p.x, p.y) for p in shape.parts()]) / scale for shape in shapes]
+    wanted = parse_face(face)
+    if not align:
+        picture = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+        cuts = [Cut(picture, centre_square(image.size), 0, 0)]
+    else:
+        faces = find_faces(image)
+        chosen = _choose(len(faces), wanted, notice)
+        squares = {number: face_square(faces[number - 1]) for number in chosen}
+        cuts = [
+            Cut(crop_square(image, quad, size), quad, number, len(faces))
+            for number, quad in squares.items()
+        ]
+    for cut in cuts:
+        side = float(np.hypot(*(cut.quad[3] - cut.quad[0])))
+        if size > ENLARGED * side:
+            name = f"the square of face {cut.face}" if cut.faces > 1 else "its square"
+            notice(
+                f"{name} is {side:.0f} pixels a side, enlarged to {size}: details that are not in "
+                "the photograph will be missing or invented"
+            )
+    return cuts
 
 
-def _detect(detector, pixels, upsample):
-    """Boxes of faces; faint finds count only where there is no clear one."""
-    boxes, scores, _ = detector.run(pixels, upsample, 0.0)
-    clear = [box for box, score in zip(boxes, scores, strict=True) if score >= CLEAR_SCORE]
-    return clear or list(boxes)
+def _choose(count, wanted, notice):
+    """Numbers of the faces to take, from 1; a notice where there are others."""
+    if not count:
+        raise NoFaceError(
+            f"no face found ({TRIED}): crop nearer to the head, so that the face is over 80 pixels "
+            "wide, and turn it upright; --no-align is only for pictures that are crops already"
+        )
+    if wanted == "all":
+        return range(1, count + 1)
+    if wanted != "largest" and wanted > count:
+        found = "1 face was" if count == 1 else f"{count} faces were"
+        raise NoFaceError(f"face {wanted} was asked for, and {found} found; they count from 1")
+    if wanted == "largest" and count > 1:
+        notice(
+            f"{count} faces found, the largest is taken; --face 1 to {count} takes another one, "
+            "by size, and with `ganinv align` --face all takes each"
+        )
+    return [1 if wanted == "largest" else wanted]
+
+
+def centre_square(size: tuple[int, int]) -> np.ndarray:
+    """Return the corners (4, 2) of the largest square in the middle of a picture of (W, H)."""
+    half = min(size) / 2
+    centre = np.array(size) / 2 - 0.5  # whole numbers are pixels' centres
+    return centre + half * np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)])
 
 
 def face_square(landmarks: np.ndarray) -> np.ndarray:
@@ -101,18 +163,13 @@ def face_square(landmarks: np.ndarray) -> np.ndarray:
 
 
 def align_face(
-    image: Image.Image, size: int, notice: Callable[[str], None] | None = None
+    image: Image.Image, size: int, notice: Callable[[str], None] = lambda text: None
 ) -> Image.Image:
     """Crop the largest face of a `PIL.Image` to an aligned size x size `PIL.Image`.
 
-    `notice` is called with a sentence when there are several faces. Raises NoFaceError.
+    `notice` is told as by `cut_squares`. Raises NoFaceError.
     """
-    faces = find_faces(image)
-    if not faces:
-        raise NoFaceError("no face found; crop it by hand and use --no-align")
-    if len(faces) > 1 and notice:
-        notice(f"{len(faces)} faces found, the largest is taken")
-    return crop_square(image, face_square(faces[0]), size)
+    return frame(image, size, True, notice)
 
 
 def crop_square(image: Image.Image, quad: np.ndarray, size: int) -> Image.Image:
@@ -145,17 +202,28 @@ def _crop(image, quad, side):
     return image.crop((*low.tolist(), *high.tolist())), quad - low
 
 
-def _pad(image, quad, side):
-    """Mirror the image where the square leaves it, blurred and faded by the distance outside."""
+def padding(size: tuple[int, int], quad: np.ndarray, side: float) -> np.ndarray | None:
+    """How far a picture of (W, H) is padded for a square: pixels (2, 2), left and top, then right
+    and bottom; None where the square lies inside.
+
+    Over a third of that, the picture itself is blurred at its edge.
+    """
     margin = _margin(side)
     low = np.floor(quad.min(0)).astype(int) - margin
     high = np.ceil(quad.max(0)).astype(int) + margin
+    widths = np.maximum([-low, high - np.array(size)], 0)
+    if widths.max() <= margin:
+        return None
+    return np.maximum(widths, max(int(side * 0.3), 1))
+
+
+def _pad(image, quad, side):
+    """Mirror the image where the square leaves it, blurred and faded by the distance outside."""
     size = np.array(image.size)
-    before, after = np.maximum(-low, 0), np.maximum(high - size, 0)
-    if max(before.max(), after.max()) <= margin:
-        return image, quad  # the square itself lies inside
-    least = max(int(side * 0.3), 1)
-    before, after = np.maximum(before, least), np.maximum(after, least)
+    pads = padding(image.size, quad, side)
+    if pads is None:
+        return image, quad
+    before, after = pads
     widths = ((before[1], after[1]), (before[0], after[0]), (0, 0))
     pixels = np.pad(np.asarray(image, np.float32), widths, "reflect")  # (H, W, 3)
     outside = _outside(size, before, after)[..., None]

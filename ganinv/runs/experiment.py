@@ -22,7 +22,8 @@ from ganinv.errors import ImageError, InUseError, ParamsError, printable
 from ganinv.files import sha256_file, write_json
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
-from ganinv.images.alignment import frame
+from ganinv.images.alignment import cut_squares
+from ganinv.images.crops import describe_crop
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
 from ganinv.inversion.invert import invert, resolve
@@ -116,7 +117,8 @@ def run_experiment(
     """
     started = time.perf_counter()
     device = resolve_device(params.device)
-    photos = find_photos(params.images, params.align, params.face)
+    left_out: list[str] = []
+    photos = find_photos(params.images, params.align, params.face, left_out=left_out.append)
     generator = load_generator(params.generator, device)
     params = settle(params, generator)
     encoder = prepare(params, generator)
@@ -150,6 +152,8 @@ def run_experiment(
         raise
     work.finish()
     results = gather(work.entries) | {"failed": work.failed}
+    for text in left_out:
+        say(f"notice: {text}")
     return Run(folder.path, params, photos, results, time.perf_counter() - started)
 
 
@@ -249,15 +253,16 @@ class Work:
         def notice(text):
             self.say(f"notice: {printable(photo.path)}: {text}")
 
-        picture = open_image(read_bytes(photo.path))
+        picture = open_image(read_bytes(photo.path), notice)
         if not self.fresh and self.folder.is_of_another(photo.id, marks):
             raise ImageError(
                 f"{self.folder.path / photo.id} holds the result of another photograph, or crop, of"
                 " this name; replace it by --fresh (fresh = True in Python), or name another --out"
             )
-        framed = frame(picture, self.generator.resolution, photo.align, notice)
+        face = photo.face or "largest"
+        (cut,) = cut_squares(picture, self.generator.resolution, photo.align, notice, face)
         self.note_environment()
-        inversion = self.search(from_pil(framed), image_id=photo.name)
+        inversion = self.search(from_pil(cut.image), image_id=photo.name)
         self.changed = True
         self.folder.begin(photo.id)
         save_inversion(
@@ -269,8 +274,11 @@ class Work:
         if inversion.stopped:
             self._fail(photo, inversion.stopped)
         else:
-            entry = self.folder.note(photo.id, _entry(photo, inversion) | marks)
-            self.entries[photo.id] = entry
+            place = self.folder.path / photo.id
+            sha256 = marks.get("image_sha256", "")
+            crop = describe_crop(cut, photo.path, picture.size, place, sha256)
+            entry = _entry(photo, inversion) | marks | {"crop": crop.to_dict()}
+            self.entries[photo.id] = self.folder.note(photo.id, entry)
         if inversion.interrupted:
             raise KeyboardInterrupt
 

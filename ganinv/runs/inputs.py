@@ -4,13 +4,14 @@ Nothing here imports torch, so that a wrong name is said at once.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganinv.errors import ImageError, ParamsError, printable
 from ganinv.files import full_path
-from ganinv.images.reading import image_id, list_images, open_image
+from ganinv.images.folders import describe_left_out, search_folder
+from ganinv.images.reading import image_id, open_image
 from ganinv.runs.names import RESERVED
 from ganinv.runs.samples import find_sample, photographs
 
@@ -32,20 +33,31 @@ class Photo:
     face: int = 0
 
 
-def find_photos(inputs: Iterable[str | Path], align: bool, face: str = "largest") -> list[Photo]:
+def find_photos(
+    inputs: Iterable[str | Path],
+    align: bool,
+    face: str = "largest",
+    *,
+    left_out: Callable[[str], object] = lambda text: None,
+) -> list[Photo]:
     """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
 
     Where several files have one name, a hash of where each lies follows its id; where a face is
     named, its number does. `face` is "largest", a number, or "all" for each face by itself. In
-    folders, results of earlier runs are left out; a file that is named is taken. Raises ParamsError
-    for an input that does not exist and when there is no image at all.
+    folders, results of earlier runs are left out; a file that is named is taken. `left_out` is
+    told, in a sentence for each folder, what is in it beside images. Raises ParamsError for an
+    input that does not exist and when there is no image at all.
     """
     given = [full_path(item) for item in inputs]
     if not all(item.strip() for item in given):
         raise ParamsError("an input is empty: name images, folders or samples (an unset variable?)")
-    photos = [photo for item in given for photo in _expand(item, align)]
+    sentences: list[str] = []
+    photos = [photo for item in given for photo in _expand(item, align, sentences)]
     if not photos:
-        raise ParamsError(f"no images in {', '.join(map(printable, given))}")
+        where = ", ".join(map(printable, given))
+        raise ParamsError("; ".join([f"no images in {where}", *sentences]))
+    for text in sentences:
+        left_out(text)
     distinct: dict[Path, Photo] = {}
     for photo in photos:
         distinct.setdefault(photo.path.resolve(), photo)
@@ -82,14 +94,17 @@ def _count_faces(path: Path) -> int:
         return 1
 
 
-def _expand(item: str, align: bool) -> list[Photo]:
+def _expand(item: str, align: bool, sentences: list[str]) -> list[Photo]:
     if item == "samples":
         return [_sample(name, align) for name in photographs()]
     if item.startswith("sample:"):
         return [_sample(item.removeprefix("sample:"), align)]
     path = Path(item)
     if path.is_dir():
-        return [_file(found, align) for found in list_images(path)]
+        found = search_folder(path)
+        if text := describe_left_out(path, found.left_out):
+            sentences.append(text)
+        return [_file(image, align) for image in found.images]
     if not path.exists():
         raise ParamsError(f"there is no file or folder {printable(item)}")
     return [_file(path, align)]

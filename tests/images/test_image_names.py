@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ganinv.images.reading import image_id, list_images, open_image
-from ganinv.runs.records import RESERVED
+from ganinv.runs.names import RESERVED
 from helpers.image_files import PNG, random_picture
 
 AWKWARD = [

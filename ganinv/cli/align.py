@@ -1,0 +1,184 @@
+"""ganinv align | paste: cut faces out of photographs, and put them back."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganinv.cli.shared import complain
+from ganinv.errors import BadArgumentsError, ImageError, printable
+
+Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
+SUFFIX = ".pasted.png"
+
+
+def align(
+    inputs: Inputs,
+    out: Annotated[Path, typer.Option(help="the folder for aligned images")],
+    size: Annotated[int, typer.Option(min=16, max=4096)] = 1024,
+    face: Annotated[
+        str, typer.Option(help="which face: largest, all, or a number from 1, by size")
+    ] = "largest",
+) -> None:
+    """Cut faces out of photographs as FFHQ does it, with a record for `ganinv paste`."""
+    from ganinv.images.alignment import parse_face
+    from ganinv.runs.inputs import find_photos
+
+    parse_face(face)
+    if out.exists() and not out.is_dir():
+        raise BadArgumentsError(f"--out {printable(out)} is a file; name a folder")
+    failed = 0
+    left_out: list[str] = []
+    for photo in find_photos(inputs, True, left_out=left_out.append):
+        try:
+            _align_one(photo, out, size, face)
+        except ImageError as error:
+            failed += 1
+            complain(f"{printable(photo.path)}: {error}", 1)
+        except OSError as error:
+            failed += 1
+            complain(f"cannot write to {printable(out)}: {error.strerror or error}", 1)
+    for line in left_out:
+        complain(line, 0)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _align_one(photo, out, size, face):
+    """Write the faces of one photograph, each with its record."""
+    import numpy as np
+
+    from ganinv.images.alignment import cut_squares
+    from ganinv.images.crops import describe_crop, write_crop
+    from ganinv.images.reading import open_image, read_bytes
+    from ganinv.images.writing import save_png
+
+    def notice(text):
+        complain(f"{printable(photo.path)}: {text}", 0)
+
+    data = read_bytes(photo.path)
+    image = open_image(data, notice)
+    sha256 = hashlib.sha256(data).hexdigest()
+    for cut in cut_squares(image, size, True, notice, face):
+        largest = face.strip().lower() == "largest"
+        name = photo.id if largest else f"{photo.id}-face{cut.face}"
+        save_png(out / f"{name}.png", np.asarray(cut.image))
+        write_crop(
+            out / f"{name}.json", describe_crop(cut, photo.path, image.size, out, sha256=sha256)
+        )
+        print(printable(out / f"{name}.png"))
+
+
+def paste(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(help="PNG with their crop records, image folders of a run, or runs"),
+    ],
+    photo: Annotated[
+        Path | None, typer.Option(help="the photograph; else the one that the record names")
+    ] = None,
+    crop: Annotated[
+        Path | None, typer.Option(help="the crop record; else ID.json beside ID.png")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="a PNG, or a folder; else beside what is pasted")
+    ] = None,
+    rim: Annotated[
+        float, typer.Option(min=0, max=0.5, help="the share of the side that fades in")
+    ] = 0.08,
+) -> None:
+    """Put reconstructions, or edited crops, back into the photographs they were cut from."""
+    if not 0 <= rim <= 0.5:  # typer lets pass what is not a number
+        raise BadArgumentsError(f"--rim {rim}: a share of the side, 0 to 0.5")
+    jobs, failed = [], 0
+    for item in inputs:
+        try:
+            jobs += _find_jobs(item, crop)
+        except ImageError as error:
+            failed += 1
+            complain(error, 1)
+    targets = _targets(jobs, out)
+    for (picture, record, _), target in zip(jobs, targets, strict=True):
+        try:
+            _paste_one(picture, record, target, photo, rim)
+        except ImageError as error:
+            failed += 1
+            complain(f"{printable(picture)}: {error}", 1)
+        except OSError as error:
+            failed += 1
+            complain(f"cannot write {printable(target)}: {error.strerror or error}", 1)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _find_jobs(item, crop):
+    """What to paste for one INPUT: (picture, record, output beside it). Raises ImageError."""
+    if not os.path.exists(item):
+        raise ImageError(f"there is no file or folder {printable(item)}")
+    if item.is_file():
+        beside = [item.with_suffix(".json"), item.parent / "record.json"]
+        record = crop or next((path for path in beside if path.is_file()), None)
+        if record is None:
+            raise ImageError(
+                f"{printable(item)}: no crop record beside it ({printable(beside[0])}); `ganinv "
+                "align` writes them, --crop names one"
+            )
+        return [(item, record, item.with_name(item.stem + SUFFIX))]
+    records = [item / "record.json"]
+    if not records[0].is_file():
+        records = sorted(item.glob("*/record.json"))
+    if not records:
+        raise ImageError(
+            f"{printable(item)}: neither a run nor an image folder of one (no record.json)"
+        )
+    folders = [record.parent for record in records]
+    if len(records) > 1:  # of a run, images that failed have no reconstruction
+        folders = [folder for folder in folders if (folder / "reconstruction.png").is_file()]
+    return [
+        (folder / "reconstruction.png", crop or folder / "record.json", folder / "pasted.png")
+        for folder in folders
+    ]
+
+
+def _targets(jobs, out):
+    """Where each result goes. Raises BadArgumentsError where several would go to one file."""
+    if out is None:
+        return [beside for _, _, beside in jobs]
+    if out.suffix and not out.is_dir():
+        if out.suffix.lower() != ".png":
+            raise BadArgumentsError(f"--out {printable(out)}: results are PNG; name a .png file")
+        if len(jobs) > 1:
+            raise BadArgumentsError(f"--out {printable(out)} is one file for {len(jobs)} results")
+        return [out for _ in jobs]
+    names = [
+        (picture.parent.name if beside.name == "pasted.png" else picture.stem) + SUFFIX
+        for picture, _, beside in jobs
+    ]
+    if len(set(names)) < len(names):
+        raise BadArgumentsError(f"several results would have one name in {printable(out)}")
+    return [out / name for name in names]
+
+
+def _paste_one(picture, record, target, photo, rim):
+    import numpy as np
+
+    from ganinv.images.crops import find_photograph, read_crop
+    from ganinv.images.pasting import paste as paste_crop
+    from ganinv.images.reading import open_image
+    from ganinv.images.writing import save_png
+
+    crop = read_crop(record)
+    source = photo or find_photograph(crop, record)
+    for path in (picture, source):
+        if os.path.realpath(target) == os.path.realpath(path):
+            raise ImageError("the result would overwrite it; name another file by --out")
+    result = open_image(picture)
+    try:
+        whole = open_image(source)
+    except ImageError as error:
+        raise ImageError(f"its photograph {printable(source)}: {error}") from None
+    if whole.size != crop.photo_size:
+        sizes = "{}x{} and not {}x{}".format(*whole.size, *crop.photo_size)
+        raise ImageError(f"{printable(source)} is {sizes}, as the photograph it was cut from")
+    save_png(target, np.asarray(paste_crop(whole, result, crop.quad, rim)))
+    print(printable(target))
