@@ -27,7 +27,7 @@ def publish(folder: str | Path, name: str = "domain-ffhq") -> str:
     folder, path = Path(folder), weight_path(name)
     card = read_json(folder / "card.json")
     encoder = load_encoder(folder / "encoder.safetensors")
-    rows = compare_starts(load_generator(card["generator"]["name"]), encoder)
+    rows = compare_starts(load_generator(card["params"]["generator"]), encoder)
     card["starts"] = [{k: v for k, v in row.items() if k != "pictures"} for row in rows]
     card["history"] = thin(read_history(folder))
     if card.get("start"):
