@@ -93,7 +93,7 @@ class Networks:
             return [x.float() for x in self.encoder.see(images)]
 
     def codes(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute w (N, 1, w_dim) and offsets (N, num_ws, w_dim) of images, without gradient."""
+        """Compute w (N, 1, w_dim) and offsets (N, num_ws, w_dim); images get no gradient."""
         return self.encoder.codes(self.encoder.gather(self.see(images)))
 
     def distance(self, images: Tensor, wanted: Tensor) -> Tensor:
