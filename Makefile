@@ -6,8 +6,10 @@ GENERATOR ?=
 ENCODER ?=
 BIN := .venv/bin
 READY := .venv/.ready
-WEIGHTS := $(addprefix checkpoints/,ffhq-student.safetensors lpips-alex.safetensors lpips-vgg.safetensors)
-SAMPLES := data/samples/control.png
+# where weights and samples lie: here, unless GANINV_HOME names another folder
+PLACE := $(or $(GANINV_HOME),.)
+WEIGHTS := $(addprefix $(PLACE)/checkpoints/,ffhq-student.safetensors lpips-alex.safetensors lpips-vgg.safetensors)
+SAMPLES := $(PLACE)/data/samples/control.png
 FETCH_GENERATOR = $(if $(GENERATOR),@test -f "$(GENERATOR)" || $(BIN)/ganinv weights fetch "$(GENERATOR)")
 FETCH_ENCODER = $(if $(ENCODER),@test -f "$(ENCODER)" || $(BIN)/ganinv weights fetch "$(ENCODER)")
 SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)") $(if $(ENCODER),--set "encoder=$(ENCODER)")
@@ -51,7 +53,7 @@ lint: $(READY)  ## check style and types
 	$(BIN)/mypy
 
 clean:  ## remove .venv, reports and runs; weights and samples stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info build dist .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
 	rm -rf reports/gan
 	rm -f reports/*.html reports/overview.jpg
 
@@ -81,9 +83,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-checkpoints/%.safetensors: | $(READY)
+$(PLACE)/checkpoints/%.safetensors: | $(READY)
 	$(BIN)/ganinv weights fetch $*
 
-data/samples/control.png: data/samples.yaml | $(READY) $(WEIGHTS)
+$(SAMPLES): data/samples.yaml | $(READY) $(WEIGHTS)
 	$(BIN)/ganinv data fetch
 	touch $@

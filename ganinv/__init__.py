@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ganinv.encoders.load import load_encoder as load_encoder
     from ganinv.generators.load import load_generator as load_generator
     from ganinv.images.alignment import load_image as load_image
-    from ganinv.inversion.invert import Inversion as Inversion
     from ganinv.inversion.invert import invert as invert
+    from ganinv.inversion.result import Inversion as Inversion
+    from ganinv.inversion.search import SearchState as SearchState
     from ganinv.measures.reconstruction import compute_metrics as compute_metrics
     from ganinv.runs.experiment import run_experiment as run_experiment
     from ganinv.runs.params import Params as Params
@@ -29,7 +30,8 @@ _HOMES = {
     "load_encoder": "encoders.load",
     "load_image": "images.alignment",
     "invert": "inversion.invert",
-    "Inversion": "inversion.invert",
+    "Inversion": "inversion.result",
+    "SearchState": "inversion.search",
     "compute_metrics": "measures.reconstruction",
     "Params": "runs.params",
     "load_params": "runs.params",

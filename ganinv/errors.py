@@ -3,6 +3,21 @@
 Each also is the built-in error that its kind is usually told by, so that `except ValueError` works.
 """
 
+import re
+
+# C0 and C1 controls, DEL, line separators, marks and overrides of direction, surrogates
+_UNPRINTABLE = re.compile(
+    "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: object) -> str:
+    """Write something, such as a file's name, so that it cannot act on a terminal.
+
+    Control characters, direction marks and surrogates become visible escapes: `\\x1b`, `\\u202e`.
+    """
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
 
 class GaninvError(Exception):
     """The root of the family."""

@@ -147,6 +147,14 @@ def write_csv(path: Path | str, rows: Sequence[dict[str, Any]]) -> None:
     write_text(path, text.getvalue())
 
 
+def full_path(path: Path | str) -> str:
+    """Return a path with `~` as the home folder; one that exists as it stands is left so."""
+    text = str(path)
+    if not text.startswith("~") or os.path.lexists(text):
+        return text
+    return os.path.expanduser(text)
+
+
 def sha256_file(path: Path | str) -> str:
     """Compute the SHA-256 of a file, in hex."""
     with open(path, "rb") as file:

@@ -7,32 +7,68 @@ that it belongs to; nothing here or there imports torch, so that a wrong value i
 """
 
 import difflib
+import itertools
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from types import UnionType
+from typing import Any, Literal, Self, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from ganinv.errors import ParamsError
+from ganinv.files import full_path
+from ganinv.paths import params_folder, presets_folder
 
-DEVICES = r"^(auto|cpu|cuda(:\d+)?)$"
+MAX_BYTES = 1_000_000  # of a parameter file
+SHOWN = 100  # characters of a wrong value that a message repeats
+PATH: dict[str, Any] = {"path": True}  # json_schema_extra of a field that may hold a path
 
 
 class Strict(BaseModel):
     """The base of every set of parameters: frozen, typed strictly, unknown names refused.
 
-    A field's description is its documentation, in help texts and in the report.
+    A field's description is its documentation, in help texts and in the report. One marked by
+    `json_schema_extra=PATH` may hold paths: `~` is expanded, and a number is a name there. Words of
+    a fixed list, those of a Literal or of `json_schema_extra={"names": …}`, are taken in any case.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    @field_validator("*", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _whole_numbers_are_floats(cls, value: Any, info: Any) -> Any:
-        kind = cls.model_fields[info.field_name].annotation
-        return float(value) if kind is float and type(value) is int else value
+    def _as_people_write_it(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {name: cls._spell(name, value) for name, value in values.items()}
+
+    @classmethod
+    def _spell(cls, name: str, value: Any) -> Any:
+        field = cls.model_fields.get(name)
+        if field is None:
+            return value
+        if field.annotation is float and type(value) is int:
+            return float(value)
+        words = _words(field)
+        if _is_path(field):
+            if isinstance(value, str) and os.path.lexists(value):
+                words = ()  # a file may be named like a word
+            value = [_path(x) for x in value] if isinstance(value, list) else _path(value)
+        return _spelled(value, words)
+
+    @field_validator("*")
+    @classmethod
+    def _no_path_is_empty(cls, value: Any, info: Any) -> Any:
+        named = [value] if isinstance(value, str) else value
+        if _is_path(cls.model_fields[info.field_name]) and isinstance(named, list):
+            if not all(name.strip() for name in named):
+                raise ValueError("an empty name; give a name or a path (an unset variable?)")
+            if any("\0" in name for name in named):
+                raise ValueError("a name holds a null character, which no path can")
+        return value
 
     @classmethod
     def make(cls, values: Mapping[str, Any]) -> Self:
@@ -48,15 +84,40 @@ class Strict(BaseModel):
     ) -> Self:
         """Build from a YAML file (or none), then `key=value` strings, then keyword changes.
 
-        Raises ParamsError for a file that cannot be read, an unknown name or a wrong type.
+        `path` may be the name of a file in params/ or params/presets/, without its suffix. Paths in
+        a file are looked for from its folder too; see `_placed`. Raises ParamsError for a file that
+        cannot be read, an unknown name or a wrong type.
         """
-        values = read_yaml(path) if path is not None else {}
+        values = cls.read(path) if path is not None else {}
         for item in overrides or ():
             key, sep, text = item.partition("=")
             if not sep:
                 raise ParamsError(f"--set takes key=value; got {item!r}")
-            values[key.strip()] = parse_yaml(text, f"--set {item}")
+            values[key.strip()] = cls._parse(key.strip(), text, f"--set {item}")
         return cls.make(values | changes)
+
+    @classmethod
+    def read(cls, path: str | Path) -> dict[str, Any]:
+        """Read a file's values, unchecked, as `load` takes them. Raises ParamsError."""
+        file = find_params(path)
+        values = read_yaml(file, texts=[n for n, f in cls.model_fields.items() if _is_path(f)])
+        paths = {n: _placed(x, file.parent) for n, x in values.items() if cls._holds_paths(n)}
+        return values | paths
+
+    @classmethod
+    def _holds_paths(cls, name: str) -> bool:
+        return name in cls.model_fields and _is_path(cls.model_fields[name])
+
+    @classmethod
+    def _parse(cls, name: str, text: str, where: str) -> Any:
+        """The value of `--set`: a text is taken as it stands, unless in quotes; else it is YAML."""
+        field = cls.model_fields.get(name)
+        plain = text.strip()
+        if field is None or not _is_text(field) or plain[:1] in ("'", '"'):
+            return parse_yaml(text, where)
+        if field.annotation is not str and plain in ("null", "~"):
+            return None
+        return plain
 
     @classmethod
     def collect(
@@ -82,6 +143,62 @@ class Strict(BaseModel):
         return self.make(self.model_dump() | changes) if changes else self
 
 
+def _extra(field: FieldInfo, name: str) -> Any:
+    extra = field.json_schema_extra
+    return extra.get(name) if isinstance(extra, dict) else None
+
+
+def _is_path(field: FieldInfo) -> bool:
+    return bool(_extra(field, "path"))
+
+
+def _is_text(field: FieldInfo) -> bool:
+    """Whether a field takes text and nothing else, null aside."""
+    origin = get_origin(field.annotation)
+    if origin in (Union, UnionType):
+        return {*get_args(field.annotation)} == {str, type(None)}
+    return origin is Literal or field.annotation is str
+
+
+def _words(field: FieldInfo) -> tuple[str, ...]:
+    """The words that a field knows: those of a Literal, or of its list of names."""
+    if get_origin(field.annotation) is Literal:
+        return get_args(field.annotation)
+    return tuple(_extra(field, "names") or ())
+
+
+def _spelled(value: Any, words: tuple[str, ...]) -> Any:
+    """A word, or the keys of a mapping, as the list has them, whatever their case."""
+    if isinstance(value, dict):
+        return {_spelled(key, words): item for key, item in value.items()}
+    if not isinstance(value, str) or value in words:
+        return value
+    return next((word for word in words if word.lower() == value.strip().lower()), value)
+
+
+def _path(value: Any) -> Any:
+    """A path as given: `~` is the home folder, and a number is a name like any other."""
+    if type(value) in (int, float):
+        value = str(value)
+    return full_path(value) if isinstance(value, str) else value
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """A path that a file in `folder` names: one that begins with a dot is meant from there.
+
+    Others are meant from the working directory, and from `folder` where nothing is found there.
+    """
+    if isinstance(value, list):
+        return [_placed(item, folder) for item in value]
+    if not isinstance(value, str) or not value or os.path.isabs(value) or value[0] == "~":
+        return value
+    near = os.path.normpath(folder / value)
+    first = value in (".", "..") or value.startswith(("./", "../", ".\\", "..\\"))
+    if os.path.exists(near) and (first or not os.path.exists(value)):
+        return near
+    return value
+
+
 def _explain(error, model):
     name = str(error["loc"][0]) if error["loc"] else ""
     if error["type"] == "extra_forbidden":
@@ -89,7 +206,8 @@ def _explain(error, model):
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:  # about several parameters at once
         return message
-    return f"{name}: {message} (got {error['input']!r})"
+    got = repr(error["input"])
+    return f"{name}: {message} (got {got if len(got) <= SHOWN else got[:SHOWN] + '…'})"
 
 
 def _near(name: str, known: Iterable[str]) -> bool:
@@ -103,13 +221,59 @@ def unknown_name(name: str, known: Iterable[str], what: str) -> str:
     return f"no {what} named {name!r}; {hint}"
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML mapping from a file. Raises ParamsError."""
+def find_params(path: str | Path) -> Path:
+    """Find a parameter file: a path, or the name of one of ours, such as fast or nvidia-w.
+
+    Raises ParamsError, with the nearest names, where there is neither.
+    """
+    if not str(path).strip():
+        raise ParamsError("the name of the parameter file is empty (an unset variable?)")
+    given = Path(full_path(path))
+    if given.exists():
+        return given
+    ours = our_files()
+    # as the documentation writes it, in whatever folder the command runs
+    if given.parent in (Path("params"), Path("params/presets")) and given.stem in ours:
+        return ours[given.stem]
+    if given.parent == Path() and given.suffix in ("", ".yaml"):
+        name = _spelled(given.stem, tuple(ours))
+        if name in ours:
+            return ours[name]
+        raise ParamsError(f"there is no file {path}, and " + unknown_name(name, ours, "preset"))
+    raise ParamsError(f"cannot read the parameters {path}: there is no such file")
+
+
+def our_files() -> dict[str, Path]:
+    """List the parameter files that come with the project, those of params/presets/ last."""
+    folders = params_folder(), presets_folder()
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+
+
+def first_comment(path: Path) -> str:
+    """Return the first sentence of the comment that a parameter file begins with."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comment = itertools.takewhile(lambda line: line.startswith("#"), lines)
+    text = " ".join(line.lstrip("# ").strip() for line in comment)
+    return re.split(r"(?<=[\w)])\. (?=[A-Z])", text, maxsplit=1)[0].rstrip(".") + "."
+
+
+def read_yaml(path: str | Path, texts: Iterable[str] = ()) -> dict[str, Any]:
+    """Read a YAML mapping from a file. Raises ParamsError.
+
+    The values of `texts` are text as it stands, also where it looks like a number.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParamsError(f"cannot read the parameters {path}: {error}") from None
-    values = parse_yaml(text, str(path))
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ParamsError(f"cannot read the parameters {path}: it is no text in UTF-8") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise ParamsError(f"cannot read the parameters {path}: {reason}") from None
+    if len(data) > MAX_BYTES:
+        raise ParamsError(f"{path} has over {MAX_BYTES // 10**6} MB: no file of parameters")
+    values = parse_yaml(text, str(path), texts)
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -117,12 +281,34 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     return values
 
 
-def parse_yaml(text: str, where: str) -> Any:
-    """Read YAML by its 1.2 core rules. Raises ParamsError, which names `where`."""
+def parse_yaml(text: str, where: str, texts: Iterable[str] = ()) -> Any:
+    """Read YAML by its 1.2 core rules, without aliases. Raises ParamsError, which names `where`.
+
+    `texts` are keys whose values are text, as `read_yaml` says.
+    """
     try:
-        return yaml.load(text, _CoreLoader)
-    except yaml.YAMLError as error:
+        loader = _CoreLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value in texts:
+                    _take_as_text(value)
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError) as error:
         raise ParamsError(f"{where}: not valid YAML: {error}") from None
+    except RecursionError:
+        raise ParamsError(f"{where}: not valid YAML: it is nested too deeply") from None
+
+
+def _take_as_text(node: yaml.Node) -> None:
+    """Make plain numbers and booleans text, in a list too."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _take_as_text(item)
+    elif isinstance(node, yaml.ScalarNode) and not node.tag.endswith(":null"):
+        node.tag = "tag:yaml.org,2002:str"
 
 
 def dump_yaml(values: Mapping[str, Any]) -> str:
@@ -131,13 +317,22 @@ def dump_yaml(values: Mapping[str, Any]) -> str:
 
 
 class _CoreLoader(yaml.SafeLoader):
-    """YAML 1.2 core scalars, and no key twice."""
+    """YAML 1.2 core scalars, no key twice, and no aliases, by which a short text fills memory."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError(f"aliases (*name) are not read{self.peek_event().start_mark}")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.YAMLError(f"a list or mapping cannot be a name{key_node.start_mark}")
+            if key in seen:
                 raise yaml.YAMLError(f"{key!r} is given twice{node.start_mark}")
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 

@@ -109,6 +109,7 @@ def root(tmp_path_factory, monkeypatch):
         " file: small.safetensors, sources: []}"
     )
     monkeypatch.setenv("GANINV_ROOT", str(folder))
+    monkeypatch.delenv("GANINV_HOME", raising=False)
     return folder
 
 

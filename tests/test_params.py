@@ -74,6 +74,40 @@ def test_what_only_yaml_1_1_reads_otherwise_is_read_as_1_2_says(tmp_path, text, 
     assert found == value and type(found) is type(value)
 
 
+def test_aliases_are_not_read(tmp_path):
+    """A short text would fill the memory with them."""
+    with pytest.raises(ParamsError, match="aliases"):
+        read_yaml(write_yaml(tmp_path, "a: &x [1]\nb: [*x, *x]\n"))
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ("a: " + "x" * 1_100_000, "MB"),
+        ("? [1, 2]\n: 3\n", "cannot be a name"),
+        ("{1: 2}: 3\n", "cannot be a name"),
+        ("a: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        ("a: !!int x\n", "not valid YAML"),
+        ("a: \x07\n", "not valid YAML"),
+        ("steps: [\n", "not valid YAML"),
+        ("- steps\n", "expected lines"),
+        ("steps\n", "expected lines"),
+    ],
+    ids=range(10),
+)
+def test_a_file_that_is_no_mapping_is_said_in_a_line(tmp_path, text, said):
+    with pytest.raises(ParamsError, match=said) as caught:
+        read_yaml(write_yaml(tmp_path, text))
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_message_repeats_no_long_value():
+    with pytest.raises(ParamsError) as caught:
+        Params.make({"steps": "9" * 100_000})
+    assert str(caught.value).startswith("steps: ") and len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize(
     "text", ["steps: 3\nseed: 1\nsteps: 4\n", "loss: {l2: 1, lpips: 1, l2: 2}\n"]
 )

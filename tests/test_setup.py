@@ -18,7 +18,7 @@ from ganinv.runs.params import Params
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-FOLDERS = ("", "ganinv", "checkpoints", "data", "reports", "reports/benchmarks")
+FOLDERS = ("", "ganinv", "checkpoints", "data", "notebooks", "reports", "reports/benchmarks")
 PAGES = [ROOT / folder / "README.md" for folder in FOLDERS] + [ROOT / "PRD.md"]
 
 

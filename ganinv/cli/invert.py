@@ -85,7 +85,7 @@ def align(
     from ganinv.runs.inputs import find_photos
 
     failed = 0
-    for photo in find_photos(inputs, True, out):
+    for photo in find_photos(inputs, True):
         try:
             picture = to_uint8(load_image(photo.path, size, align=True))
         except ImageError as error:

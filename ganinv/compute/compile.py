@@ -75,13 +75,13 @@ def compile_or_warn(
 
 
 def keep_compiled() -> None:
-    """Let inductor keep what it compiles in checkpoints/compiled/, where the next process looks.
+    """Let inductor keep what it compiles in checkpoints/compiled/, for the next process.
 
     Its own place is a temporary folder, which many systems empty. Leaves TORCHINDUCTOR_CACHE_DIR as
-    it is where it is set, and does nothing outside a checkout or where it may not be written.
+    it is where it is set, and does nothing where the home may not be written.
     """
     with contextlib.suppress(WeightsError, OSError):
         folder = compiled_folder()
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

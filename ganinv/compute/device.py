@@ -1,11 +1,11 @@
 """Which device, and in what precision: a search may run in bf16, results are always float32."""
 
 import contextlib
-import re
 from collections.abc import Iterator
 
 import torch
 
+from ganinv.compute.names import check_device
 from ganinv.errors import ParamsError
 
 
@@ -13,8 +13,10 @@ def resolve_device(device: str) -> str:
     """Turn auto into cuda where there is one, else cpu. Raises ParamsError for one not here."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise ParamsError(f"no device {device!r}; there are auto, cpu, cuda and cuda:N")
+    try:
+        check_device(device)
+    except ValueError as error:
+        raise ParamsError(f"no device {device!r}: {error}") from None
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ParamsError("this machine or this build of torch has no CUDA; use device cpu or auto")
     if int(device.partition(":")[2] or 0) >= max(torch.cuda.device_count(), 1):

@@ -18,8 +18,9 @@ def load_encoder(name: str | Path, device: str | torch.device = "cpu") -> Encode
     """Load an encoder by its name in the manifest or by the path of a file.
 
     A file is one of ours (.safetensors) or a checkpoint of e4e or pSp, which is converted once
-    and kept. It comes frozen, in eval mode, float32. Raises WeightsError for weights that are not
-    here, with the command that brings them, and for a file that is no encoder.
+    and kept. It comes frozen, in eval mode, float32. Weights that are named and not here are
+    fetched outside a clone. Raises WeightsError for those in a clone, with the command that brings
+    them, and for a file that is no encoder.
     """
     path, label, sha256 = locate(name, "encoder")
     encoder = read_network(path, "encoder", ARCHITECTURES, _build)

@@ -24,8 +24,9 @@ def load_generator(name: str | Path, device: str | torch.device = "cpu") -> Gene
 
     A file is one of ours (.safetensors) or a StyleGAN2 checkpoint of NVIDIA's or rosinality's
     code, e4e's and pSp's included, which is converted once and kept. It comes frozen, in eval
-    mode, float32. Nothing is downloaded: weights that are not here raise WeightsError with the
-    command that brings them, as does a file that is no generator.
+    mode, float32. Weights that are named and not here are fetched outside a clone; in a clone
+    they raise WeightsError with the command that brings them. A file that is no generator raises
+    WeightsError too.
     """
     path, label, sha256 = locate(name, "generator")
     generator = read_network(path, "generator", ARCHITECTURES, _build)

@@ -9,11 +9,9 @@ One image at a time; the generator's weights are frozen. The search may run in b
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,51 +19,27 @@ from ganinv.compute.compile import resolve_compile
 from ganinv.compute.device import resolve_precision
 from ganinv.compute.memory import kept_memory
 from ganinv.compute.render import make_renderer, render_result
+from ganinv.errors import ParamsError
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import quantize
+from ganinv.images.targets import ImageLike, as_target
 from ganinv.inversion.noise_maps import autocorrelation, normalize, start_maps
 from ganinv.inversion.optimizers import make_optimizer, make_rates
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.progress import progress
-from ganinv.inversion.search import Found, Search
+from ganinv.inversion.result import Inversion
+from ganinv.inversion.search import Search, SearchState
 from ganinv.inversion.spaces import check_space
 from ganinv.inversion.starts import Codes, find_encoder, find_start, rows_encoder
 from ganinv.losses.reconstruction import make_loss
-from ganinv.measures.reconstruction import compute_metrics
+from ganinv.losses.terms import OwnTerm, check_own, name_own
+from ganinv.measures.reconstruction import METRICS, measure
 from ganinv.seeds import image_rng
 
 P = TypeVar("P", bound=SearchParams)
 Renderer = Callable[[Tensor, Any], Tensor]  # ws, noise -> images
 Comparison = Callable[[Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]  # images, ws -> loss
-
-
-@dataclass(frozen=True)
-class Inversion:
-    """What a search found, on the CPU.
-
-    `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `noise`
-    are the optimized maps that belong to it, {} where the generator's own do; `image` and `target`
-    are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
-    step, loss, its terms, lr, seconds (those of the start included) and evaluations, both counted
-    from the start, and best_step, the step that evaluated the best latent so far. `stopped` is the
-    reason where the search ended early, else "". `settings` are the precision and whether the
-    search was compiled, as it really ran.
-    """
-
-    latent: Tensor
-    noise: dict[str, Tensor]
-    image: Tensor
-    target: Tensor
-    history: list[dict]
-    metrics: dict[str, float]
-    best_step: int
-    best_loss: float
-    evaluations: int
-    seconds: float
-    stopped: str
-    settings: dict[str, str]
-    snapshots: list[tuple[int, np.ndarray]] = field(repr=False, default_factory=list)
-    trace: list[Found] = field(repr=False, default_factory=list)
+KEPT = "the best latent so far is kept"
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -74,60 +48,108 @@ class NonFiniteLossError(ArithmeticError):
 
 def invert(
     generator: Generator,
-    target: Tensor,
+    target: ImageLike,
     params: SearchParams | None = None,
     *,
     encoder: Codes | str | Path | None = None,
     image_id: str = "",
     trace_at: Iterable[int] = (),
+    callback: Callable[[SearchState], object] | None = None,
+    keep_interrupted: bool = False,
     **changes: Any,
 ) -> Inversion:
-    """Invert one image (3, H, W) in [-1, 1] of the generator's resolution.
+    """Invert one image: (3, H, W) in [-1, 1] of the generator's resolution, or an image file.
 
-    `params` and `changes` to them are those of `SearchParams`, which see. `encoder` may be a
-    callable, through which gradients flow for the loss term domain, or a name or path in place of
-    the parameter's. `image_id` names the image in the progress and seeds it together with `seed`.
-    After the evaluations `trace_at` the best so far is kept. A loss that is not finite ends the
-    search with the best latent so far. Raises ValueError for a target of the wrong shape and for
-    parameters that do not exist or do not fit, WeightsError where weights are not here.
+    `target` is anything that `images.targets.as_target` takes: a path, a PIL image, uint8, floats.
+    `params` and `changes` to them are those of `SearchParams`, which see; `loss` may also be, or
+    have among its keys, functions of one's own (images, target, ws) -> (), as `losses.terms` says.
+    `encoder` may be a callable, through which gradients flow for the loss term domain, or a name or
+    path in place of the parameter's. `image_id` names the image in the progress and seeds it
+    together with `seed`. After the evaluations `trace_at` the best so far is kept. `callback` is
+    called with a `SearchState` after every step. A loss that is not finite ends the search with the
+    best latent so far, and so does a KeyboardInterrupt during the steps with `keep_interrupted`.
+    Raises ValueError for a target that cannot be used and for parameters that do not exist or do
+    not fit, WeightsError where weights are not here.
     """
-    params = SearchParams.make(changes) if params is None else params.replace(**changes)
+    params, own = gather(params, changes)
+    if callback is not None and not callable(callback):
+        raise ParamsError(f"callback must be a function of the search's state; got {callback!r}")
     params = resolve(params, generator)
-    target = quantize(check_target(generator, target).to(generator.device))
+    align = getattr(params, "align", True)  # a parameter of runs
+    image = as_target(target, generator.resolution, align=align, stacklevel=3)
+    wanted = quantize(image.to(generator.device))
     codes: Codes | None = find_encoder(params, generator, encoder)
-    search = begin(generator, target, params, codes, image_id, trace_at)
+    search = begin(generator, wanted, params, codes, image_id, trace_at)
+    search.watched = callback is not None
     say = print if params.log_every else _silent
     render, compiled = make_renderer(
         generator, params.precision, params.compile, say, noise=search.maps()
     )
     compare = make_loss(
         params.loss,
-        target,
+        wanted,
         lpips_net=params.lpips_net,
         loss_resolution=params.loss_resolution,
         precision=params.precision,
         compiled=compiled,
         encode=None if codes is None else rows_encoder(codes, generator),
+        own=own,
     )
-    optimizer, rates = make_optimizer(search.variables, params), make_rates(params)
     label = image_id or "inversion"
     with kept_memory(generator.device), progress(label, params.steps, params.log_every) as report:
-        search.start_clock()
-        for step in range(1, params.steps + 1):
-            search.begin(step, rates.share(step))
-            lr = rates.rate(step)
-            try:
-                optimizer.step(lambda: evaluate(search, render, compare), lr)
-            except NonFiniteLossError as error:
-                search.stopped = f"{error} at step {step}; the best latent so far is kept"
-                break
-            normalize(search.noise)
-            report(search.record(lr))
-            if search.stands_still():
-                rates.end_early(step)
-            if step == rates.last:
-                break
-    return finish(search, target, dict(precision=params.precision, compile=compiled))
+        try:
+            descend(search, lambda: evaluate(search, render, compare), report, callback)
+        except KeyboardInterrupt:
+            if not keep_interrupted:
+                raise
+            search.interrupted = True
+            search.stopped = f"interrupted at step {search.step} of {params.steps}; {KEPT}"
+    return finish(search, wanted, dict(precision=params.precision, compile=compiled))
+
+
+def gather(
+    params: SearchParams | None, changes: dict[str, Any]
+) -> tuple[SearchParams, dict[str, OwnTerm]]:
+    """Return the parameters with changes, and the functions in the loss by their names own:NAME.
+
+    Raises ParamsError for parameters that cannot be used, and for a term that is named so without
+    its function.
+    """
+    own: dict[str, OwnTerm] = {}
+    if "loss" in changes:
+        loss, own = name_own(changes["loss"])
+        changes = changes | {"loss": loss}
+    params = SearchParams.make(changes) if params is None else params.replace(**changes)
+    check_own(params.loss, own)
+    return params, own
+
+
+def descend(
+    search: Search,
+    evaluate: Callable[[], Tensor],
+    report: Callable[[dict], None],
+    callback: Callable[[SearchState], object] | None = None,
+) -> None:
+    """Take the steps of a search; `report` takes each row of the history."""
+    params = search.params
+    optimizer, rates = make_optimizer(search.variables, params), make_rates(params)
+    search.start_clock()
+    for step in range(1, params.steps + 1):
+        search.begin(step, rates.share(step))
+        lr = rates.rate(step)
+        try:
+            optimizer.step(evaluate, lr)
+        except NonFiniteLossError as error:
+            search.stopped = f"{error} at step {step}; {KEPT}"
+            break
+        normalize(search.noise)
+        report(search.record(lr))
+        if callback is not None:
+            callback(search.state())
+        if search.stands_still():
+            rates.end_early(step)
+        if step == rates.last:
+            break
 
 
 def begin(
@@ -169,6 +191,8 @@ def evaluate(search: Search, render: Renderer, compare: Comparison) -> Tensor:
         (loss + search.params.noise_regularizer * terms["noise"]).backward()
     else:
         loss.backward()
+    if search.moved.grad is None:  # only terms of one's own can miss it
+        raise ParamsError("the loss does not depend on the latent: use images or ws in its terms")
     search.keep(value, terms, image[0])
     return loss.detach()
 
@@ -188,16 +212,26 @@ def finish(search: Search, target: Tensor, settings: dict[str, str]) -> Inversio
         image=image.cpu(),
         target=target.cpu(),
         history=search.history,
-        metrics=compute_metrics(image, target),
-        best_step=search.best_step,
-        best_loss=search.best_loss,
+        metrics=_measured(image, target),
+        best_step=search.best.step,
+        best_loss=search.best.loss,
         evaluations=search.evaluations,
         seconds=search.seconds,
         stopped=search.stopped,
         settings=settings,
         snapshots=search.snapshots,
         trace=search.trace,
+        interrupted=search.interrupted,
+        params=params,
+        generator=search.generator.name,
+        generator_sha256=search.generator.sha256,
     )
+
+
+def _measured(image: Tensor, target: Tensor) -> dict[str, float]:
+    if image.isnan().any():  # a generator that renders nothing else; `stopped` says it
+        return dict.fromkeys(METRICS, math.nan)
+    return measure(image, target)
 
 
 def resolve(params: P, generator: Generator) -> P:
@@ -207,14 +241,6 @@ def resolve(params: P, generator: Generator) -> P:
         "compile": resolve_compile(params.compile, generator, params.steps),
     }
     return params.model_copy(update=resolved)
-
-
-def check_target(generator: Generator, target: Tensor) -> Tensor:
-    """Return the target; raise ValueError unless it is (3, H, W) of the generator's resolution."""
-    wanted = (3, generator.resolution, generator.resolution)
-    if tuple(target.shape) != wanted:
-        raise ValueError(f"the target is {tuple(target.shape)}; this generator needs {wanted}")
-    return target
 
 
 def _silent(text: str) -> None:

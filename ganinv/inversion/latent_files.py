@@ -2,21 +2,40 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganinv.files import atomic_path
-from ganinv.generators.base import Generator
 
 NOISE = "noise."  # before the names of noise maps in a latent's file
+
+
+class Named(Protocol):
+    """What a latent belongs to: a generator, or a `GeneratorFile` that stands for one."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its weight file."""
+
+
+class GeneratorFile(NamedTuple):
+    """The name and the SHA-256 of a generator's weight file."""
+
+    name: str
+    sha256: str
 
 
 def save_latent(
     path: str | Path,
     latent: Tensor,
-    generator: Generator,
+    generator: Named,
     noise: dict[str, Tensor] | None = None,
 ) -> None:
     """Write latent (num_ws, w_dim), with the generator's name and hash, as safetensors.

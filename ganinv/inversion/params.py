@@ -5,8 +5,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ganinv.inversion.spaces import SPACES
-from ganinv.losses.terms import TERMS, loss_weights
-from ganinv.params import Strict
+from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
+from ganinv.params import PATH, Strict
 
 STARTS = ("mean_w", "random", "encoder")
 
@@ -16,6 +16,7 @@ class SearchParams(Strict):
 
     space: str = Field(
         "w+",
+        json_schema_extra={"names": list(SPACES)},
         description="w: one vector for all layers; w+: one vector per style input; z: of a DCGAN, "
         "which has no other",
     )
@@ -25,14 +26,18 @@ class SearchParams(Strict):
         "styles tell apart",
     )
     init: str = Field(
-        "mean_w", description="mean_w, random, encoder, or the path of a saved latent"
+        "mean_w",
+        json_schema_extra={"names": list(STARTS)} | PATH,
+        description="mean_w, random, encoder, or the path of a saved latent",
     )
     encoder: str | None = Field(
         None,
+        json_schema_extra=PATH,
         description="what init: encoder starts from and loss: {domain: …} asks, a name or a path",
     )
     loss: str | dict[str, float] = Field(
         "lpips",
+        json_schema_extra={"names": list(TERMS)},
         description="l2, lpips, or weights of l2, l2_full (at full size), lpips, lpips_vgg, "
         "lpips_alex, vgg (plain features) and domain to be summed",
     )
@@ -107,10 +112,12 @@ class SearchParams(Strict):
     @classmethod
     def _known_terms(cls, value: Any) -> Any:
         names = [value] if isinstance(value, str) else value
+        if callable(value) or (isinstance(value, dict) and any(map(callable, value))):
+            raise ValueError("a function is no parameter; give it to ganinv.invert(…, loss=…)")
         if not isinstance(names, (list, dict)) or not names:
             raise ValueError("give l2, lpips, or a mapping of weights")
         for name in names:
-            if name not in TERMS:
+            if not is_term(name):
                 raise ValueError(f"no loss term {name!r}; there are {', '.join(TERMS)}")
         if isinstance(value, dict):
             _check_weights(value)
@@ -120,10 +127,9 @@ class SearchParams(Strict):
     @model_validator(mode="after")
     def _terms_have_pixels(self) -> "SearchParams":
         for name in loss_weights(self.loss):
-            if self.loss_resolution < TERMS[name].pixels:
-                raise ValueError(
-                    f"loss_resolution: {name} needs at least {TERMS[name].pixels} pixels"
-                )
+            pixels = row_of(name).pixels
+            if self.loss_resolution < pixels:
+                raise ValueError(f"loss_resolution: {name} needs at least {pixels} pixels")
         return self
 
     @model_validator(mode="after")

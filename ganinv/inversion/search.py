@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -30,6 +30,63 @@ class Found:
     seconds: float
     latent: Tensor
     noise: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best so far: what moved, rows of the space (rows, w_dim), and normal noise maps.
+
+    `noisy` is whether its loss is that of the latent with noise added. A search replaces it whole,
+    so that an interrupt never leaves a latent with another's loss.
+    """
+
+    latent: Tensor
+    noise: dict[str, Tensor]
+    loss: float = math.inf
+    step: int = 0
+    noisy: bool = False
+
+
+@dataclass(frozen=True)
+class SearchState:
+    """What a callback sees after a step; nothing that it changes reaches the search.
+
+    `step` counts from 1 to `steps`; `loss`, its `terms` (not weighted) and `lr` are the step's, by
+    L-BFGS those of the best point that it evaluated; `seconds` counts from the start.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    terms: dict[str, float]
+    lr: float
+    seconds: float
+    best_loss: float
+    best_step: int
+    _latent: Tensor = field(repr=False)
+    _image: Tensor = field(repr=False)
+
+    @property
+    def latent(self) -> Tensor:
+        """A copy of the best latent so far, (num_ws, w_dim) on the CPU."""
+        return self._latent.to("cpu", copy=True, memory_format=torch.contiguous_format)
+
+    @property
+    def image(self) -> Tensor:
+        """A copy of the step's image, (3, H, W) on the CPU, in about [-1, 1], not clamped."""
+        return self._image.to("cpu", copy=True)
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the numbers under flat names, the terms under their own, as loggers take them."""
+        return dict(
+            step=self.step,
+            loss=self.loss,
+            **self.terms,
+            lr=self.lr,
+            seconds=self.seconds,
+            best_loss=self.best_loss,
+            best_step=self.best_step,
+        )
 
 
 class Search:
@@ -62,7 +119,7 @@ class Search:
         self.noise = {name: x.requires_grad_(True) for name, x in noise.items()}
         self.rng, self.trace_at = rng, sorted(trace_at)
         self.step, self.evaluations, self.seconds, self.spread = 0, 0, 0.0, 0.0
-        self.best_loss, self.best_step, self.best_is_noisy = math.inf, 0, False
+        self.best = Best(self.latent.detach().clone(), self._copied_noise())
         # (loss, terms) of the best point evaluated in the current step and in the one before
         self.lowest: tuple[float, dict[str, float]] | None = None
         self.previous: tuple[float, dict[str, float]] | None = None
@@ -70,8 +127,9 @@ class Search:
         self.bests: list[float] = []  # of the steps that may be a plateau
         self.snapshots: list[tuple[int, np.ndarray]] = []
         self.trace: list[Found] = []
-        self.stopped = ""  # why the search ended early
-        self._keep_best()
+        self.stopped, self.interrupted = "", False  # why the search ended early
+        self.watched = False  # whether `state` will ask for the image of each step
+        self.image: Tensor | None = None  # (3, H, W), of `lowest`
 
     @property
     def variables(self) -> list[Tensor]:
@@ -112,17 +170,16 @@ class Search:
         first = self.lowest is None
         if self.lowest is None or loss < self.lowest[0]:
             self.lowest = loss, {name: term.item() for name, term in terms.items()}
-        if self.spread or self.best_is_noisy or loss < self.best_loss:
-            self.best_loss, self.best_step = loss, self.step
-            self.best_is_noisy = self.spread > 0
-            self._keep_best()
+            self.image = image.detach() if self.watched else None
+        if self.spread or self.best.noisy or loss < self.best.loss:
+            latent, noise = self.latent.detach().clone(), self._copied_noise()
+            self.best = Best(latent, noise, loss, self.step, self.spread > 0)
         every = self.params.snapshot_every
         if first and every and (self.step - 1) % every == 0:
             self.keep_snapshot(self.step - 1, image)
 
-    def _keep_best(self) -> None:
-        self.best_latent = self.latent.detach().clone()
-        self.best_noise = {name: x.detach().clone() for name, x in self.noise.items()}
+    def _copied_noise(self) -> dict[str, Tensor]:
+        return {name: x.detach().clone() for name, x in self.noise.items()}
 
     def keep_snapshot(self, step: int, image: Tensor) -> None:
         """Keep a small picture of the state after `step` steps; `image` is (3, H, W)."""
@@ -136,13 +193,30 @@ class Search:
         self.previous = self.lowest or self.previous
         loss, terms = self.previous or (math.nan, {})
         row = dict(step=self.step, loss=loss, **terms, lr=lr, seconds=self.seconds)
-        self.history.append(row | dict(evaluations=self.evaluations, best_step=self.best_step))
+        self.history.append(row | dict(evaluations=self.evaluations, best_step=self.best.step))
         if self.may_rest:
-            self.bests.append(self.best_loss)
+            self.bests.append(self.best.loss)
         if self.trace_at and self.evaluations >= self.trace_at[0]:
             self.trace_at = [count for count in self.trace_at if count > self.evaluations]
             self.trace.append(self.found())
         return self.history[-1]
+
+    def state(self) -> SearchState:
+        """Return what a callback may see of the step just recorded, where the search is watched."""
+        row, (loss, terms) = self.history[-1], self.previous or (math.nan, {})
+        assert self.image is not None  # a first step evaluates
+        return SearchState(
+            step=row["step"],
+            steps=self.params.steps,
+            loss=loss,
+            terms=dict(terms),
+            lr=row["lr"],
+            seconds=row["seconds"],
+            best_loss=self.best.loss,
+            best_step=self.best.step,
+            _latent=self.space.to_ws(self.best.latent, self.generator),
+            _image=self.image,
+        )
 
     def stands_still(self) -> bool:
         """Whether the best loss fell by less than 1 % in the last `plateau` steps."""
@@ -156,6 +230,6 @@ class Search:
         return Found(
             evaluations=self.evaluations,
             seconds=self.seconds,
-            latent=self.space.to_ws(self.best_latent, self.generator).clone(),
-            noise=strengthened(self.best_noise, self.generator),
+            latent=self.space.to_ws(self.best.latent, self.generator).clone(),
+            noise=strengthened(self.best.noise, self.generator),
         )

@@ -23,7 +23,7 @@ from ganinv.compute.compile import compile_or_warn
 from ganinv.compute.device import autocast
 from ganinv.errors import WeightsError
 from ganinv.images.pixels import at_least_float32
-from ganinv.weights.manifest import ensure
+from ganinv.weights.find import ensure
 
 LPIPS_SIZE = 256  # both for the metric and, by default, for the loss
 Compare = Callable[  # features, targets, weights -> the distance and its gradients

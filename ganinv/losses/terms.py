@@ -5,16 +5,24 @@ A term is made for its targets, once, and is then a function `term(images, small
 (N, num_ws, w_dim). It returns a scalar: the sum over images, not the mean, so that no image's
 gradient depends on how many there are. To add a term, write its function and its row.
 
+A term of one's own needs no row: it is a function `term(images, target, ws)` that Python gives to
+`invert`, and is called own:NAME in parameters and histories.
+
 Nothing here imports torch before a term is made: parameters are checked against the table first.
 """
 
-from collections.abc import Callable
+import functools
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from ganinv.errors import ParamsError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+OWN = "own:"  # before the names of terms of one's own
 PIXELS = 255 * 0.225  # of the scale 0 to 255 in one of the normalized images that VGG16 sees
 
 
@@ -37,6 +45,8 @@ class Goal:
 
 # images, small, ws -> (); ws may be None where no term asks for them
 LossTerm = Callable[["Tensor", "Tensor", Any], "Tensor"]
+# images (1, 3, H, W) and target (1, 3, H, W) in [-1, 1], ws (1, num_ws, w_dim) -> ()
+OwnTerm = Callable[["Tensor", "Tensor", "Tensor"], "Tensor"]
 
 
 def l2(goal: Goal) -> LossTerm:
@@ -118,6 +128,104 @@ TERMS = {
 }
 
 
+def is_term(name: object) -> bool:
+    """Whether a term may have this name: one of the table, or own:NAME."""
+    return isinstance(name, str) and (name in TERMS or bool(re.fullmatch(OWN + r"\w+", name)))
+
+
+def row_of(name: str, own: Mapping[str, OwnTerm] | None = None) -> Row:
+    """Return the row of a term: that of the table, or one made of a function in `own`."""
+    if not name.startswith(OWN):
+        return TERMS[name]
+    function = (own or {}).get(name)
+    return Row(f"{name.removeprefix(OWN)} (own)", functools.partial(_make_own, name, function))
+
+
+def _make_own(name: str, function: OwnTerm | None, goal: Goal) -> LossTerm:
+    if function is None:
+        raise ParamsError(_missing(name))
+    target = goal.full.clone()  # a function that writes into what it is given must reach no other
+
+    def term(images: "Tensor", small: "Tensor", ws: Any) -> "Tensor":
+        given = None if ws is None else ws.clone()
+        value = function(images.clone(), target, given)  # type: ignore[arg-type]
+        wants = images.requires_grad or (ws is not None and ws.requires_grad)
+        return _check_own(name, value, wants)
+
+    return term
+
+
+def _check_own(name: str, value: Any, wants_gradient: bool) -> "Tensor":
+    """Return what a term of one's own gave. Raises ParamsError for what cannot be minimized."""
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        raise ParamsError(f"the loss term {name} returned {value!r}; a scalar tensor is wanted")
+    if value.shape != () or not value.is_floating_point():
+        kind = f"{str(value.dtype).removeprefix('torch.')} tensor of the shape {tuple(value.shape)}"
+        raise ParamsError(
+            f"the loss term {name} returned a {kind}; a scalar of floats is wanted, as .mean() or "
+            ".sum() make it"
+        )
+    if wants_gradient and not value.requires_grad:
+        raise ParamsError(
+            f"the loss term {name} returned a tensor without a gradient; compute it from images or "
+            "ws by torch's functions, without no_grad, detach or numpy"
+        )
+    return value
+
+
+def name_own(loss: Any) -> tuple[Any, dict[str, OwnTerm]]:
+    """Name the functions in a loss, itself one or a dict with some as keys: (loss, {name: it}).
+
+    The name is own: and the function's own; lambdas, and names given before, get a number.
+    """
+    own: dict[str, OwnTerm] = {}
+    if callable(loss):
+        name = _own_name(loss, own)
+        return name, {name: loss}
+    if not isinstance(loss, dict):
+        return loss, own
+    named = {}
+    for key, weight in loss.items():
+        if callable(key):
+            name = _own_name(key, own.keys() | loss.keys())
+            own[name] = key
+            named[name] = weight
+        else:
+            named[key] = weight
+    return named, own
+
+
+def _own_name(function: Any, taken: Any) -> str:
+    inner = getattr(function, "func", function)  # of a functools.partial
+    given = getattr(inner, "__name__", type(inner).__name__)
+    name = OWN + (re.sub(r"\W+", "_", given).strip("_") or "term")
+    number = 1 if given == "<lambda>" else 2
+    if given != "<lambda>" and name not in taken:
+        return name
+    while f"{name}{number}" in taken:
+        number += 1
+    return f"{name}{number}"
+
+
+def check_own(loss: str | dict[str, float], own: Mapping[str, OwnTerm] | None = None) -> None:
+    """Raise ParamsError where a loss names a term of one's own that is not in `own`.
+
+    A file of parameters and the command line can name such a term, but not give its function.
+    """
+    for name in loss_weights(loss):
+        if name.startswith(OWN) and name not in (own or {}):
+            raise ParamsError(_missing(name))
+
+
+def _missing(name: str) -> str:
+    return (
+        f"loss: {name} is a function that only Python can give; pass it itself, as in "
+        f"ganinv.invert(G, image, loss={{{name.removeprefix(OWN)}: 1.0}}), or leave the term out"
+    )
+
+
 def loss_weights(loss: str | dict[str, float]) -> dict[str, float]:
     """A loss by name, or a mapping of weights, as the mapping; terms of weight 0 are left out."""
     weights = {loss: 1.0} if isinstance(loss, str) else loss
@@ -126,4 +234,4 @@ def loss_weights(loss: str | dict[str, float]) -> dict[str, float]:
 
 def needs_encoder(loss: str | dict[str, float]) -> bool:
     """Whether a term of the loss asks an encoder at every step."""
-    return any(TERMS[name].needs_encoder for name in loss_weights(loss))
+    return any(row_of(name).needs_encoder for name in loss_weights(loss))

@@ -14,7 +14,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
 from ganinv.compute.device import full_precision
+from ganinv.errors import ImageError
 from ganinv.images.pixels import box_resize, quantize, to_uint8
+from ganinv.images.targets import ImageLike, as_pixels
 from ganinv.losses.lpips import LPIPS_SIZE, load_lpips
 
 DESCRIPTION = (
@@ -109,13 +111,23 @@ METRICS = {
 }
 
 
-@torch.no_grad()
-def compute_metrics(reconstruction: Tensor, target: Tensor) -> dict[str, float]:
+def compute_metrics(reconstruction: ImageLike, target: ImageLike) -> dict[str, float]:
     """Compare two images (3, H, W) in [-1, 1] by every metric of the table: {name: value}.
 
-    PSNR is infinite for images equal in 8 bits. Raises ValueError when the shapes differ.
+    Either may also be a path, a `PIL.Image`, or uint8 (a tensor (3, H, W), an array (H, W, 3)); the
+    reconstruction may leave [-1, 1] as far as it likes. PSNR is infinite for images equal in 8
+    bits. Raises ValueError when the shapes differ, for NaN, and for a target of another scale;
+    warns where all of the target lies in [0, 1].
     """
-    if reconstruction.shape != target.shape:
-        raise ValueError(f"shapes differ: {tuple(reconstruction.shape)}, {tuple(target.shape)}")
+    result = as_pixels(reconstruction, "reconstruction", limit=math.inf)
+    wanted = as_pixels(target, "target", stacklevel=3)
+    if result.shape != wanted.shape:
+        raise ImageError(f"shapes differ: {tuple(result.shape)}, {tuple(wanted.shape)}")
+    return measure(result, wanted)
+
+
+@torch.no_grad()
+def measure(reconstruction: Tensor, target: Tensor) -> dict[str, float]:
+    """Compute every metric of two tensors (3, H, W) that were checked: {name: value}."""
     pair = Pair(reconstruction, target)
     return {name: metric.compute(pair) for name, metric in METRICS.items()}

@@ -16,7 +16,7 @@ from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
 from ganinv.inversion.params import STARTS
-from ganinv.paths import notebooks_folder, params_folder
+from ganinv.paths import benchmarks_folder, params_folder, work_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.runs.experiment import prepare
@@ -82,12 +82,14 @@ def make_report(
         write(executed, out / f"{name}.html", name, pages=pages, notice=notice)
 
     for name, params in plans.items():
-        values = params.model_dump() | {"previous": _previous(name, plans), "fresh": fresh}
+        file = from_notebooks(params_folder() / f"{name}.yaml")
+        values = params.model_dump() | {"file": file, "fresh": fresh}
+        values |= {"previous": _previous(name, plans)}
         show(name, values, f": {params.steps} steps")
     if "indomain" in pages:
         full = plan_experiment("exp04", out, False, overrides)
         show("indomain", _in_domain(full, out, quick) | {"fresh": fresh})
-    show("benchmarks", {})
+    show("benchmarks", {"folder": from_notebooks(benchmarks_folder())})
     runs = {PAGES[name]: params.out for name, params in plans.items()}
     show("index", {"runs": runs, "overview": from_notebooks(out / "overview.jpg")})
     failed = any(read_json(out / "runs" / name / "metrics.json")["failed"] for name in plans)
@@ -107,7 +109,7 @@ def _encoder_fits(params):
 
 def _from_root(name):
     """A path as `_place` writes it for notebooks, seen from here; names stay names."""
-    inside = notebooks_folder() / name
+    inside = work_folder() / name
     return str(inside) if inside.exists() else name
 
 

@@ -1,5 +1,7 @@
 """Run a notebook by papermill with checked parameters, from its own folder.
 
+Where ganinv is installed that folder is only read, and a folder of the home stands for it.
+
 papermill only warns of an unknown parameter, formats braces in a path, and leaves a failed run
 in place.
 """
@@ -20,12 +22,17 @@ from traitlets.config import Config
 
 from ganinv.errors import ParamsError, ReportError
 from ganinv.files import write_text
-from ganinv.paths import notebooks_folder
+from ganinv.paths import notebooks_folder, work_folder, writable
+
+PLACES = ("GANINV_HOME", "GANINV_ROOT")
 
 
 def from_notebooks(path: str | Path) -> str:
     """Write a path as seen from notebooks/, so that no machine's folders get into the pages."""
-    return Path(os.path.relpath(path, notebooks_folder())).as_posix()
+    try:
+        return Path(os.path.relpath(path, work_folder())).as_posix()
+    except ValueError:  # on another drive
+        return Path(path).absolute().as_posix()
 
 
 def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Path:
@@ -37,15 +44,17 @@ def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Pa
     """
     source = notebooks_folder() / name
     values = fit_parameters(source, values)
+    where = work_folder()
+    where = where if where.is_dir() else writable(where)
     target = Path(folder) / name
-    with quiet(), tempfile.TemporaryDirectory() as work:
+    with quiet(), _absolute_places(), tempfile.TemporaryDirectory() as work:
         partial = Path(work) / name
         try:
             papermill.execute_notebook(
                 _unformatted(source),
                 _unformatted(partial),
                 parameters=values,
-                cwd=source.parent,
+                cwd=where,
                 progress_bar=False,
                 stdout_file=sys.stdout,
                 stderr_file=sys.stderr,
@@ -61,6 +70,19 @@ def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Pa
             ) from None
         write_text(target, partial.read_text(encoding="utf-8"))
     return target
+
+
+@contextlib.contextmanager
+def _absolute_places():
+    """Let a notebook find the same folders from its own, were they given as seen from here."""
+    given = {name: os.environ[name] for name in PLACES if os.environ.get(name)}
+    os.environ.update(
+        {name: str(Path(text).expanduser().absolute()) for name, text in given.items()}
+    )
+    try:
+        yield
+    finally:
+        os.environ.update(given)
 
 
 def _reason(error):

@@ -1,5 +1,6 @@
 """The environment of a result: versions, device, commit, weights."""
 
+import json
 import os
 import platform
 import subprocess
@@ -14,7 +15,7 @@ import torch
 
 import ganinv
 from ganinv.errors import WeightsError
-from ganinv.paths import project_root
+from ganinv.paths import MANIFEST, clone
 
 PACKAGES = (
     "torch",
@@ -93,12 +94,28 @@ def _processor():
 
 
 def commit() -> str | None:
-    """Return the checkout's commit, "+" behind it where files were changed; None outside git."""
+    """Return the clone's commit, "+" behind it where files were changed; None where unknown.
+
+    Of a package that pip installed from git (`git+…`) it is the commit that pip noted.
+    """
     try:
-        root = project_root()
+        root = clone()
+        if root is None:
+            return _noted_commit()
+        # a clone's files may lie, untracked, in another project's repository
+        _git(root, "ls-files", "--error-unmatch", MANIFEST.as_posix())
         head = _git(root, "rev-parse", "HEAD")
         return head + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError, WeightsError):
+        return None
+
+
+def _noted_commit():
+    """The commit in pip's note on where the package came from, None without one."""
+    try:
+        noted = json.loads(metadata.distribution("ganinv").read_text("direct_url.json") or "{}")
+        return noted["vcs_info"]["commit_id"]
+    except (metadata.PackageNotFoundError, ValueError, LookupError, TypeError):
         return None
 
 

@@ -1,21 +1,24 @@
 """Parameters -> images, generator, one inversion per image -> records.
 
 Images are done one after another, each saved before the next begins. The same call again
-continues: what is finished under the same settings, weights and image bytes is kept.
+continues: what is finished under the same settings, weights and image bytes is kept. Several
+processes may share a folder; each image is done by one of them.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from ganinv.compute.device import resolve_device
 from ganinv.encoders.base import Encoder
-from ganinv.errors import ImageError, ParamsError
+from ganinv.errors import ImageError, InUseError, ParamsError, printable
 from ganinv.files import sha256_file, write_json
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
@@ -28,20 +31,28 @@ from ganinv.inversion.starts import check_start, find_encoder
 from ganinv.inversion.style_axes import find_style_matrices
 from ganinv.numerics import NUMERICS
 from ganinv.runs.environment import environment
+from ganinv.runs.folder import Marks, RunFolder, default_folder
 from ganinv.runs.inputs import Photo, find_photos
+from ganinv.runs.names import INDEX
+from ganinv.runs.overview import write_overview
 from ganinv.runs.params import Params
-from ganinv.runs.records import SETTINGS, Results, save_inversion, write_params
-from ganinv.weights.manifest import ensure
+from ganinv.runs.records import SETTINGS, collect, gather, is_finished, read_record, save_inversion
+from ganinv.weights.find import ensure
 
 
 @dataclass(frozen=True)
 class Run:
-    """What `run_experiment` did: where, under which resolved parameters, with what results."""
+    """What `run_experiment` did: where, under which resolved parameters, with what results.
+
+    `results` are those of the images that this call asked for: {"images", "mean", "std", "failed"}
+    as in metrics.json, which has all of the folder. `seconds` are those of the call.
+    """
 
     out: Path
     params: Params
     photos: list[Photo]
     results: dict
+    seconds: float = 0.0
 
     @property
     def failed(self) -> dict[str, str]:
@@ -70,11 +81,16 @@ def weights_used(generator: Generator, encoder: Encoder | None = None) -> dict[s
 
 
 def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUMERICS) -> str:
-    """Hash all that decides an image's result, the image aside: parameters, weights, numerics."""
-    values = params.model_dump(include=SETTINGS)
+    """Hash all that decides an image's result, the image aside: parameters, weights, numerics.
+
+    Of weights and starts it is their bytes that count, not where they lie, and of a device its
+    kind, so that several GPUs can share a run.
+    """
+    values = params.model_dump(include=SETTINGS - {"generator", "encoder"})
+    values["device"] = params.device.partition(":")[0]
     if Path(params.init).is_file():
         values["init"] = hashlib.sha256(Path(params.init).read_bytes()).hexdigest()
-    text = json.dumps([numerics, values, weights], sort_keys=True)
+    text = json.dumps([numerics, values, sorted(weights.values())], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -82,41 +98,57 @@ def run_experiment(
     params: Params,
     *,
     fresh: bool = False,
+    set_aside: bool = False,
+    keep_interrupted: bool = False,
     say: Callable[[str], None] = print,
     invert: Callable[..., Inversion] = invert,
 ) -> Run:
     """Invert every image of `params` into `params.out`; return a `Run`.
 
-    An image that cannot be read, has no face to align, or whose loss stops being finite is noted
-    in the results' "failed" with its reason, and the others are done. `fresh` ignores what an
-    earlier call finished; `invert` is the function that searches. Raises ParamsError or
-    WeightsError before anything runs.
+    An image that cannot be read or saved, has no face to align, or whose loss stops being finite is
+    noted in the results' "failed" with its reason, and the others are done. `fresh` does the images
+    anew and removes results under other parameters from the folder; `set_aside` gives a folder with
+    such results another name, and without either it is refused. With `keep_interrupted`, Ctrl-C
+    keeps the best latent so far of the running image. `invert` is the function that searches.
+    Raises ParamsError, WeightsError or InUseError before anything runs.
     """
+    started = time.perf_counter()
     device = resolve_device(params.device)
-    photos = find_photos(params.images, params.align, params.out)
+    photos = find_photos(params.images, params.align, params.face)
     generator = load_generator(params.generator, device)
     params = settle(params, generator)
     encoder = prepare(params, generator)
     weights = weights_used(generator, encoder)
-    out = Path(params.out)
-    ids = [photo.id for photo in photos]
-    results = Results(out, settings_key(params, weights), ids, fresh)
-    if (out / "metrics.json").is_file() and not fresh and not (results.images or results.earlier):
-        say(f"{out} holds results under other parameters, weights or numerics; they are replaced")
-    write_params(out, params)
+    key = settings_key(params, weights)
+    if params.out == "auto":
+        params = params.model_copy(update={"out": str(default_folder(params, key))})
+    folder = RunFolder(params.out, key)
+    marks = functools.cache(_marks)
+    folder.open(
+        params,
+        {photo.id: functools.partial(marks, photo) for photo in photos},
+        fresh=fresh,
+        set_aside=set_aside,
+        say=say,
+    )
 
     @functools.cache
     def note_environment():  # once, and not where everything was finished by an earlier call
-        write_json(out / "environment.json", environment(params, weights))
+        write_json(folder.path / "environment.json", environment(params, weights))
 
+    if keep_interrupted:
+        invert = functools.partial(invert, keep_interrupted=True)
     search = functools.partial(invert, generator, params=params, encoder=encoder)
-    for number, photo in enumerate(photos, 1):
-        count = f"[{number}/{len(photos)}]"
-        _one(photo, count, params, generator, search, results, note_environment, say)
-    results.save()
-    if not (out / "environment.json").is_file():
-        note_environment()
-    return Run(out, params, photos, results.as_dict())
+    work = Work(folder, params, generator, search, marks, note_environment, say, len(photos), fresh)
+    try:
+        work.do_all(photos)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            work.finish()
+        raise
+    work.finish()
+    results = gather(work.entries) | {"failed": work.failed}
+    return Run(folder.path, params, photos, results, time.perf_counter() - started)
 
 
 def prepare(params: Params, generator: Generator) -> Encoder | None:
@@ -135,40 +167,130 @@ def prepare(params: Params, generator: Generator) -> Encoder | None:
     return encoder
 
 
-def _one(photo, count, params, generator, search, results, note_environment, say):
-    """Invert one image into its folder, or note why not."""
+def _marks(photo: Photo) -> Marks:
+    """What an entry says of its photograph, so that it is known again; {} if it cannot be read."""
     try:
         data = read_bytes(photo.path)
-        marks = {"image_sha256": hashlib.sha256(data).hexdigest(), "align": photo.align}
-        if results.finished(photo.id, **marks):
-            say(f"{count} {photo.id}: finished earlier, kept")
-            return
-        say(f"{count} {photo.id}")
-        framed = frame(
-            open_image(data),
-            generator.resolution,
-            photo.align,
-            notice=lambda text: say(f"notice: {photo.path}: {text}"),
-        )
-        note_environment()
-        inversion = search(from_pil(framed), image_id=photo.name)
-        results.begin(photo.id)
+    except ImageError:
+        return {}
+    marks: Marks = {"image_sha256": hashlib.sha256(data).hexdigest(), "align": photo.align}
+    return marks | ({"face": photo.face} if photo.face else {})
+
+
+@dataclass
+class Work:
+    """The images of one call, one after another."""
+
+    folder: RunFolder
+    params: Params
+    generator: Generator
+    search: Callable[..., Inversion]
+    marks: Callable[[Photo], Marks]
+    note_environment: Callable[[], None]
+    say: Callable[[str], None]
+    count: int
+    fresh: bool = False
+    entries: dict[str, dict] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)  # of each image done
+    changed: bool = False
+
+    def do_all(self, photos: list[Photo]) -> None:
+        """Do every photograph; those that another process is at come last."""
+        left = []
+        for number, photo in enumerate(photos, 1):
+            try:
+                self.do(photo, number)
+            except InUseError:
+                self.say(f"[{number}/{self.count}] {photo.id}: another process is doing it")
+                left.append((number, photo))
+        for number, photo in left:
+            self.say(f"[{number}/{self.count}] {photo.id}: waiting for the other process")
+            self.fresh = False  # what it has just finished is not to be done again
+            self.do(photo, number, wait=-1)
+
+    def finish(self) -> None:
+        """Gather the results of the folder, and show them."""
+        if not (self.folder.path / "environment.json").is_file():
+            self.note_environment()
+        with contextlib.suppress(ValueError):  # no record could be written
+            metrics = collect(self.folder.path)
+            if self.changed or not (self.folder.path / INDEX).is_file():
+                write_overview(self.folder.path, metrics, self.params)
+
+    def do(self, photo: Photo, number: int, wait: float = 0.0) -> None:
+        """Invert one image into its folder, or note why not. Raises InUseError."""
+        head = f"[{number}/{self.count}] {photo.id}"
+        started = time.perf_counter()
+        try:
+            with self.folder.claim(photo.id, wait=wait):
+                marks = self.marks(photo)
+                kept = None if self.fresh else self.folder.finished(photo.id, marks)
+                if kept is not None:
+                    self.entries[photo.id] = kept
+                    self.say(f"{head}: finished earlier, kept")
+                    return
+                self.say(head + self._time_left(number))
+                self._invert(photo, marks)
+                self.seconds.append(time.perf_counter() - started)
+        except (ImageError, OSError, torch.OutOfMemoryError) as error:
+            self._fail(photo, str(error))
+
+    def _time_left(self, number: int) -> str:
+        if not self.seconds:
+            return ""
+        left = sum(self.seconds) / len(self.seconds) * (self.count - number + 1)
+        return f"  (about {describe_seconds(left)} left for all)"
+
+    def _invert(self, photo: Photo, marks: Marks) -> None:
+        def notice(text):
+            self.say(f"notice: {printable(photo.path)}: {text}")
+
+        picture = open_image(read_bytes(photo.path))
+        if not self.fresh and self.folder.is_of_another(photo.id, marks):
+            raise ImageError(
+                f"{self.folder.path / photo.id} holds the result of another photograph, or crop, of"
+                " this name; replace it by --fresh (fresh = True in Python), or name another --out"
+            )
+        framed = frame(picture, self.generator.resolution, photo.align, notice)
+        self.note_environment()
+        inversion = self.search(from_pil(framed), image_id=photo.name)
+        self.changed = True
+        self.folder.begin(photo.id)
         save_inversion(
-            results.folder / photo.id,
+            self.folder.path / photo.id,
             inversion,
             title=photo.title,
-            params=params,
-            generator=generator,
+            params=self.params,
+            generator=self.generator,
         )
-    except (ImageError, OSError, torch.OutOfMemoryError) as error:
-        say(f"warning: {photo.path}: {error}")
-        results.fail(photo.id, f"{photo.title}: {error}")
-        return
-    if inversion.stopped:
-        say(f"warning: {photo.path}: {inversion.stopped}")
-        results.fail(photo.id, f"{photo.title}: {inversion.stopped}")
-        return
-    results.add(photo.id, _entry(photo, inversion) | marks)
+        if inversion.stopped:
+            self._fail(photo, inversion.stopped)
+        else:
+            entry = self.folder.note(photo.id, _entry(photo, inversion) | marks)
+            self.entries[photo.id] = entry
+        if getattr(inversion, "interrupted", False):
+            raise KeyboardInterrupt
+
+    def _fail(self, photo: Photo, reason: str) -> None:
+        """Note a failure; an earlier result of this run is not overwritten by it."""
+        self.say(f"warning: {printable(photo.path)}: {printable(reason)}")
+        reason = printable(f"{photo.title}: {reason}")
+        self.failed[photo.id] = reason
+        self.changed = True
+        try:
+            if not is_finished(read_record(self.folder.path, photo.id)):
+                self.folder.note(photo.id, {"failed": reason, "title": photo.title})
+        except OSError as error:  # the disk is full for this one too
+            self.say(f"warning: {error}")
+
+
+def describe_seconds(seconds: float) -> str:
+    """Write a duration in words: 40 s, 5 min, 1 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _entry(photo: Photo, inversion: Inversion) -> dict:

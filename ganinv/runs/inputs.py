@@ -1,13 +1,17 @@
-"""What a user names, files, folders, samples, as images to invert, each with an id of its own."""
+"""What a user names, files, folders, samples, as images to invert, each with an id of its own.
+
+Nothing here imports torch, so that a wrong name is said at once.
+"""
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganinv.errors import ParamsError
-from ganinv.images.reading import image_id, list_images
-from ganinv.runs.records import RESERVED
+from ganinv.errors import ImageError, ParamsError, printable
+from ganinv.files import full_path
+from ganinv.images.reading import image_id, list_images, open_image
+from ganinv.runs.names import RESERVED
 from ganinv.runs.samples import find_sample, photographs
 
 
@@ -16,7 +20,8 @@ class Photo:
     """An image to invert: its id, where it lies, what it is called, whether to align it.
 
     `name` seeds it; it is the id without what tells apart several files of one name, so that a
-    result does not depend on the files beside it.
+    result does not depend on the files beside it. `face` is the face to take, 1 being the largest;
+    0 takes the largest too, and says where there are others.
     """
 
     id: str
@@ -24,28 +29,57 @@ class Photo:
     path: Path
     title: str
     align: bool
+    face: int = 0
 
 
-def find_photos(
-    inputs: Iterable[str | Path], align: bool, out: str | Path | None = None
-) -> list[Photo]:
+def find_photos(inputs: Iterable[str | Path], align: bool, face: str = "largest") -> list[Photo]:
     """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
 
-    Where several files have one name, a hash of where each lies follows its id. What lies in the
-    folder `out` is left out: results are no inputs.
-    Raises ParamsError for an input that does not exist and when there is no image at all.
+    Where several files have one name, a hash of where each lies follows its id; where a face is
+    named, its number does. `face` is "largest", a number, or "all" for each face by itself. In
+    folders, results of earlier runs are left out; a file that is named is taken. Raises ParamsError
+    for an input that does not exist and when there is no image at all.
     """
-    inputs = list(inputs)
-    photos = [photo for item in inputs for photo in _expand(str(item), align)]
-    if out is not None:
-        results = Path(out).resolve()
-        photos = [photo for photo in photos if results not in photo.path.resolve().parents]
+    given = [full_path(item) for item in inputs]
+    if not all(item.strip() for item in given):
+        raise ParamsError("an input is empty: name images, folders or samples (an unset variable?)")
+    photos = [photo for item in given for photo in _expand(item, align)]
     if not photos:
-        raise ParamsError(f"no images in {', '.join(map(str, inputs))}")
+        raise ParamsError(f"no images in {', '.join(map(printable, given))}")
     distinct: dict[Path, Photo] = {}
     for photo in photos:
         distinct.setdefault(photo.path.resolve(), photo)
-    return _with_distinct_ids(list(distinct.values()))
+    named = _with_distinct_ids(list(distinct.values()))
+    if face == "largest":
+        return named
+    return [one for photo in named for one in _faces(photo, face)]
+
+
+def _faces(photo: Photo, face: str) -> list[Photo]:
+    """A photograph once for each face that is asked for."""
+    if not photo.align:
+        return [photo]
+    numbers = range(1, _count_faces(photo.path) + 1) if face == "all" else [int(face)]
+    return [
+        replace(
+            photo,
+            id=f"{photo.id}-face{n}",
+            name=f"{photo.name}-face{n}",
+            title=f"{photo.title}, face {n}",
+            face=n,
+        )
+        for n in numbers
+    ]
+
+
+def _count_faces(path: Path) -> int:
+    """The number of faces in a photograph; 1 where it cannot be read, which is said later."""
+    from ganinv.images.alignment import find_faces
+
+    try:
+        return max(1, len(find_faces(open_image(path))))
+    except ImageError:
+        return 1
 
 
 def _expand(item: str, align: bool) -> list[Photo]:
@@ -57,7 +91,7 @@ def _expand(item: str, align: bool) -> list[Photo]:
     if path.is_dir():
         return [_file(found, align) for found in list_images(path)]
     if not path.exists():
-        raise ParamsError(f"there is no file or folder {item}")
+        raise ParamsError(f"there is no file or folder {printable(item)}")
     return [_file(path, align)]
 
 

@@ -1,12 +1,18 @@
 """What a run leaves on disk, written atomically, and read back.
 
-DIR/params.yaml  environment.json  metrics.json  metrics.csv
-DIR/<image id>/  target.png reconstruction.png difference.png panel.png loss_curve.png
+DIR/params.yaml  environment.json  metrics.json  metrics.csv  contact_sheet.jpg  index.html
+DIR/<image id>/  record.json target.png reconstruction.png difference.png panel.png loss_curve.png
                  history.csv history.json latent.safetensors progress.gif progress_strip.png
+
+An image's record.json is the truth about it: its entry, or {"failed": reason}. It is written last,
+and metrics.json is gathered from the records, so that any number of processes may write into one
+folder, and the cost of finishing an image does not grow with how many are done.
 """
 
 import math
-from collections.abc import Callable, Iterable
+import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +26,16 @@ from ganinv.images.writing import save_png
 from ganinv.inversion.invert import Inversion
 from ganinv.inversion.latent_files import save_latent
 from ganinv.inversion.params import SearchParams
+from ganinv.locks import locked
 from ganinv.losses.terms import TERMS
 from ganinv.measures.reconstruction import METRICS
 from ganinv.params import dump_yaml
 from ganinv.runs.describe import describe, describe_metrics
+from ganinv.runs.names import RECORD
 from ganinv.runs.params import Params
 
-RESERVED = (
-    "params.yaml",
-    "environment.json",
-    "metrics.json",
-    "metrics.csv",
-    "summary.json",
-    "con",
-    "nul",
-    "aux",
-    "prn",
-)
-OUTPUTS = (
-    "target.png",
-    "reconstruction.png",
-    "difference.png",
-    "panel.png",
-    "loss_curve.png",
-    "history.csv",
-    "history.json",
-    "latent.safetensors",
-)
-SETTINGS = Params.model_fields.keys() - {"images", "align", "out", "log_every"}
+SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "log_every"}
+LOCK = ".lock"
 
 
 def save_inversion(
@@ -89,91 +77,150 @@ def _save_figure(path, figure):
         figures.save_figure(figure, temporary)
 
 
-class Results:
-    """metrics.json of a run: what is finished, what failed; saved after every image.
+def write_record(folder: str | Path, image_id: str, entry: Mapping[str, Any]) -> None:
+    """Write an image's record: its entry, or its failure."""
+    write_json(Path(folder) / image_id / RECORD, entry)
 
-    Images that an earlier call finished under the same settings and that this call does not ask
-    for are kept apart, under "earlier": a later call may ask for them again.
+
+def read_record(folder: str | Path, image_id: str) -> dict[str, Any] | None:
+    """Read an image's record; None where there is none, or a damaged one."""
+    try:
+        record = read_json(Path(folder) / image_id / RECORD)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def read_records(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """Read all records of a run folder, by id, in the order of ids."""
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    records = ((name, read_record(folder, name)) for name in names)
+    return {name: record for name, record in records if record is not None}
+
+
+def is_finished(record: Mapping[str, Any] | None) -> bool:
+    """Tell whether a record is that of a result, not of a failure."""
+    return record is not None and "failed" not in record
+
+
+def gather(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Make of records what metrics.json holds: images, mean, std, failed."""
+    images = {name: record for name, record in records.items() if is_finished(record)}
+    failed = {name: str(r["failed"]) for name, r in records.items() if not is_finished(r)}
+    return {
+        "images": images,
+        "mean": _over(images, np.mean),
+        "std": _over(images, np.std),
+        "failed": failed,
+    }
+
+
+def _over(images: Mapping[str, dict[str, Any]], statistic: Callable) -> dict[str, float]:
+    finite = (e for e in images.values() if e.get("psnr") is not None)
+    rows = [e for e in finite if math.isfinite(e["psnr"])]  # infinite for equal images
+    # a run may be older than a metric
+    names = [n for n in (*METRICS, "seconds") if rows and all(n in row for row in rows)]
+    return {name: float(statistic([row[name] for row in rows])) for name in names}
+
+
+def collect(folder: str | Path) -> dict[str, Any]:
+    """Gather metrics.json and metrics.csv of a run folder from its records; return the metrics.
+
+    Results of versions that wrote no records get theirs from metrics.json first. Raises ValueError
+    where `folder` holds no results, WriteError where it cannot be written.
     """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} holds no run: there is no such folder")
+    with locked(folder / LOCK, wait=-1):
+        adopt(folder)
+        records = read_records(folder)
+        if not records:
+            raise ValueError(f"{folder} holds no run (no {RECORD} below it)")
+        metrics = gather(records)
+        write_json(folder / "metrics.json", metrics)
+        write_csv(folder / "metrics.csv", _table(metrics["images"]))
+    return metrics
 
-    def __init__(self, folder: str | Path, key: str, image_ids: Iterable[str], fresh: bool = False):
-        self.folder, self.key = Path(folder), key
-        self.failed: dict[str, str] = {}
-        known = {} if fresh else self._known()
-        self.images = {name: known.pop(name) for name in image_ids if name in known}
-        self.earlier = known
 
-    def _known(self) -> dict[str, dict]:
-        try:
-            metrics = read_json(self.folder / "metrics.json")
-            known = metrics.get("earlier", {}) | metrics["images"]
-            return {name: entry for name, entry in known.items() if entry["settings"] == self.key}
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            return {}  # none, or a damaged one, which counts as none
+def _table(images: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    def plain(entry):
+        return {name: x for name, x in entry.items() if not isinstance(x, (dict, list))}
 
-    def finished(self, image_id: str, **marks: Any) -> bool:
-        """Whether this very image was done under these settings and its files are there."""
-        entry = self.images.get(image_id)
-        return (
-            entry is not None
-            and all(entry.get(name) == value for name, value in marks.items())
-            and all((self.folder / image_id / name).is_file() for name in OUTPUTS)
-        )
+    rows = [{"image": name} | plain(entry) for name, entry in images.items()]
+    return rows or [{"image": "", **dict.fromkeys(METRICS, "")}]
 
-    def begin(self, image_id: str) -> None:
-        """Forget an image before its files are overwritten: no entry may stand for a mixture."""
-        self.images.pop(image_id, None)
-        self.save()
 
-    def add(self, image_id: str, entry: dict) -> None:
-        """Note an image as finished."""
-        self.images[image_id] = entry | {"settings": self.key}
-        self.failed.pop(image_id, None)
-        self.save()
+def adopt(folder: Path) -> None:
+    """Write the records of results that have none: those of versions that wrote metrics.json only.
 
-    def fail(self, image_id: str, reason: str) -> None:
-        """Note an image as failed."""
-        self.failed[image_id] = reason
-        self.images.pop(image_id, None)
-        self.save()
+    An entry counts where the image's latent is there.
+    """
+    for name, entry in _written(folder).items():
+        whole = (folder / name / "latent.safetensors").is_file()
+        if whole and not (folder / name / RECORD).exists():
+            write_record(folder, name, entry)
 
-    def as_dict(self) -> dict:
-        """Return what metrics.json holds."""
-        return {
-            "images": self.images,
-            "mean": self._over(np.mean),
-            "std": self._over(np.std),
-            "failed": self.failed,
-        } | ({"earlier": self.earlier} if self.earlier else {})
 
-    def _over(self, statistic: Callable) -> dict[str, float]:
-        names = (*METRICS, "seconds")
-        finite = (e for e in self.images.values() if e["psnr"] is not None)
-        rows = [e for e in finite if math.isfinite(e["psnr"])]  # infinite for equal images
-        return {name: float(statistic([e[name] for e in rows])) for name in names} if rows else {}
-
-    def save(self) -> None:
-        """Write metrics.json, and the same as a table."""
-        write_json(self.folder / "metrics.json", self.as_dict())
-        rows = [{"image": name} | entry for name, entry in self.images.items()]
-        write_csv(
-            self.folder / "metrics.csv", rows or [{"image": "", **dict.fromkeys(METRICS, "")}]
-        )
+def _written(folder: Path) -> dict[str, dict[str, Any]]:
+    """The entries in metrics.json, {} where there is none or a damaged one."""
+    try:
+        metrics = read_json(folder / "metrics.json")
+        known = metrics.get("earlier", {}) | metrics["images"]
+        return {name: dict(entry) for name, entry in known.items() if Path(name).name == name}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def read_run(folder: str | Path) -> tuple[Params, dict]:
-    """Read back a run: (params, metrics). Raises ValueError where `folder` holds none."""
+    """Read back a run: (params, metrics), the metrics from its records.
+
+    A folder without records is read by its metrics.json. Raises ValueError where `folder` holds no
+    run.
+    """
     folder = Path(folder)
-    if not (folder / "metrics.json").is_file():
-        raise ValueError(f"{folder} holds no run (no metrics.json in it)")
-    try:
-        metrics = read_json(folder / "metrics.json")
-        metrics["images"] = {name: dict(entry) for name, entry in metrics["images"].items()}
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder / 'metrics.json'} is damaged: {error}") from None
+    if not folder.is_dir():
+        raise ValueError(f"{folder} holds no run: there is no such folder")
+    metrics = gather(read_records(folder))
+    if not metrics["images"] and not metrics["failed"]:
+        metrics = read_metrics(folder / "metrics.json")
     return Params.load(folder / "params.yaml"), metrics
 
 
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read a metrics.json. Raises ValueError where there is none, or a damaged one."""
+    if not path.is_file():
+        raise ValueError(f"{path.parent} holds no run (no {RECORD} and no metrics.json in it)")
+    try:
+        metrics = read_json(path)
+        metrics["images"] = {name: dict(entry) for name, entry in metrics["images"].items()}
+        return metrics
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
 def write_params(folder: str | Path, params: Params) -> None:
-    """Write params.yaml, which `Params.load` reads back."""
-    write_text(Path(folder) / "params.yaml", dump_yaml(params.model_dump()))
+    """Write params.yaml, which `Params.load` reads back from anywhere.
+
+    Paths of files that are there are written as seen from `folder`.
+    """
+    folder = Path(folder)
+    values = params.model_dump()
+    for name in ("generator", "encoder", "init"):
+        values[name] = _from(folder, values[name])
+    is_name = re.compile(r"samples|sample:.*").fullmatch
+    values["images"] = [x if is_name(x) else _from(folder, x) for x in values["images"]]
+    values["out"] = "."
+    write_text(folder / "params.yaml", dump_yaml(values))
+
+
+def _from(folder: Path, value: str | None) -> str | None:
+    """A path as seen from a folder, with a dot before it; names, and what is not there, as is."""
+    if not value or not os.path.exists(value):
+        return value
+    try:
+        path = Path(os.path.relpath(os.path.realpath(value), os.path.realpath(folder))).as_posix()
+    except ValueError:  # another drive of Windows
+        return os.path.abspath(value)
+    return path if path.startswith("../") or path == ".." else f"./{path}"

@@ -1,24 +1,22 @@
 """The sample photographs: data/samples.yaml says where each comes from, data/samples/ holds them.
 
-One is a control: drawn from the generator, so that the latent that renders it is known.
+One is a control: drawn from the generator, so that the latent that renders it is known. Torch is
+imported to draw it and for nothing else here: a wrong name is told at once.
 """
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel, ConfigDict
 
 from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.files import atomic_path, write_bytes
-from ganinv.generators.load import load_generator
-from ganinv.images.pixels import to_pil
-from ganinv.inversion.latent_files import save_latent
 from ganinv.params import unknown_name
-from ganinv.paths import data_folder, samples_folder
+from ganinv.paths import is_in_clone, lists_folder, samples_folder, writable
 from ganinv.weights.fetch import bring
-from ganinv.weights.manifest import Source, read_entries
+from ganinv.weights.first_use import announce, fetching_alone, tell
+from ganinv.weights.manifest import Source, effort, read_entries
 
 
 class Drawn(BaseModel):
@@ -56,18 +54,28 @@ class Sample(BaseModel):
 
 def load_samples() -> dict[str, Sample]:
     """Read data/samples.yaml: a dict of name -> Sample."""
-    path = data_folder() / "samples.yaml"
+    path = lists_folder() / "samples.yaml"
     return read_entries(path, Sample, "a valid list of samples")
 
 
 def find_sample(name: str) -> Sample:
-    """Return a sample that has been fetched. Raises WeightsError, with what to do, else."""
+    """Return a sample that is here.
+
+    One that is not here is fetched, with a notice on stderr, where ganinv is installed or
+    GANINV_HOME is set. A clone downloads by command alone: there it raises WeightsError with
+    that command, as for one that cannot be had.
+    """
     samples = load_samples()
-    if name not in samples:
+    if name not in samples:  # to the letter: it is the image's id, and seeds it
         raise UnknownNameError(unknown_name(name, samples, "sample"))
-    if not samples[name].path.is_file():
-        raise WeightsError(f"the sample {name} is not here yet; run `ganinv data fetch`")
-    return samples[name]
+    sample = samples[name]
+    if not sample.path.is_file():
+        if is_in_clone():
+            raise WeightsError(f"the sample {name} is not here yet; run `ganinv data fetch`")
+        how = effort(sample.sources[0]) if sample.sources else "drawn by its generator"
+        announce(f"sample:{name}", how, sample.licence, samples_folder())
+        fetch_sample(name, tell)
+    return sample
 
 
 def photographs() -> list[str]:
@@ -77,14 +85,24 @@ def photographs() -> list[str]:
 
 def fetch_samples(say: Callable[[str], None] = print) -> None:
     """Bring every sample that is not here yet."""
-    for name, sample in load_samples().items():
-        if sample.path.is_file():
-            continue
+    for name in load_samples():
+        fetch_sample(name, say)
+
+
+def fetch_sample(name: str, say: Callable[[str], None] = print) -> None:
+    """Bring a sample where it is not here yet: fetched, or drawn by its generator."""
+    sample = load_samples()[name]
+    if sample.path.is_file():
+        return
+    writable(samples_folder())
+    with fetching_alone(say):
+        if sample.path.is_file():  # another process has brought it meanwhile
+            return
         if sample.drawn:
             draw(sample, sample.drawn)
         else:
             _bring(name, sample, say)
-        say(f"sample {name}: {sample.path}")
+    say(f"sample {name}: {sample.path}")
 
 
 def _bring(name, sample, say):
@@ -94,14 +112,20 @@ def _bring(name, sample, say):
     write_bytes(sample.path, data.read_bytes() if isinstance(data, Path) else data)
 
 
-@torch.no_grad()
 def draw(sample: Sample, drawn: Drawn) -> None:
     """Render the control and keep its latent beside it."""
+    import torch
+
+    from ganinv.generators.load import load_generator
+    from ganinv.images.pixels import to_pil
+    from ganinv.inversion.latent_files import save_latent
+
     generator = load_generator(drawn.generator)
     rng = torch.Generator().manual_seed(drawn.seed)
-    z = torch.randn(1, generator.z_dim, generator=rng)
-    ws = generator.mapping(z, truncation=drawn.truncation)  # (1, num_ws, w_dim)
-    image = generator.synthesis(ws)[0]
+    with torch.no_grad():
+        z = torch.randn(1, generator.z_dim, generator=rng)
+        ws = generator.mapping(z, truncation=drawn.truncation)  # (1, num_ws, w_dim)
+        image = generator.synthesis(ws)[0]
     save_latent(sample.latent_path, ws[0], generator)
     with atomic_path(sample.path) as path:
         to_pil(image).save(path)

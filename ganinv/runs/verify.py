@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
+from ganinv.errors import WeightsError
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import from_pil, to_uint8
@@ -13,7 +14,8 @@ from ganinv.images.reading import open_image
 from ganinv.images.writing import read_png
 from ganinv.inversion.latent_files import load_latent, load_noise
 from ganinv.measures.reconstruction import METRICS, compute_metrics
-from ganinv.runs.records import read_run
+from ganinv.runs.params import Params
+from ganinv.runs.records import read_metrics, read_run
 
 
 def verify(
@@ -26,25 +28,43 @@ def verify(
     """
     folder = Path(folder)
     params, recorded = read_run(folder)
+    gathered = read_metrics(folder / "metrics.json") if recorded["images"] else recorded
     if not recorded["images"]:
         raise ValueError(f"{folder} holds no finished image to verify")
-    generator = load_generator(params.generator, resolve_device(device))
+    generator = _load(params, folder, device)
     # those that the run computed: it may be older than a metric
     entries = recorded["images"].values()
     names = [name for name in METRICS if any(name in e for e in entries)] or list(METRICS)
     complaints = {}
     for name, entry in recorded["images"].items():
         try:
-            complaint = _complaint(folder / name, entry, names, generator)
+            also = gathered["images"].get(name, {})
+            complaint = _complaint(folder / name, entry, also, names, generator)
         except (OSError, ValueError) as error:
             complaint = str(error)
         if complaint:
             complaints[name] = complaint
         say(f"{name}: {complaint or 'same'}")
+    for name in gathered["images"].keys() - recorded["images"].keys():
+        complaints[name] = "metrics.json has it, but there is no record of it"
+        say(f"{name}: {complaints[name]}")
     return complaints
 
 
-def _complaint(folder: Path, entry: dict, names: list[str], generator: Generator) -> str:
+def _load(params: Params, folder: Path, device: str) -> Generator:
+    """The run's generator; where it is not there, the message says where it was looked for."""
+    try:
+        return load_generator(params.generator, resolve_device(device))
+    except WeightsError as error:
+        file = folder / "params.yaml"
+        where = f"{Path().resolve()} and, as {file} says, from {folder.resolve()}"
+        raise WeightsError(f"{error} (looked for from {where})") from None
+
+
+def _complaint(
+    folder: Path, entry: dict, gathered: dict, names: list[str], generator: Generator
+) -> str:
+    """What is wrong with an image's results; `entry` is its record, `gathered` metrics.json's."""
     latent, metadata = load_latent(folder / "latent.safetensors")
     made_by = json.loads(metadata.get("ganinv", "{}")).get("sha256")
     if made_by != generator.sha256:
@@ -58,6 +78,9 @@ def _complaint(folder: Path, entry: dict, names: list[str], generator: Generator
         recorded = entry.get(name, "nothing")
         if not _same(recorded, again[name], METRICS[name].tolerance):
             return f"{name} is {again[name]:.5f}, recorded as {recorded}"
+        if gathered.get(name, "nothing") != recorded:
+            said = gathered.get(name, "nothing")
+            return f"{name} is {recorded}, and {said} in metrics.json; `ganinv collect` gathers it"
     stored = read_png(folder / "reconstruction.png").astype(int)
     if abs(stored - to_uint8(image)).max() > 2:
         return "reconstruction.png is not what its latent renders"

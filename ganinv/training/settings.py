@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from ganinv.params import DEVICES, Strict
+from ganinv.compute.names import DEVICE_WORDS, check_device
+from ganinv.params import PATH, Strict
 
 
 class TrainingParams(Strict):
@@ -13,7 +14,11 @@ class TrainingParams(Strict):
     seed: int = Field(
         0, ge=0, lt=2**63, description="of all that is drawn: the weights at the start, every batch"
     )
-    device: str = Field("auto", pattern=DEVICES, description="auto, cpu, cuda or cuda:N")
+    device: str = Field(
+        "auto",
+        json_schema_extra=dict(names=[*DEVICE_WORDS]),
+        description="auto, cpu, cuda or cuda:N",
+    )
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto", description="of the networks; auto is bf16 where the hardware computes in it"
     )
@@ -25,4 +30,6 @@ class TrainingParams(Strict):
         "picture",
     )
     steps: int = Field(ge=0, description="steps in all")
-    out: str = Field(description="the folder for the training")
+    out: str = Field(json_schema_extra=PATH, description="the folder for the training")
+
+    _device_is_one = field_validator("device")(check_device)

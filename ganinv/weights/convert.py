@@ -11,7 +11,7 @@ from typing import Any
 
 from ganinv.errors import WeightsError
 from ganinv.files import sha256_file, write_json
-from ganinv.paths import converted_folder
+from ganinv.paths import converted_folder, writable
 from ganinv.weights.readers.lpips_backbones import read_backbone
 from ganinv.weights.readers.mobile_stylegan import read_mobile_stylegan
 from ganinv.weights.readers.networks import read_part, read_parts
@@ -76,6 +76,7 @@ def converted(path: str | Path, kind: str, *, version: int = VERSION) -> tuple[P
     folder = converted_folder()
     kept = folder / f"{source[:20]}-{kind}-v{version}.safetensors"
     if not kept.is_file():
+        writable(folder)
         write_network(read_part(path, kind), kept, source=path.name, source_sha256=source)
     return kept, source
 

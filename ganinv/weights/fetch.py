@@ -13,10 +13,10 @@ from pathlib import Path
 
 from ganinv.errors import WeightsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
-from ganinv.paths import downloads_folder
-from ganinv.weights.convert import convert_source
+from ganinv.paths import checkpoints_folder, clone, downloads_folder, writable
 from ganinv.weights.download import download
-from ganinv.weights.manifest import Source, find_entry, weight_path
+from ganinv.weights.first_use import fetching_alone
+from ganinv.weights.manifest import Entry, Source, find_entry, find_name, weight_path
 
 Say = Callable[[str], object]  # takes a line of progress
 
@@ -27,43 +27,57 @@ def fetch(name: str, say: Say = print, *, get: Callable = download) -> Path:
     """Make sure of a manifest entry's converted file and return its path.
 
     A file that is there and whole is kept. Otherwise each source is tried in order; when none
-    works, WeightsError lists every reason and says how to bring a file by hand. `get`
-    fetches from an address and is called as `download` is.
+    works, WeightsError lists every reason and says how to bring a file by hand. Of several
+    processes that share a home, one fetches and the others wait. `get` fetches from an address
+    and is called as `download` is.
     """
-    path = weight_path(name)
+    name = find_name(name)
+    path, entry = weight_path(name), find_entry(name)
     if path.is_file() and not damage(name):
         return path
-    entry = find_entry(name)
     if not entry.sources:
+        way = f"`git checkout -- checkpoints/{entry.file}` brings it back"
         raise WeightsError(
-            f"{name} is part of the repository and not fetched; `git checkout -- "
-            f"checkpoints/{entry.file}` brings it back"
+            f"{name} is part of the repository and not fetched; "
+            + (way if clone() else "install ganinv again to bring it back")
         )
-    with tempfile.TemporaryDirectory() as work:
+    writable(checkpoints_folder())
+    with fetching_alone(say):
+        if not path.is_file() or damage(name):  # another process may have brought it meanwhile
+            _make(name, entry, path, say, get)
+    return path
+
+
+def _make(name, entry: Entry, path, say, get):
+    """Bring a source and convert it: the weight file, and its description beside it."""
+    from ganinv.weights.convert import convert_source  # it imports torch
+
+    note = path.with_suffix(".json")
+    with tempfile.TemporaryDirectory() as work, atomic_path(path) as temporary:
         source, files = bring(name, entry.sources, Path(work), say, get=get)
         say(f"{name}: converting {source.file}")
         try:
-            description = convert_source(entry.convert, files, path)
+            description = convert_source(entry.convert, files, temporary)
         except Exception as error:
             reason = f"{source.file} does not hold {name} as known: {error}{_advice(source)}"
             raise WeightsError(reason) from None
-    source_sha256 = source.sha256
-    if source.url and len(source.sha256 or "") < 64:  # else it was compared in full just now
-        source_sha256 = sha256_file(downloads_folder() / source.file)
-    description |= dict(
-        name=name,
-        licence=entry.licence,
-        source=source.place,
-        source_sha256=source_sha256,
-        sha256=sha256_file(path),
-        size=path.stat().st_size,
-    )
-    write_json(path.with_suffix(".json"), description)
-    if entry.sha256 and description["sha256"] != entry.sha256:
-        path.unlink()
-        path.with_suffix(".json").unlink()
-        raise WeightsError(f"{name}: the conversion of {source.file} gave other weights than known")
-    return path
+        source_sha256 = source.sha256
+        if source.url and len(source.sha256 or "") < 64:  # else it was compared in full just now
+            source_sha256 = sha256_file(downloads_folder() / source.file)
+        description |= dict(
+            name=name,
+            licence=entry.licence,
+            source=source.place,
+            source_sha256=source_sha256,
+            sha256=sha256_file(temporary),
+            size=temporary.stat().st_size,
+        )
+        if entry.sha256 and description["sha256"] != entry.sha256:
+            for old in (path, note):
+                old.unlink(missing_ok=True)
+            reason = f"the conversion of {source.file} gave other weights than known"
+            raise WeightsError(f"{name}: {reason}")
+        write_json(note, description)
 
 
 def _advice(source):
@@ -136,6 +150,7 @@ def obtain(
         return found
     kept = downloads_folder() / source.file
     if not kept.is_file():
+        writable(kept.parent)
         say(f"fetching {source.place}")
         if source.url:
             got = get(source.url, kept.with_name(kept.name + ".part"), say, auth)

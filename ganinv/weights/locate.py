@@ -6,22 +6,9 @@ from typing import Any
 from ganinv.errors import WeightsError
 from ganinv.files import read_json, sha256_file
 from ganinv.weights.convert import converted
-from ganinv.weights.manifest import ensure
+from ganinv.weights.find import find_file, find_weights
 from ganinv.weights.readers.networks import read_parts
 from ganinv.weights.store import read_description
-
-
-def find_file(name: str | Path) -> Path:
-    """Find the weight file that is meant: a path, or what a name in the manifest was converted to.
-
-    Raises WeightsError for a file that is not there and for a name that is none.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    if path.suffix or len(path.parts) != 1:  # names have neither
-        raise WeightsError(f"there is no file {path}")
-    return ensure(str(name))
 
 
 def describe_file(name: str | Path) -> list[dict[str, Any]]:
@@ -56,8 +43,7 @@ def locate(name: str | Path, kind: str) -> tuple[Path, str, str]:
     `name` is one in the manifest or a path; another project's checkpoint is converted once, and
     its SHA-256 is the checkpoint's own. Raises WeightsError where there is none.
     """
-    path = find_file(name)
-    label = path.stem if path == Path(name) else str(name)
+    path, label = find_weights(name)
     if path.suffix == ".safetensors":
         return path, label, sha256_file(path)
     file, sha256 = converted(path, kind)

@@ -8,17 +8,23 @@ and each carries `sha256`, or the leading digits that its publisher gives (a url
 where its publisher gives none, or with `md5` where that is what is given), `size` and, for
 archives, the `members` to take out. A file of a source's name that lies in checkpoints/downloads/
 is used before anything is fetched. An entry whose list of sources is empty is a file of the
-repository itself (convert: none).
+repository itself (convert: none), which an installed package brings. Nothing here imports torch.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from ganinv.errors import UnknownNameError, WeightsError
+from ganinv.errors import ParamsError, UnknownNameError, WeightsError
 from ganinv.params import read_yaml, unknown_name
-from ganinv.paths import checkpoints_folder
+from ganinv.paths import (
+    checkpoints_folder,
+    downloads_folder,
+    manifest_file,
+    shipped_weights_folder,
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -77,33 +83,51 @@ def read_entries(path: Path, model: type[Model], what: str) -> dict[str, Model]:
         raise WeightsError(f"{path} is not {what}: {error}") from None
 
 
+def match_name(name: str, names: Iterable[str], what: str) -> str:
+    """Return which of `names` is meant: the same, or the only one that differs in case alone.
+
+    `what` is a word for messages. Raises ParamsError for an empty name, UnknownNameError with the
+    nearest names for one that is none of them.
+    """
+    names = list(names)
+    if name in names:
+        return name
+    if not name.strip():
+        raise ParamsError(f"the name of the {what} is empty; there are {', '.join(names)}")
+    alike = [known for known in names if known.casefold() == name.casefold()]
+    if len(alike) != 1:
+        raise UnknownNameError(unknown_name(name, names, what))
+    return alike[0]
+
+
 def load_manifest() -> dict[str, Entry]:
     """Read the manifest: a dict of name -> Entry."""
-    path = checkpoints_folder() / "manifest.yaml"
-    return read_entries(path, Entry, "a valid manifest")
+    return read_entries(manifest_file(), Entry, "a valid manifest")
+
+
+def find_name(name: str) -> str:
+    """Return a name as the manifest writes it, whose case does not matter.
+
+    Raises UnknownNameError with the nearest names, ParamsError for an empty one.
+    """
+    return match_name(name, load_manifest(), "weights")
 
 
 def find_entry(name: str) -> Entry:
     """Find the manifest's entry of that name; raise UnknownNameError with the nearest names."""
-    manifest = load_manifest()
-    if name not in manifest:
-        raise UnknownNameError(unknown_name(name, manifest, "weights"))
-    return manifest[name]
+    return load_manifest()[find_name(name)]
 
 
 def weight_path(name: str) -> Path:
     """Say where the converted file of a manifest entry lies, present or not."""
-    return checkpoints_folder() / find_entry(name).file
+    entry = find_entry(name)
+    return (checkpoints_folder() if entry.sources else shipped_weights_folder()) / entry.file
 
 
-def ensure(name: str) -> Path:
-    """Return the path of a manifest entry's converted file, which must be there.
-
-    Raises WeightsError naming the command that brings it: loading never downloads by itself.
-    """
-    path = weight_path(name)
-    if not path.is_file():
-        raise WeightsError(
-            f"the weights {name} are not here yet; run `ganinv weights fetch {name}`"
-        )
-    return path
+def effort(source: Source) -> str:
+    """Say what bringing a source takes: a download and its size, or less."""
+    if source.installed:
+        return "a copy from an installed package"
+    if (downloads_folder() / source.file).is_file():
+        return f"made from downloads/{source.file}"
+    return f"a download of {source.size / 1e6:.1f} MB" if source.size else "a download"

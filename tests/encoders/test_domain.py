@@ -14,7 +14,7 @@ from ganinv.encoders.load import load_encoder
 from ganinv.errors import WeightsError
 from ganinv.losses.lpips import load_lpips
 from ganinv.training.checkpoint import copy_tensors
-from ganinv.weights.manifest import ensure
+from ganinv.weights.find import ensure
 from ganinv.weights.store import read_weights, save_weights
 from helpers.toys import TOY_CONFIG
 

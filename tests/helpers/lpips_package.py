@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from ganinv.weights.manifest import ensure
+from ganinv.weights.find import ensure
 
 
 def package_lpips(net):

@@ -51,7 +51,7 @@ def run_all() -> dict:
         rng = torch.Generator().manual_seed(5)
         with torch.no_grad():
             ws = generator.mapping(torch.randn(1, generator.z_dim, generator=rng))
-            target = generator.synthesis(ws)[0] * 0.8
+            target = (generator.synthesis(ws)[0] * 0.8).clamp(-1, 1)  # it leaves [-1, 1] far
         return {name: _run(generator, target, changes) for name, changes in SEARCHES.items()}
     finally:
         torch.set_num_threads(threads)

@@ -120,3 +120,43 @@ def test_metrics_are_plain_floats():
 def test_shapes_that_differ_are_refused(shape):
     with pytest.raises(ValueError, match="shape"):
         compute_metrics(torch.zeros(shape), torch.zeros(3, 64, 64))
+
+
+# --- what is taken and what is refused ---
+
+
+def test_pictures_files_and_8_bits_are_measured_as_their_tensors(tmp_path):
+    a, b = levels(0), levels(1)
+    wanted = compute_metrics(from_levels(a), from_levels(b))
+    Image.fromarray(b).save(tmp_path / "b.png")
+    as_bytes = torch.from_numpy(a).permute(2, 0, 1)
+    for result, target in [(a, b), (Image.fromarray(a), b), (as_bytes, tmp_path / "b.png")]:
+        assert compute_metrics(result, target) == wanted
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda x: (x + 1) * 127.5, "the target has values.*0 to 255"),
+        (lambda x: x.where(x > x.min(), torch.nan), "the target holds NaN"),
+        (lambda x: x.where(x > x.min(), torch.inf), "the target holds NaN or infinite"),
+        (lambda x: x.int(), "the target is torch.int32"),
+    ],
+)
+def test_a_target_on_another_scale_is_refused(spoil, says):
+    x = from_levels(levels(0))
+    with pytest.raises(ValueError, match=says):
+        compute_metrics(x, spoil(x))
+
+
+def test_a_reconstruction_that_holds_nan_is_refused():
+    x = from_levels(levels(0))
+    with pytest.raises(ValueError, match="the reconstruction holds NaN"):
+        compute_metrics(x.where(x > x.min(), torch.nan), x)
+
+
+def test_a_target_in_the_unit_range_is_warned_of_at_the_callers_line():
+    x = from_levels(levels(0))
+    with pytest.warns(UserWarning, match=r"the target: values lie in \[0, 1\]") as caught:
+        compute_metrics((x + 1) / 2, (x + 1) / 2)
+    assert [str(warning.filename) for warning in caught] == [__file__]

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,11 @@ from helpers.checks import strict_json
 from helpers.toys import build_toy, save_dcgan, save_toy
 
 # --- repeating and continuing ---
+
+
+def contents(folder):
+    """The bytes of every file below a folder."""
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_parameters_can_be_fed_back(finished, tmp_path):
@@ -75,11 +81,70 @@ def test_new_images_are_added_to_finished_ones(toy_params, photos, tmp_path, inv
     ],
     ids=str,
 )
-def test_changed_parameters_are_done_anew(toy_params, photos, inverted, silent, change):
-    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
-    run_experiment(toy_params(photos[:1], **change), say=silent, invert=inverted)
-    assert inverted == ["a", "a"]
-    assert silent.about("replaced")
+def test_results_under_other_parameters_are_refused_replaced_or_set_aside(
+    toy_params, photos, tmp_path, inverted, silent, change
+):
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    before = contents(tmp_path / "run")
+    other = toy_params(photos[:1], **change)
+    with pytest.raises(ParamsError, match="holds 2 results under other parameters") as caught:
+        run_experiment(other, say=silent, invert=inverted)
+    assert f"({next(iter(change))}: " in str(caught.value) and "--fresh" in str(caught.value)
+    assert contents(tmp_path / "run") == before and inverted == ["a", "b"]
+
+    run_experiment(other, set_aside=True, say=silent, invert=inverted)
+    assert silent.about("are now in") and contents(tmp_path / "run-1") == before
+    assert verify(tmp_path / "run-1", say=silent) == verify(tmp_path / "run", say=silent) == {}
+    run_experiment(other, set_aside=True, say=silent, invert=inverted)  # its own results stay
+    assert inverted == ["a", "b", "a"] and not (tmp_path / "run-2").exists()
+
+    run_experiment(toy_params(photos[:1]), fresh=True, say=silent, invert=inverted)
+    assert inverted == ["a", "b", "a", "a"]
+    assert verify(tmp_path / "run", say=silent) == {}
+
+
+def test_fresh_removes_what_other_parameters_left_and_nothing_else(
+    toy_params, photos, tmp_path, silent
+):
+    run_experiment(toy_params(photos), say=silent)
+    (tmp_path / "run" / "b" / "notes.txt").write_text("somebody's")
+    run_experiment(toy_params(photos[:1], steps=5), fresh=True, say=silent)
+    left = {str(p.relative_to(tmp_path / "run")) for p in (tmp_path / "run").glob("b/*")}
+    assert left == {"b/notes.txt"}
+    assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a"}
+
+
+def test_fresh_under_the_same_parameters_keeps_the_other_images(
+    toy_params, photos, tmp_path, inverted, silent
+):
+    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    run_experiment(toy_params(photos[:1]), fresh=True, say=silent, invert=inverted)
+    assert inverted == ["a", "b", "a"]
+    assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a", "b"}
+
+
+def test_a_call_that_finished_nothing_stands_in_nobodys_way(toy_params, photos, tmp_path, silent):
+    bad = tmp_path / "photos" / "c.png"
+    bad.write_bytes(b"")
+    run_experiment(toy_params([bad]), say=silent)
+    run = run_experiment(toy_params(photos[:1], steps=5), say=silent)
+    assert run.failed == {} and not silent.about("replaced") and not silent.about("other param")
+    metrics = strict_json(tmp_path / "run" / "metrics.json")
+    assert set(metrics["images"]) == {"a"} and metrics["failed"] == {}
+
+
+def test_a_run_without_a_folder_gets_one_named_after_its_parameters(
+    toy_params, photos, tmp_path, monkeypatch, inverted, silent
+):
+    monkeypatch.chdir(tmp_path)
+    outs = []
+    for change in ({}, {"steps": 5}, {}, {"space": "w+"}):
+        params = toy_params(photos[:1], out="auto", **change)
+        outs.append(run_experiment(params, say=silent, invert=inverted).out)
+    assert outs[0] == outs[2] and len(set(outs)) == 3 and inverted == ["a"] * 3
+    assert {out.parent for out in outs} == {Path("runs")}
+    assert outs[0].name.startswith("w-l2-4-") and outs[3].name.startswith("w+-l2-4-")
+    assert Params.load(outs[0] / "params.yaml").out == str(outs[0])
 
 
 def test_what_decides_no_result_is_no_reason_to_start_over(toy_params, photos, inverted, silent):
@@ -88,34 +153,60 @@ def test_what_decides_no_result_is_no_reason_to_start_over(toy_params, photos, i
     assert inverted == ["a"]
 
 
-def test_changed_weights_are_done_anew(toy_params, toy_path, photos, tmp_path, inverted, silent):
+def test_changed_weights_are_refused(toy_params, toy_path, photos, tmp_path, inverted, silent):
     own = tmp_path / "own.safetensors"
     shutil.copy(toy_path, own)
     params = toy_params(photos[:1], generator=str(own))
     run_experiment(params, say=silent, invert=inverted)
     save_toy(own, build_toy(seed=3).state_dict())
-    run_experiment(params, say=silent, invert=inverted)
+    with pytest.raises(ParamsError, match="weights or numerics"):
+        run_experiment(params, say=silent, invert=inverted)
+    run_experiment(params, fresh=True, say=silent, invert=inverted)
     assert inverted == ["a", "a"]
     assert verify(tmp_path / "run", say=silent) == {}
 
 
-def test_changed_start_is_done_anew(
-    toy, toy_images, toy_params, photos, tmp_path, inverted, silent
+def test_the_same_weights_under_another_path_are_the_same(
+    toy_params, toy_path, photos, tmp_path, inverted, silent
 ):
+    own = tmp_path / "other" / "name.safetensors"
+    own.parent.mkdir()
+    shutil.copy(toy_path, own)
+    for generator in (toy_path, own, own.parent / ".." / "other" / own.name):
+        params = toy_params(photos[:1], generator=str(generator))
+        run_experiment(params, say=silent, invert=inverted)
+    assert inverted == ["a"]
+
+
+def test_changed_start_is_refused(toy, toy_images, toy_params, photos, tmp_path, inverted, silent):
     start = tmp_path / "start.safetensors"
     params = toy_params(photos[:1], init=str(start), space="w+")
-    for k in (0, 1):
-        save_file({"latent": toy_images[1][k].contiguous()}, start)
+    save_file({"latent": toy_images[1][0].contiguous()}, start)
+    run_experiment(params, say=silent, invert=inverted)
+    save_file({"latent": toy_images[1][1].contiguous()}, start)
+    with pytest.raises(ParamsError, match="other parameters"):
         run_experiment(params, say=silent, invert=inverted)
-    assert inverted == ["a", "a"]
+    assert inverted == ["a"]
 
 
-def test_changed_image_is_done_anew(toy_params, photos, make_photo, tmp_path, inverted, silent):
+def test_another_photograph_of_the_same_name_replaces_none_unasked(
+    toy_params, photos, make_photo, tmp_path, inverted, silent
+):
     run_experiment(toy_params(photos), say=silent, invert=inverted)
+    before = contents(tmp_path / "run" / "b")
     make_photo(photos[1], seed=9)
-    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    run = run_experiment(toy_params(photos), say=silent, invert=inverted)
+    assert "another photograph" in run.failed["b"] and set(run.results["images"]) == {"a"}
+    assert inverted == ["a", "b"] and contents(tmp_path / "run" / "b") == before
+    run_experiment(toy_params(photos[1:]), fresh=True, say=silent, invert=inverted)
     assert inverted == ["a", "b", "b"]
     assert verify(tmp_path / "run", say=silent) == {}
+
+
+def test_another_crop_of_the_same_name_replaces_none_unasked(toy_params, photos, silent):
+    run_experiment(toy_params(photos[:1]), say=silent)
+    run = run_experiment(toy_params(photos[:1], align=True), say=silent)
+    assert "another photograph, or crop" in run.failed["a"]
 
 
 def test_fresh_starts_over(toy_params, photos, inverted, silent):
@@ -179,7 +270,9 @@ def test_bad_images_are_named_and_the_others_done(toy_params, photos, make_photo
     for name, word in {"empty": "empty", "text": "not an image", "dot": "1x1"}.items():
         assert word in metrics["failed"][name]
     for name in metrics["failed"]:
-        assert not (tmp_path / "run" / name).exists()
+        folder = tmp_path / "run" / name
+        assert {path.name for path in folder.iterdir()} == {"record.json"}
+        assert strict_json(folder / "record.json")["failed"] == metrics["failed"][name]
         assert silent.about(f"{name}.")
     assert metrics["mean"]["psnr"] == pytest.approx(
         np.mean([metrics["images"][name]["psnr"] for name in "ab"])
@@ -197,12 +290,13 @@ def test_mended_image_is_no_longer_failed(toy_params, photos, make_photo, tmp_pa
     assert metrics["failed"] == {} and set(metrics["images"]) == {"c"}
 
 
-def test_image_that_goes_bad_loses_its_old_result(toy_params, photos, tmp_path, silent):
+def test_image_that_goes_bad_keeps_its_old_result(toy_params, photos, tmp_path, silent):
     run_experiment(toy_params(photos), say=silent)
     photos[1].write_bytes(b"")
-    run_experiment(toy_params(photos), say=silent)
+    run = run_experiment(toy_params(photos), say=silent)
+    assert set(run.failed) == {"b"} and "empty" in run.failed["b"]
     metrics = strict_json(tmp_path / "run" / "metrics.json")
-    assert set(metrics["images"]) == {"a"} and set(metrics["failed"]) == {"b"}
+    assert set(metrics["images"]) == {"a", "b"} and metrics["failed"] == {}
 
 
 def test_image_without_a_face_is_named(toy_params, photos, silent):

@@ -22,6 +22,7 @@ from helpers.checks import strict_json
 from helpers.pictures import picture
 
 FILES = {
+    "record.json",
     "target.png",
     "reconstruction.png",
     "difference.png",
@@ -44,7 +45,8 @@ METRICS = ("psnr", "ssim", "lpips_alex", "lpips_vgg")
 def test_every_file_is_there_and_nothing_else(finished):
     folder, _ = finished
     top = {path.name for path in folder.iterdir()}
-    assert top == {"params.yaml", "environment.json", "metrics.json", "metrics.csv", "a", "b"}
+    gathered = {"metrics.json", "metrics.csv", "contact_sheet.jpg", "index.html"}
+    assert top == {"params.yaml", "environment.json", *gathered, "a", "b"}
     for name in "ab":
         assert {path.name for path in (folder / name).iterdir()} == FILES
 
@@ -222,17 +224,19 @@ def test_damaged_metrics_count_as_none(toy_params, photos, tmp_path, inverted, s
     assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a"}
 
 
-def test_images_not_asked_for_stay_out_of_the_mean_but_are_not_lost(
+def test_metrics_are_those_of_all_records_and_results_those_of_the_call(
     toy_params, photos, tmp_path, inverted, silent
 ):
     run_experiment(toy_params(photos), say=silent, invert=inverted)
-    run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
-    metrics = strict_json(tmp_path / "run" / "metrics.json")
-    assert set(metrics["images"]) == {"a"} and set(metrics["earlier"]) == {"b"}
-    assert metrics["mean"]["psnr"] == metrics["images"]["a"]["psnr"]
-    run_experiment(toy_params(photos), say=silent, invert=inverted)
+    run = run_experiment(toy_params(photos[:1]), say=silent, invert=inverted)
     assert inverted == ["a", "b"]  # nothing was done twice
-    assert set(strict_json(tmp_path / "run" / "metrics.json")["images"]) == {"a", "b"}
+    metrics = strict_json(tmp_path / "run" / "metrics.json")
+    assert set(metrics["images"]) == {"a", "b"} and set(run.results["images"]) == {"a"}
+    for name in "ab":
+        assert strict_json(tmp_path / "run" / name / "record.json") == metrics["images"][name]
+    both = [metrics["images"][name]["psnr"] for name in "ab"]
+    assert metrics["mean"]["psnr"] == pytest.approx(sum(both) / 2)
+    assert run.results["mean"]["psnr"] == both[0]
 
 
 def fail_at(patch, ending, error):
@@ -258,7 +262,7 @@ def test_run_interrupted_while_saving_does_not_pass_for_the_earlier_one(
     with monkeypatch.context() as patch:
         fail_at(patch, "/a/panel.png", KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
-            run_experiment(b, say=silent)
+            run_experiment(b, fresh=True, say=silent)
     run_experiment(a, say=silent)
     assert (tmp_path / "run" / "a" / "latent.safetensors").read_bytes() == latent
     assert verify(tmp_path / "run", say=silent) == {}

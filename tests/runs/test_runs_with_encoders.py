@@ -67,7 +67,9 @@ def test_a_run_loads_its_encoder_once_and_records_it(flat, toy, toy_params, make
     run_experiment(params, say=lambda text: None)
     assert searched(run.out) == first  # kept
     flat(codes + 1)
-    run_experiment(params, say=lambda text: None)
+    with pytest.raises(ParamsError, match="weights"):
+        run_experiment(params, say=lambda text: None)
+    run_experiment(params, fresh=True, say=lambda text: None)
     second = searched(run.out)
     assert sorted(second) == ["a", "b"] and all(second[name] > first[name] for name in first)
     weights = strict_json(run.out / "environment.json")["weights"]

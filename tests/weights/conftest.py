@@ -16,6 +16,7 @@ def _no_proxy(monkeypatch):
 def project(tmp_path, monkeypatch):
     made = Project(tmp_path / "root")
     monkeypatch.setenv("GANINV_ROOT", str(made.folder))
+    monkeypatch.delenv("GANINV_HOME", raising=False)
     return made
 
 

@@ -15,7 +15,8 @@ from safetensors.torch import safe_open
 from ganinv.errors import WeightsError
 from ganinv.weights.download import download
 from ganinv.weights.fetch import check_file, damage, fetch
-from ganinv.weights.manifest import Source, ensure, weight_path
+from ganinv.weights.find import ensure
+from ganinv.weights.manifest import Source, weight_path
 from helpers.projects import (
     CONVS,
     FETCHED,

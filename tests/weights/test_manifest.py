@@ -11,7 +11,8 @@ from ganinv.paths import project_root
 from ganinv.runs.samples import load_samples
 from ganinv.weights.convert import READERS
 from ganinv.weights.fetch import damage, fetch
-from ganinv.weights.manifest import ensure, load_manifest, weight_path
+from ganinv.weights.find import ensure
+from ganinv.weights.manifest import load_manifest, weight_path
 from helpers.paths import ROOT
 from helpers.projects import sha256
 

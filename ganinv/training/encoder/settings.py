@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from ganinv.params import PATH
 from ganinv.training.settings import TrainingParams
 
 
@@ -15,10 +16,14 @@ class EncoderParams(TrainingParams):
     """Flat names, as in params/encoder.yaml."""
 
     generator: str = Field(
-        "ffhq-student", description="a name in checkpoints/manifest.yaml, or a path to weights"
+        "ffhq-student",
+        json_schema_extra=PATH,
+        description="a name in checkpoints/manifest.yaml, or a path to weights",
     )
     photographs: str | None = Field(
-        None, description="a folder of photographs to mix in; none are needed"
+        None,
+        json_schema_extra=PATH,
+        description="a folder of photographs to mix in; none are needed",
     )
     photograph_share: float = Field(
         0.25, ge=0, le=1, description="share of photographs in a batch, where there is a folder"
@@ -51,6 +56,7 @@ class EncoderParams(TrainingParams):
     )
     start: str | None = Field(
         None,
+        json_schema_extra=PATH,
         description="an encoder trained earlier for the same generator, a name or a path, to "
         "begin from in place of the closed form",
     )
@@ -108,7 +114,11 @@ class EncoderParams(TrainingParams):
     compile: Literal["auto", "on", "off"] = Field(
         "auto", description="whether torch.compile compiles the generator; auto where it pays"
     )
-    out: str = Field("runs/encoder", description="the folder for the training")
+    out: str = Field(
+        "runs/encoder",
+        json_schema_extra=PATH,
+        description="the folder for the training",
+    )
 
     @model_validator(mode="after")
     def _truncation_in_order(self) -> Self:

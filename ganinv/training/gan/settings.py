@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from ganinv.losses.adversarial import OBJECTIVES
+from ganinv.params import PATH
 from ganinv.training.settings import TrainingParams
 
 
@@ -13,6 +14,7 @@ class GanParams(TrainingParams):
 
     images: str = Field(
         "faces",
+        json_schema_extra=PATH,
         description="faces (drawn from the FFHQ student; faces:N so many of them), cats, "
         "abstract-art, a folder",
     )
@@ -72,7 +74,11 @@ class GanParams(TrainingParams):
         ge=1,
         description="steps between checkpoints, each with a picture and measures of the samples",
     )
-    out: str = Field("runs/gan", description="the folder for the training")
+    out: str = Field(
+        "runs/gan",
+        json_schema_extra=PATH,
+        description="the folder for the training",
+    )
 
     @field_validator("resolution")
     @classmethod

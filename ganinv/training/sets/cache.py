@@ -13,6 +13,7 @@ import numpy as np
 
 from ganinv.errors import ParamsError
 from ganinv.files import atomic_path, read_json, sha256_file, write_json
+from ganinv.paths import writable
 
 MIN_IMAGES = 8  # fewer are no distribution, and no batch
 
@@ -38,6 +39,7 @@ def cached(
     except (OSError, ValueError, LookupError, TypeError):
         whole = False
     if not whole:
+        writable(path.parent)
         count, distinct = _write(path, size, rows, notes, name)
         sha256 = sha256_file(path)
         kept = notes | {"images": count, "distinct": distinct, "sha256": sha256}

@@ -24,7 +24,7 @@ from ganinv.compute.render import make_renderer
 from ganinv.files import write_bytes
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
-from ganinv.paths import cache_folder
+from ganinv.paths import cache_folder, writable
 from ganinv.seeds import image_rng
 from ganinv.training.sets.cache import cached
 from ganinv.training.sets.names import GENERATOR, count_faces
@@ -97,6 +97,7 @@ def _draw(count, size, folder, say, generator, chunk, renderer):
         drawn = _read(path, (chunk, size, size, 3))
         if drawn is None:
             if render is None:
+                writable(folder)
                 say(f"drawing faces {start} to {count} from {generator}; what is drawn is kept")
                 render, began, first = renderer(generator, size), time.perf_counter(), start
             drawn = render(range(start, start + chunk))

@@ -25,7 +25,7 @@ from ganinv.errors import ImageError, WeightsError, WriteError
 from ganinv.files import read_json, write_bytes
 from ganinv.images.reading import SUFFIXES, image_id, open_image
 from ganinv.images.writing import save_jpeg
-from ganinv.paths import data_folder, downloads_folder
+from ganinv.paths import downloads_folder, lists_folder
 from ganinv.training.sets.cache import MIN_IMAGES
 from ganinv.training.sets.cat_heads import crop_head, read_points
 from ganinv.training.sets.image_sets import NAMED, is_here, set_folder
@@ -74,7 +74,7 @@ class ImageSet(BaseModel):
 
 def load_sets() -> dict[str, ImageSet]:
     """Read data/sets.yaml: a dict of name -> ImageSet."""
-    path = data_folder() / "sets.yaml"
+    path = lists_folder() / "sets.yaml"
     return read_entries(path, ImageSet, "a valid list of image sets")
 
 

@@ -39,7 +39,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, said):
         {"lr": math.nan},
         {"mixing": 1.1},
         {"clean": -0.1},
-        {"photographs": 3},
+        {"photographs": True},
         {"progressive": 1.0},
         {"latent": -1.0},
         {"fit_ridge": 0.0},

@@ -1,0 +1,154 @@
+"""What a search found: how it shows itself, and the files it is saved as."""
+
+import html
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from ganinv import figures
+from ganinv.errors import BadArgumentsError
+from ganinv.files import write_csv, write_json, write_text
+from ganinv.images.pixels import to_uint8
+from ganinv.images.writing import save_png
+from ganinv.inversion.latent_files import GeneratorFile, save_latent
+from ganinv.inversion.params import SearchParams
+from ganinv.inversion.search import Found
+from ganinv.measures.reconstruction import METRICS
+from ganinv.params import dump_yaml
+
+SHOWN_SIDE = 224  # pixels of a picture in a notebook
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What a search found, on the CPU.
+
+    `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `noise`
+    are the optimized maps that belong to it, {} where the generator's own do; `image` and `target`
+    are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
+    step, loss, its terms, lr, seconds (those of the start included) and evaluations, both counted
+    from the start, and best_step, the step that evaluated the best latent so far. `stopped` is the
+    reason where the search ended early, else "", and `interrupted` whether an interrupt ended it.
+    `settings` are the precision and whether the search was compiled, as it really ran; `params` are
+    those of the search; `generator` and `generator_sha256` the generator's name and the hash of its
+    weight file.
+    """
+
+    latent: Tensor
+    noise: dict[str, Tensor]
+    image: Tensor
+    target: Tensor
+    history: list[dict]
+    metrics: dict[str, float]
+    best_step: int
+    best_loss: float
+    evaluations: int
+    seconds: float
+    stopped: str
+    settings: dict[str, str]
+    snapshots: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    trace: list[Found] = field(default_factory=list)
+    interrupted: bool = False
+    params: SearchParams | None = None
+    generator: str = ""
+    generator_sha256: str = ""
+
+    def __repr__(self) -> str:
+        """Return a line: shapes, steps, metrics."""
+        parts = [f"latent {tuple(self.latent.shape)}", f"image {tuple(self.image.shape)}"]
+        if self.noise:
+            parts.append(f"{len(self.noise)} noise maps")
+        return f"Inversion({', '.join(parts + self._numbers())})"
+
+    def _numbers(self) -> list[str]:
+        """The steps, the metrics and how it ended, in words."""
+        best = f" (best: {self.best_step}, loss {self.best_loss:.4g})" if self.history else ""
+        shown = [
+            f"{METRICS[name].label} {METRICS[name].show(value, unit=True)}"
+            for name, value in self.metrics.items()
+            if name in METRICS
+        ]
+        return [f"{len(self.history)} steps{best}", *shown, *([self.stopped] * bool(self.stopped))]
+
+    def _repr_html_(self) -> str:
+        """Show target, reconstruction and their difference in a notebook, with the metrics."""
+        pictures = to_uint8(self.target), to_uint8(self.image)
+        names = ("target", "reconstruction", "difference, black for none")
+        shown = [
+            figures.image_html(_sized(picture), alt=name, caption=name)
+            for name, picture in zip(
+                names, (*pictures, figures.difference_image(*pictures)), strict=True
+            )
+        ]
+        made_by = [self.generator] if self.generator else []
+        text = html.escape(" · ".join(made_by + self._numbers()))
+        row = f'<div style="display: flex; flex-wrap: wrap; gap: 0.6rem">{"".join(shown)}</div>'
+        return f"<div>{row}<div>{text}</div></div>"
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the result into a folder, made where it is missing, and return its path.
+
+        `~` is expanded. It holds the files of `save_result`, metrics.json (the metrics and how the
+        search went) and, where they are known, the parameters as params.yaml. Each file is whole
+        or absent. Raises BadArgumentsError for a folder without a name or one that is a file.
+        """
+        place = _folder(folder)
+        save_result(place, self)
+        write_json(place / "metrics.json", self.summary())
+        if self.params is not None:
+            write_text(place / "params.yaml", dump_yaml(self.params.model_dump()))
+        return place
+
+    def summary(self) -> dict:
+        """Return the metrics and how the search went, as plain numbers and words."""
+        return (
+            self.metrics
+            | self.settings
+            | {
+                "seconds": self.seconds,
+                "steps": len(self.history),
+                "evaluations": self.evaluations,
+                "best_step": self.best_step,
+                "best_loss": self.best_loss,
+                "stopped": self.stopped,
+                "interrupted": self.interrupted,
+                "generator": self.generator,
+                "generator_sha256": self.generator_sha256,
+            }
+        )
+
+
+def save_result(folder: Path, inversion: Inversion) -> None:
+    """Write what every folder of a result holds, whole files or none.
+
+    They are target.png, reconstruction.png, difference.png, history.csv, history.json and
+    latent.safetensors, which names the generator.
+    """
+    target, result = to_uint8(inversion.target), to_uint8(inversion.image)
+    save_png(folder / "target.png", target)
+    save_png(folder / "reconstruction.png", result)
+    save_png(folder / "difference.png", figures.difference_image(target, result))
+    origin = GeneratorFile(inversion.generator, inversion.generator_sha256)
+    save_latent(folder / "latent.safetensors", inversion.latent, origin, inversion.noise)
+    write_csv(folder / "history.csv", inversion.history)
+    write_json(folder / "history.json", inversion.history)
+
+
+def _folder(folder):
+    if not str(folder):
+        raise BadArgumentsError("name the folder to save into; got an empty name")
+    try:
+        folder = Path(folder).expanduser()
+    except RuntimeError as error:  # the home of a user who does not exist
+        raise BadArgumentsError(f"{folder}: {error}") from None
+    if folder.exists() and not folder.is_dir():
+        raise BadArgumentsError(f"{folder} is a file; name a folder to save into")
+    return folder
+
+
+def _sized(picture):
+    """Bring a picture near the size that is shown: tiny ones are enlarged by whole factors."""
+    factor = max(1, SHOWN_SIDE // picture.shape[1])
+    return figures.shrink(picture.repeat(factor, 0).repeat(factor, 1), SHOWN_SIDE)

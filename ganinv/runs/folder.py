@@ -1,0 +1,185 @@
+"""A run's folder, as one call takes it: what is in it, what may be replaced, who does which image.
+
+What is finished is never dropped unasked. A folder with results under other parameters is refused,
+replaced (`fresh`), or set aside under another name. Processes share a folder image by image: each
+image has a lock, which the operating system holds.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ganinv.errors import InUseError, ParamsError, WriteError
+from ganinv.files import TEMPORARY
+from ganinv.locks import is_locked, locked
+from ganinv.params import read_yaml
+from ganinv.runs.names import ALSO, OUTPUTS, RECORD
+from ganinv.runs.params import Params
+from ganinv.runs.records import (
+    LOCK,
+    SETTINGS,
+    adopt,
+    is_finished,
+    read_record,
+    read_records,
+    write_params,
+    write_record,
+)
+
+SHOWN = 3  # names that a message gives
+Marks = dict[str, Any]  # what an entry says of its photograph: bytes, alignment, face
+
+
+class RunFolder:
+    """The folder `path` of a run whose settings have the hash `key`."""
+
+    def __init__(self, path: str | Path, key: str):
+        self.path, self.key = Path(path), key
+
+    def open(
+        self,
+        params: Params,
+        marks: dict[str, Callable[[], Marks]],
+        *,
+        fresh: bool = False,
+        set_aside: bool = False,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        """Make the folder ready for a run and write params.yaml.
+
+        `marks` gives, by the id of each image asked for, what its entry would say of it. Raises
+        ParamsError where the folder holds results under other parameters, unless `fresh`, which
+        removes them, or `set_aside`, which gives their folder another name (also where a result is
+        that of another photograph of the same name); InUseError where another process is at work in
+        it under other parameters.
+        """
+        if set_aside and self.path.is_dir():
+            adopt(self.path)
+            others = (self.is_of_another(name, read()) for name, read in marks.items())
+            if self._strangers() or any(others):
+                self._check_nobody_else()
+                self._set_aside(say)
+        with locked(self.path / LOCK, wait=-1):
+            self._check_nobody_else()
+            adopt(self.path)
+            strangers = self._strangers()
+            if strangers and not fresh:
+                raise ParamsError(self._refusal(params, strangers))
+            records = read_records(self.path)
+            stale = [n for n, r in records.items() if not is_finished(r) and n not in marks]
+            for name in {*strangers} | {n for n in stale if records[n].get("settings") != self.key}:
+                self.remove(name)
+            write_params(self.path, params)
+
+    def _strangers(self) -> list[str]:
+        """The ids of finished results under other settings."""
+        records = read_records(self.path)
+        return [n for n, r in records.items() if is_finished(r) and r.get("settings") != self.key]
+
+    def is_of_another(self, image_id: str, marks: Marks) -> bool:
+        """Whether a finished result of this run is that of another photograph, or crop."""
+        entry = read_record(self.path, image_id)
+        if entry is None or not is_finished(entry) or entry.get("settings") != self.key:
+            return False
+        return any(entry.get(name) != value for name, value in marks.items())
+
+    def _check_nobody_else(self) -> None:
+        for lock in self.path.glob(f"*/{LOCK}"):
+            with contextlib.suppress(OSError):
+                if lock.read_text() != self.key and is_locked(lock):
+                    raise InUseError(
+                        f"another process is writing results under other parameters to {self.path};"
+                        " name another folder by --out, or wait for it"
+                    )
+
+    def _set_aside(self, say: Callable[[str], None]) -> None:
+        taken = (self.path.with_name(f"{self.path.name}-{n}") for n in range(1, 10**6))
+        other = next(path for path in taken if not path.exists())
+        try:
+            self.path.rename(other)
+        except OSError as error:
+            raise WriteError(other, error) from error
+        say(f"{self.path} held results under other parameters; they are now in {other}")
+
+    def _refusal(self, params: Params, strangers: list[str]) -> str:
+        more = f" and {len(strangers) - SHOWN} more" if len(strangers) > SHOWN else ""
+        return (
+            f"{self.path} holds {len(strangers)} result{'s' if len(strangers) != 1 else ''} under "
+            f"other parameters{describe_changes(self.path, params)}: "
+            f"{', '.join(strangers[:SHOWN])}{more}. Name another folder by --out, or replace them "
+            "by --fresh (fresh = True in Python)"
+        )
+
+    def finished(self, image_id: str, marks: Marks) -> dict[str, Any] | None:
+        """Return an image's entry if it is this run's, of this photograph, its files there."""
+        entry = read_record(self.path, image_id)
+        if entry is None or not is_finished(entry) or entry.get("settings") != self.key:
+            return None
+        same = all(entry.get(name) == value for name, value in marks.items())
+        whole = all((self.path / image_id / name).is_file() for name in OUTPUTS)
+        return entry if marks and same and whole else None
+
+    @contextlib.contextmanager
+    def claim(self, image_id: str, *, wait: float = 0.0) -> Iterator[None]:
+        """Take an image, so that no other process does; raises InUseError where one has."""
+        lock = self.path / image_id / LOCK
+        with locked(lock, wait=wait):
+            with contextlib.suppress(OSError):
+                lock.write_text(self.key)
+            yield
+
+    def begin(self, image_id: str) -> None:
+        """Forget an image before its files are overwritten: no record may stand for a mixture."""
+        _unlink(self.path / image_id / RECORD)
+
+    def note(self, image_id: str, entry: dict[str, Any]) -> dict[str, Any]:
+        """Write an image's record, with the settings it was made under; return it."""
+        entry = entry | {"settings": self.key}
+        write_record(self.path, image_id, entry)
+        return entry
+
+    def remove(self, image_id: str) -> None:
+        """Remove what a run wrote for an image, and its folder where nothing else lies in it."""
+        folder = self.path / image_id
+        for name in (RECORD, *OUTPUTS, *ALSO):
+            _unlink(folder / name)
+        with contextlib.suppress(OSError):
+            for path in folder.iterdir():
+                if TEMPORARY.fullmatch(path.name):
+                    _unlink(path)
+            folder.rmdir()
+
+
+def describe_changes(folder: Path, params: Params) -> str:
+    """Say which parameters differ from those of a run: " (steps: 300 there, 5 here)", or ""."""
+    try:
+        there = read_yaml(folder / "params.yaml")
+    except ParamsError:
+        return ""
+    here = params.model_dump(include=SETTINGS - {"generator", "encoder", "init"})
+    shown = [
+        f"{name}: {there[name]} there, {value} here"
+        for name, value in here.items()
+        if name in there and there[name] != value
+    ]
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return f" ({'; '.join(shown[:SHOWN])}{more})" if shown else ", weights or numerics"
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(path, error) from error
+
+
+def default_folder(params: Params, key: str) -> Path:
+    """Name the folder of a run whose `out` is auto: below runs/, after its parameters.
+
+    The same parameters have the same folder, so that the same command continues.
+    """
+    loss = params.loss if isinstance(params.loss, str) else "+".join(params.loss)
+    name = re.sub(r"[^\w+.-]", "_", f"{params.space}-{loss}-{params.steps}")
+    return Path("runs") / f"{name}-{key[:8]}"

@@ -1,0 +1,28 @@
+"""The files that a run writes, by name."""
+
+RECORD = "record.json"
+OUTPUTS = (  # of every image
+    "target.png",
+    "reconstruction.png",
+    "difference.png",
+    "panel.png",
+    "loss_curve.png",
+    "history.csv",
+    "history.json",
+    "latent.safetensors",
+)
+ALSO = ("progress.gif", "progress_strip.png", "pasted.png", "metrics.json")  # of some
+SHEET, INDEX = "contact_sheet.jpg", "index.html"
+RESERVED = (  # no image may be called so: names of files beside the images' folders
+    "params.yaml",
+    "environment.json",
+    "metrics.json",
+    "metrics.csv",
+    "summary.json",
+    SHEET,
+    INDEX,
+    "con",
+    "nul",
+    "aux",
+    "prn",
+)

@@ -1,0 +1,150 @@
+"""A run's results at a glance: contact_sheet.jpg, and index.html, which opens offline.
+
+Both show all that lies in the run's folder, whichever calls or processes did it.
+"""
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from ganinv.errors import printable
+from ganinv.figures import INK
+from ganinv.files import write_text
+from ganinv.images.writing import save_jpeg
+from ganinv.measures.reconstruction import METRICS
+from ganinv.runs.describe import describe, describe_metrics
+from ganinv.runs.names import INDEX, SHEET
+from ganinv.runs.params import Params
+
+SIDE = 160  # pixels of a picture on the sheet
+LINE = 20  # pixels of a line of text below it
+COLUMNS = 4
+MOST = 200  # images on a sheet; reading one takes some 40 ms
+STYLE = """
+body { margin: 0 auto; max-width: 1320px; padding: 0 1rem 3rem; color: #1d1d1f;
+  font: 16px/1.5 system-ui, sans-serif; }
+figure { margin: 1.2rem 0; }
+figure img { width: 100%; height: auto; aspect-ratio: 1320 / 506; background: #f6f7f9; }
+figcaption, p, li { overflow-wrap: anywhere; }
+nav a, figcaption a { margin-right: .8rem; color: #0b57a4; }
+.failed { background: #fff4d6; border: 1px solid #e6c76a; border-radius: 6px; padding: .2rem 1rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .8rem .25rem 0; text-align: left; }
+"""
+
+
+def write_overview(folder: str | Path, metrics: Mapping[str, Any], params: Params) -> None:
+    """Write the contact sheet and the page of a run. `metrics` is what metrics.json holds.
+
+    Raises WriteError. Pictures that are missing leave their place empty.
+    """
+    folder = Path(folder)
+    images = metrics["images"]
+    if images:
+        save_jpeg(folder / SHEET, contact_sheet(folder, images))
+    write_text(folder / INDEX, _page(metrics, params, bool(images)))
+
+
+def contact_sheet(folder: Path, images: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
+    """Draw photograph and reconstruction of each image, side by side: uint8 (H, W, 3).
+
+    Of more than `MOST` images, the first; that is written below them.
+    """
+    shown = list(images)[:MOST]
+    columns = min(COLUMNS, len(shown))
+    gap, width, height = 12, 2 * SIDE, SIDE + 2 * LINE
+    rows = -(-len(shown) // columns)
+    foot = LINE if len(images) > MOST else 0
+    size = (columns * (width + gap) + gap, rows * (height + gap) + gap + foot)
+    sheet = Image.new("RGB", size, "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for number, name in enumerate(shown):
+        x = gap + number % columns * (width + gap)
+        y = gap + number // columns * (height + gap)
+        for place, which in enumerate(("target", "reconstruction")):
+            picture = _thumbnail(folder / name / f"{which}.png")
+            if picture:
+                sheet.paste(picture, (x + place * SIDE, y))
+        draw.text((x, y + SIDE + 2), _short(name), INK, font)
+        draw.text((x, y + SIDE + 2 + LINE), _brief(images[name]), "#5f6368", font)
+    if foot:
+        text = f"the first {MOST} of {len(images)}; {INDEX} has all"
+        draw.text((gap, size[1] - foot), text, INK, font)
+    return np.asarray(sheet)
+
+
+def _thumbnail(path: Path) -> Image.Image | None:
+    try:
+        with Image.open(path) as picture:
+            small = picture.convert("RGB").reduce(max(1, min(picture.size) // (2 * SIDE)))
+            return ImageOps.fit(small, (SIDE, SIDE), Image.Resampling.BOX)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def _short(name: str) -> str:
+    # the font that Pillow brings has Latin letters only
+    text = name.encode("latin-1", "replace").decode("latin-1")
+    return text if len(text) <= 40 else text[:38] + "…"
+
+
+def _brief(entry: Mapping[str, Any]) -> str:
+    shown = [m for m in ("psnr", "lpips_alex") if m in entry]
+    return "   ".join(f"{METRICS[m].label} {METRICS[m].show(entry[m], unit=True)}" for m in shown)
+
+
+def _page(metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
+    images, failed = metrics["images"], metrics["failed"]
+    count = f"{len(images)} image{'s' if len(images) != 1 else ''}"
+    links = ["metrics.csv", "metrics.json", "params.yaml", "environment.json"]
+    nav = "".join(f'<a href="{name}">{name}</a>' for name in [SHEET][: int(sheet)] + links)
+    parts = [
+        '<!doctype html><html lang="en"><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{count}, {_text(describe(params))}</title><style>{STYLE}</style>",
+        f"<h1>{count}</h1><p>{_text(describe(params))}; {_text(params.generator)}</p>",
+        f"<nav>{nav}</nav>",
+        _failures(failed),
+        _means(metrics),
+        *(_figure(name, entry) for name, entry in images.items()),
+        "</html>\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _text(text: object) -> str:
+    return html.escape(printable(text))
+
+
+def _failures(failed: Mapping[str, str]) -> str:
+    if not failed:
+        return ""
+    rows = "".join(f"<li>{_text(name)}: {_text(reason)}</li>" for name, reason in failed.items())
+    return f'<div class="failed"><p>Failed: {len(failed)}</p><ul>{rows}</ul></div>'
+
+
+def _means(metrics: Mapping[str, Any]) -> str:
+    mean, std = metrics["mean"], metrics["std"]
+    names = [name for name in METRICS if name in mean]
+    if len(metrics["images"]) < 2 or not names:
+        return ""
+    head = "".join(f"<th>{_text(METRICS[n].heading)} {METRICS[n].arrow}</th>" for n in names)
+    row = "".join(f"<td>{METRICS[n].show(mean[n])} ± {METRICS[n].show(std[n])}</td>" for n in names)
+    return f"<table><tr>{head}</tr><tr>{row}</tr></table>"
+
+
+def _figure(name: str, entry: Mapping[str, Any]) -> str:
+    place = quote(name)
+    about = f"{_text(entry.get('title', name))}: {_text(describe_metrics(entry))}"
+    files = ("target.png", "reconstruction.png", "latent.safetensors", "record.json")
+    links = "".join(f'<a href="{place}/{file}">{file}</a>' for file in files)
+    return (
+        f'<figure id="{_text(name)}"><a href="{place}/panel.png"><img src="{place}/panel.png" '
+        f'loading="lazy" alt="{_text(name)}: photograph, reconstruction, difference"></a>'
+        f"<figcaption>{about}<br>{links}</figcaption></figure>"
+    )
