@@ -36,11 +36,13 @@ def train_encoder(
     publish: Publish = False,
 ) -> None:
     """Train the domain-guided encoder. The same command again goes on where it stopped."""
-    from ganinv.training.encoder.checks import check_encoder
+    from ganinv.training.encoder.checks import check_encoder, check_publishing
     from ganinv.training.encoder.settings import EncoderParams
 
     settings = _settings(EncoderParams, params, overrides, out, device)
     check_encoder(settings, fresh=fresh)  # before the seconds that torch takes
+    if publish:
+        check_publishing()
     from ganinv.training.encoder.train import train_encoder as train
 
     path = train(settings, fresh=fresh)

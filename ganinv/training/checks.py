@@ -2,22 +2,11 @@
 
 from pathlib import Path
 
-from ganinv.errors import ParamsError, WeightsError
+from ganinv.errors import ParamsError
 from ganinv.images.reading import SUFFIXES, list_images
 from ganinv.training.folder import SAMPLES
-from ganinv.weights.manifest import ensure
 
 LPIPS = "lpips-vgg"  # the network whose features images are compared by
-
-
-def check_weights(name: str) -> None:
-    """Check that weights are here, by a name in the manifest or a path. Raises WeightsError."""
-    path = Path(name)
-    if path.is_file():
-        return
-    if path.suffix or len(path.parts) != 1:  # names have neither
-        raise WeightsError(f"there is no file {path}")
-    ensure(name)
 
 
 def check_images(name: str, folder: str | Path) -> list[Path]:

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from ganinv.errors import ParamsError
-from ganinv.training.checks import LPIPS, check_apart, check_images, check_weights
+from ganinv.errors import ParamsError, WeightsError
+from ganinv.paths import clone
+from ganinv.training.checks import LPIPS, check_apart, check_images
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.folder import Kind, check_folder, check_free
+from ganinv.weights.find import ensure, find_file
 
+PUBLISHED = "domain-ffhq"  # the manifest's name for the encoder that a clone brings
 ENCODER = Kind(
     name="encoder",
     params=EncoderParams,
@@ -15,6 +18,15 @@ ENCODER = Kind(
     hashed=frozenset({"generator", "start"}),
     publishes=("encoder.safetensors", "card.json"),
 )
+
+
+def check_publishing(name: str = PUBLISHED) -> None:
+    """Raise WeightsError where there is no clone that an encoder could be published into."""
+    if clone() is None:
+        raise WeightsError(
+            f"publishing writes {name} into a clone of ganinv, and this one is installed: use the "
+            "encoder by its path, or publish it from a clone"
+        )
 
 
 def check_encoder(params: EncoderParams, *, fresh: bool = False) -> None:
@@ -35,7 +47,8 @@ def check_encoder(params: EncoderParams, *, fresh: bool = False) -> None:
                 f"start: {params.start} is what a training into {params.out} overwrites; name "
                 "another folder by --out"
             )
-        check_weights(params.start)
     check_folder(params, ENCODER, fresh=fresh)
-    for name in (params.generator, LPIPS):
-        check_weights(name)
+    for name in (params.start, params.generator):  # last: outside a clone, they may be fetched
+        if name is not None:
+            find_file(name)
+    ensure(LPIPS)

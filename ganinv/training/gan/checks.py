@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from ganinv.training.checks import LPIPS, check_apart, check_weights
+from ganinv.training.checks import LPIPS, check_apart
 from ganinv.training.folder import Kind, check_folder, check_free
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.sets.image_sets import check_set
+from ganinv.training.sets.names import GENERATOR, is_faces
+from ganinv.weights.find import ensure
 
 GAN = Kind(
     name="gan",
@@ -25,6 +27,8 @@ def check_gan(params: GanParams, *, fresh: bool = False) -> None:
     """
     check_set(params.images, params.resolution)
     check_gan_folder(params, fresh=fresh)
+    if is_faces(params.images):
+        ensure(GENERATOR)
 
 
 def check_gan_folder(params: GanParams, *, fresh: bool = False) -> None:
@@ -34,4 +38,4 @@ def check_gan_folder(params: GanParams, *, fresh: bool = False) -> None:
         check_apart("images", params.images, params.out)
     check_folder(params, GAN, fresh=fresh)
     if params.measure_count:
-        check_weights(LPIPS)
+        ensure(LPIPS)

@@ -25,8 +25,7 @@ from ganinv.errors import ImageError, ParamsError
 from ganinv.images.reading import SUFFIXES, image_id, list_images, open_image
 from ganinv.paths import cache_folder, data_folder
 from ganinv.training.sets.cache import cached
-from ganinv.training.sets.names import GENERATOR, count_faces, is_faces
-from ganinv.weights.manifest import ensure
+from ganinv.training.sets.names import count_faces, is_faces
 
 FETCHED = ("cats", "abstract-art")
 NAMED = 5  # left-out files that are named; the others are counted
@@ -78,11 +77,10 @@ def is_here(name: str) -> bool:
 def check_set(images: str, size: int) -> None:
     """Check that there is a set of this name, and that it is no empty folder.
 
-    Raises ParamsError, and WeightsError where faces are to be drawn by weights that are not here.
+    Raises ParamsError.
     """
     if is_faces(images):
         count_faces(images, size)
-        ensure(GENERATOR)
     else:
         _find_images(images)
 
