@@ -7,6 +7,7 @@ at once.
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganinv.errors import InUseError, ParamsError
+from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.locks import is_locked, locked
 from ganinv.numerics import NUMERICS
 from ganinv.params import read_yaml
@@ -86,10 +87,12 @@ def check_folder(params: TrainingParams, kind: Kind, *, fresh: bool = False) -> 
 
     Raises ParamsError where that is a file, where it holds another kind of training or files that
     no training left and this one would overwrite, and, unless `fresh`, where its checkpoint is
-    damaged, of other parameters or beyond `params.steps`.
+    damaged, of other parameters or beyond `params.steps`; WriteError where it cannot be made or
+    written to.
     """
     out = Path(params.out)
     _check_name(out)
+    _check_place(out)
     path = out / CHECKPOINT
     notes = find_notes(path) if os.path.lexists(path) else None
     if notes and _are_of_a_training(notes):
@@ -198,6 +201,15 @@ def _check_name(out):
         raise ParamsError(
             f"out: the name {out} is not UTF-8, which safetensors asks for; name another folder"
         ) from None
+
+
+def _check_place(out):
+    """Raise WriteError where the system would let nobody write: at the folder, or where it goes."""
+    place = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise WriteError(out, NotADirectoryError(errno.ENOTDIR, f"{place} is a file"))
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise WriteError(out, PermissionError(errno.EACCES, f"{place} may not be written to"))
 
 
 def _foreign(out, kind, notes):

@@ -1,12 +1,13 @@
 """Whose a training's folder is: what is refused there, what is removed, what is never touched."""
 
 import json
+import os
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ganinv.errors import ParamsError
+from ganinv.errors import ParamsError, WriteError
 from ganinv.files import write_text
 from ganinv.params import dump_yaml
 from ganinv.runs.params import Params
@@ -182,6 +183,20 @@ def test_a_file_is_no_folder(out):
     put(out)
     with pytest.raises(ParamsError, match=f"{out} is a file; name a folder"):
         check_folder(tiny(out), GAN)
+
+
+def test_a_place_where_nothing_can_be_written_is_told_at_once(out, tmp_path):
+    put(tmp_path / "file")
+    with pytest.raises(
+        WriteError, match=f"{tmp_path}/file/run cannot be written: .*file is a file"
+    ):
+        check_folder(tiny(tmp_path / "file" / "run"), GAN)
+    out.mkdir(mode=0o500)
+    if not os.access(out, os.W_OK):  # root may write anywhere
+        with pytest.raises(WriteError, match=f"{out} cannot be written: .* may not be written to"):
+            check_folder(tiny(out), GAN)
+    check_folder(tiny(tmp_path / "new" / "deep" / "run"), GAN)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_name_that_the_weights_could_not_have_is_told_at_once(tmp_path):
