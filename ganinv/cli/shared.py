@@ -20,7 +20,6 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value, any parameter; repeatable")
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")]
-TrainingFolder = Annotated[str | None, typer.Option("--out", help="the folder for the training")]
 
 
 def complain(error: Exception | str, code: int) -> int:

@@ -1,16 +1,23 @@
 """ganinv train-encoder | train-gan."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
-from ganinv.cli.shared import Device, Fresh, Overrides, ParamsFile, TrainingFolder
+from ganinv.cli.shared import Fresh, Overrides, ParamsFile
+from ganinv.training.settings import TrainingParams
 
-if TYPE_CHECKING:
-    from ganinv.training.settings import TrainingParams
+Model = TypeVar("Model", bound=TrainingParams)
 
-Model = TypeVar("Model", bound="TrainingParams")
+
+def _describe(name):
+    """The description of a training's parameter, which is its option's help text."""
+    return TrainingParams.model_fields[name].description
+
+
+Folder = Annotated[str | None, typer.Option("--out", help=_describe("out"))]
+Device = Annotated[str | None, typer.Option(help=_describe("device"))]
 Publish = Annotated[
     bool,
     typer.Option(
@@ -23,15 +30,19 @@ Publish = Annotated[
 def train_encoder(
     params: ParamsFile = None,
     overrides: Overrides = None,
-    out: TrainingFolder = None,
+    out: Folder = None,
     device: Device = None,
     fresh: Fresh = False,
     publish: Publish = False,
 ) -> None:
     """Train the domain-guided encoder. The same command again goes on where it stopped."""
+    from ganinv.training.encoder.checks import check_encoder, check_publishing
     from ganinv.training.encoder.settings import EncoderParams
 
     settings = _settings(EncoderParams, params, overrides, out, device)
+    check_encoder(settings, fresh=fresh)  # before the seconds that torch takes
+    if publish:
+        check_publishing()
     from ganinv.training.encoder.train import train_encoder as train
 
     path = train(settings, fresh=fresh)
@@ -45,14 +56,16 @@ def train_encoder(
 def train_gan(
     params: ParamsFile = None,
     overrides: Overrides = None,
-    out: TrainingFolder = None,
+    out: Folder = None,
     device: Device = None,
     fresh: Fresh = False,
 ) -> None:
     """Train a small GAN on a folder of images. The same command again goes on where it stopped."""
+    from ganinv.training.gan.checks import check_gan
     from ganinv.training.gan.settings import GanParams
 
     settings = _settings(GanParams, params, overrides, out, device)
+    check_gan(settings, fresh=fresh)  # before the seconds that torch takes
     from ganinv.training.gan.train import train_gan as train
 
     print(train(settings, fresh=fresh))
@@ -66,5 +79,6 @@ def _settings(
     device: str | None,
 ) -> Model:
     """The parameters of a training: a file's, changed by --set, then by --out and --device."""
-    changes = {key: value for key, value in dict(out=out, device=device).items() if value}
+    given = dict(out=out, device=device)
+    changes = {key: value for key, value in given.items() if value is not None}
     return model.load(params, overrides, **changes)

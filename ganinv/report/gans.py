@@ -14,7 +14,7 @@ from ganinv.paths import params_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.training.gan.settings import GanParams
-from ganinv.training.sets.faces import COUNT
+from ganinv.training.sets.names import COUNT
 
 PAGES = {"index": "Objectives", "train_gan": "One training", "invert_dcgan": "Inversion"}
 NOTEBOOKS = {

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganinv.errors import ParamsError
 from ganinv.files import read_json
-from ganinv.weights.store import write_tensors
+from ganinv.training.folder import HISTORY, damaged, find_notes
+from ganinv.weights.store import read_tensors, write_tensors
 
 State = Mapping[str, Mapping[str, Tensor]]  # the tensors of each module
 Optimizers = Mapping[str, torch.optim.Optimizer]
@@ -32,12 +31,11 @@ def save_state(path: Path, modules: State, optimizers: Optimizers, notes: Any) -
 
 
 def read_notes(path: Path) -> Any:
-    """The notes of a state, without its tensors. Raises ParamsError for a damaged file."""
-    try:
-        with safe_open(path, "pt") as file:
-            return json.loads((file.metadata() or {})["ganinv"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise _damaged(path, error) from None
+    """Read the notes of a state, without its tensors. Raises ParamsError for a damaged file."""
+    notes = find_notes(path)
+    if not notes:
+        raise damaged(path, "it has no header" if notes is None else "it has no notes")
+    return notes
 
 
 def load_state(
@@ -50,12 +48,12 @@ def load_state(
     """
     try:
         _load(path, modules, optimizers, wanted)
-    except (SafetensorError, RuntimeError, ValueError) as error:
-        raise _damaged(path, error) from None
+    except (RuntimeError, ValueError) as error:
+        raise damaged(path, error) from None
 
 
 def _load(path, modules, optimizers, wanted):
-    tensors = load_file(path)
+    tensors, _ = read_tensors(path)
     for name, module in modules.items():
         saved = _below(tensors, name)
         missing = wanted[name].keys() - saved.keys()
@@ -75,11 +73,6 @@ def _load(path, modules, optimizers, wanted):
                     state[key] = torch.empty_like(weights).copy_(x)
 
 
-def _damaged(path, error):
-    reason = " ".join(str(error).split())[:200]
-    return ParamsError(f"{path} is damaged ({reason}); start over with --fresh")
-
-
 def check_finite(
     values: Mapping[str, float], names: Iterable[str], step: int, folder: Path, rates: str = "lr"
 ) -> None:
@@ -95,25 +88,16 @@ def check_finite(
             )
 
 
-def clear(folder: Path) -> None:
-    """Remove what another training left in a folder: nothing of it may pass for this one's."""
-    weights = ("checkpoint.safetensors", "encoder.safetensors", "generator.safetensors")
-    for name in (*weights, "card.json", "history.json"):
-        (folder / name).unlink(missing_ok=True)
-    for picture in (folder / "samples").glob("step_*.png"):
-        picture.unlink()
-
-
 def _below(tensors, name):
     prefix = f"{name}."
     return {key.removeprefix(prefix): x for key, x in tensors.items() if key.startswith(prefix)}
 
 
 def copy_tensors(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Tensors of another type, on the CPU."""
+    """Copy tensors, to another type and to the CPU."""
     return {name: x.detach().to("cpu", dtype).contiguous() for name, x in tensors.items()}
 
 
 def read_history(folder: str | Path) -> list[dict[str, Any]]:
-    """The rows of a training: a dict per step, and the figures of each look at held-out images."""
-    return read_json(Path(folder) / "history.json")
+    """Read a training's rows: a dict per step, with the figures of each look at held-out images."""
+    return read_json(Path(folder) / HISTORY)

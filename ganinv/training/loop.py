@@ -18,11 +18,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganinv.errors import ParamsError
 from ganinv.files import write_json, write_text
 from ganinv.params import dump_yaml
 from ganinv.seeds import image_rng
 from ganinv.training import checkpoint
+from ganinv.training.folder import (
+    CHECKPOINT,
+    HISTORY,
+    PARAMS,
+    Kind,
+    check_folder,
+    check_notes,
+    clear,
+)
 from ganinv.training.settings import TrainingParams
 
 Say = Callable[[str], object]
@@ -45,16 +53,18 @@ class Progress:
 class Task:
     """What a training passes to the loop.
 
-    `decisive` is what a checkpoint must have been made under to be gone on with, by its name:
-    parameters, and hashes of what they name. `modules` and `optimizers` are what moves, `state`
-    gives the tensors of each module that a checkpoint keeps. `begin()` makes the start, `step(n)`
-    does step n, from 0, and returns a row of numbers, `look(progress)` looks at what was learnt and
-    returns what is noted of it, `publish(progress)` writes the result and returns its path.
-    `finite` are the numbers of a row that have to be finite (None for all of them),
-    `finite_figures` those of a look; `rates` names the parameters to lower where one is not;
-    `shown` are the numbers in a line of progress, with so many `digits`.
+    `kind` tells whose its folder is, and what may be removed there. `decisive` is what a checkpoint
+    must have been made under to be gone on with, by its name: parameters, and hashes of what they
+    name. `modules` and `optimizers` are what moves, `state` gives the tensors of each module that a
+    checkpoint keeps. `begin()` makes the start, `step(n)` does step n, from 0, and returns a row of
+    numbers, `look(progress)` looks at what was learnt and returns what is noted of it,
+    `publish(progress)` writes the result and returns its path. `finite` are the numbers of a row
+    that have to be finite (None for all of them), `finite_figures` those of a look; `rates` names
+    the parameters to lower where one is not; `shown` are the numbers in a line of progress, with so
+    many `digits`.
     """
 
+    kind: Kind
     decisive: Mapping[str, Any]
     modules: Mapping[str, nn.Module]
     optimizers: Mapping[str, torch.optim.Optimizer]
@@ -73,19 +83,22 @@ class Task:
 def train(task: Task, params: TrainingParams, *, fresh: bool = False, say: Say = print) -> Path:
     """Train to the end and publish; return the path of what was published.
 
-    Continues an earlier call in the same folder, unless `fresh`. Raises ParamsError where that call
-    had other parameters or more steps, where its checkpoint is damaged, and where a number is not
-    finite; then the checkpoint from before is kept.
+    Continues an earlier call in the same folder, unless `fresh`; the caller holds the folder (see
+    `folder.held`). Raises ParamsError where that call had other parameters or more steps, where its
+    checkpoint is damaged, where the folder holds files of something else, and where a number is not
+    finite; then the checkpoint from before is kept. Raises WriteError on a full disk, which leaves
+    a folder that the same call goes on in.
     """
     out = Path(params.out)
-    path = out / "checkpoint.safetensors"
+    check_folder(params, task.kind, fresh=fresh)
+    path = out / CHECKPOINT
     if path.is_file() and not fresh:
         progress = _resume(task, params, path)
-        write_text(out / "params.yaml", dump_yaml(params.model_dump()))
+        write_text(out / PARAMS, dump_yaml(params.model_dump()))
         say(f"going on from step {progress.step}")
     else:
-        checkpoint.clear(out)
-        write_text(out / "params.yaml", dump_yaml(params.model_dump()))
+        clear(out, task.kind)
+        write_text(out / PARAMS, dump_yaml(params.model_dump()))
         started = time.perf_counter()
         task.begin()
         progress = Progress(seconds=time.perf_counter() - started)
@@ -103,23 +116,14 @@ def train(task: Task, params: TrainingParams, *, fresh: bool = False, say: Say =
             say(_describe(task, params, progress))
         if progress.step % params.save_every == 0 or progress.step == params.steps:
             _look_and_save(task, progress, out)
-    write_json(out / "history.json", progress.history)  # a kill may have come before it
+    write_json(out / HISTORY, progress.history)  # a kill may have come before it
     return task.publish(progress)
 
 
 def _resume(task, params, path):
     """The progress that the checkpoint at `path` holds; modules and optimizers get their state."""
     notes = checkpoint.read_notes(path)
-    if notes["params"] != task.decisive:
-        raise ParamsError(
-            f"{params.out} holds a training under other parameters or images; name another folder "
-            "by --out, or start over with --fresh (fresh = True in a notebook)"
-        )
-    if notes["step"] > params.steps:
-        raise ParamsError(
-            f"{params.out} is at step {notes['step']} already, beyond steps: {params.steps}; ask "
-            "for more, or start over with --fresh"
-        )
+    check_notes(notes, task.decisive, notes["params"], params)
     checkpoint.load_state(path, task.modules, task.optimizers, task.state())
     return Progress(notes["step"], notes["seconds"], notes["history"], notes["figures"])
 
@@ -130,15 +134,15 @@ def _look_and_save(task, progress, out):
     figures = task.finite_figures if progress.step else ()  # a start may be as bad as it likes
     checkpoint.check_finite(progress.figures, figures, progress.step, out, task.rates)
     notes = {
+        "kind": task.kind.name,
         "params": dict(task.decisive),
         "step": progress.step,
         "seconds": progress.seconds,
         "history": progress.history,
         "figures": progress.figures,
     }
-    path = out / "checkpoint.safetensors"
-    checkpoint.save_state(path, task.state(), task.optimizers, notes)
-    write_json(out / "history.json", progress.history)
+    checkpoint.save_state(out / CHECKPOINT, task.state(), task.optimizers, notes)
+    write_json(out / HISTORY, progress.history)
 
 
 def _describe(task, params, progress):
@@ -151,5 +155,5 @@ def _describe(task, params, progress):
 
 
 def step_rng(params: TrainingParams, *names: object) -> torch.Generator:
-    """A CPU generator of random numbers, seeded from the training's seed and `names`."""
+    """Make a CPU generator of random numbers, seeded from the training's seed and `names`."""
     return image_rng(params.seed, "/".join(map(str, names)))

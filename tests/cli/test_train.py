@@ -1,5 +1,9 @@
 """ganinv train-encoder and train-gan."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from ganinv.encoders.load import load_encoder
@@ -139,3 +143,66 @@ def test_command_trains_from_a_file_with_changes_and_goes_on(
 def test_command_says_what_cannot_be_used(tmp_path, capsys, words, said):
     assert cli("train-gan", *words, "--out", tmp_path / "run") == 2
     assert said in capsys.readouterr().err
+
+
+TOLD_AT_ONCE = """
+import contextlib, io, json, sys
+from ganinv.cli.main import main
+told = []
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stderr(io.StringIO()) as error:
+        try:
+            main(words)
+        except SystemExit as stopped:
+            told.append([stopped.code, error.getvalue(), "torch" in sys.modules])
+print(json.dumps(told))
+"""
+
+
+def test_what_was_given_is_checked_before_torch_is_imported(tmp_path):
+    """In a process of its own: the exit status, what was said, and whether torch was imported."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "card.json").write_text("mine")
+    cases = [
+        ("train-encoder", "photographs=absent", 2, "no usable image in absent"),
+        ("train-encoder", f"photographs={tmp_path / 'empty'}", 2, "it holds no .png"),
+        ("train-encoder", f"photographs={tmp_path / 'file'}", 2, "is a file"),
+        ("train-encoder", "start=domain-ffqh", 2, "did you mean domain-ffhq"),
+        ("train-encoder", "start=absent.safetensors", 1, "there is no file absent.safetensors"),
+        ("train-encoder", "generator=absent/net.pkl", 1, "there is no file absent/net.pkl"),
+        ("train-encoder", "generator=ffhq-studen", 2, "did you mean ffhq-student"),
+        ("train-encoder", f"out={tmp_path / 'full'}", 2, "card.json"),
+        ("train-encoder", f"out={tmp_path / 'file'}", 2, "is a file; name a folder"),
+        ("train-encoder", "device=tpu", 2, "device"),
+        ("train-gan", "images=absent", 2, "no folder absent"),
+        ("train-gan", f"images={tmp_path / 'empty'}", 2, "holds no images"),
+        ("train-gan", f"images={tmp_path / 'file'}", 2, "is a file"),
+        ("train-gan", "images=faces:two", 2, "faces:N"),
+        ("train-gan", f"out={tmp_path / 'full'}", 2, "card.json"),
+        ("train-gan", f"out={tmp_path / 'file'}", 2, "is a file; name a folder"),
+    ]
+    where = ["--set", f"out={tmp_path / 'run'}", "--set"]
+    words = [[command, *where, change] for command, change, _, _ in cases]
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD_AT_ONCE, json.dumps(words)], capture_output=True, text=True
+    )
+    for case, (code, said, imported) in zip(cases, json.loads(done.stdout), strict=True):
+        assert (code, imported) == (case[2], False), (case, said)
+        assert case[3] in said and said.count("\n") == 1, (case, said)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_folder_name_is_not_passed_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli("train-gan", "--set", "images=absent", "--out", "") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["train-gan", "train-encoder"])
+def test_help_says_what_the_parameters_descriptions_say(command, capsys):
+    assert cli(command, "--help") == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for name in ("out", "device"):
+        assert GanParams.model_fields[name].description in text

@@ -27,13 +27,13 @@ class Batch:
 
 
 def count_photographs(networks: Networks, photographs: draws.Photographs | None) -> int:
-    """How many of a batch are photographs."""
+    """Count the photographs of a batch."""
     params = networks.params
     return draws.share_of(params.batch, params.photograph_share) if photographs else 0
 
 
 def draw_batch(networks: Networks, photographs: draws.Photographs | None, step: int) -> Batch:
-    """The images of a step: some as drawn, others changed, and last the photographs."""
+    """Draw the images of a step: some as drawn, others changed, and last the photographs."""
     params, rng = networks.params, step_rng(networks.params, "step", step)
     photos = count_photographs(networks, photographs)
     ws, _ = draws.draw_ws(

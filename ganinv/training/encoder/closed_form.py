@@ -62,7 +62,7 @@ def _principal(reduce, level):
 
 
 def ridge(features: Tensor, wanted: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Ridge regression: (weight (out, in), bias (out,)) of least squares with a penalty.
+    """Regress with a ridge: (weight (out, in), bias (out,)) of least squares with a penalty.
 
     features (N, in), wanted (N, out); the penalty is `strength` times the mean squared length of
     a centred row (or, where rows outnumber columns, of a column). Solved in the smaller space.

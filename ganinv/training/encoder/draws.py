@@ -32,7 +32,7 @@ def draw_ws(
     truncation: tuple[float, float] = (0.5, 1.0),
     mixing: float = 0.4,
 ) -> tuple[Tensor, Tensor]:
-    """Latents (count, num_ws, w_dim) and which of them (count,) are one w for all rows.
+    """Draw latents (count, num_ws, w_dim), and which of them (count,) are one w for all rows.
 
     Truncation is uniform between two values. A share `mixing` takes the rows from a random one on
     from a second w (style mixing, Karras et al. 2019, arXiv 1812.04948, section 3.1).
@@ -135,11 +135,11 @@ class Photographs:
             raise ParamsError(f"photographs: no usable image in {folder}")
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """`count` of them (count, 3, size, size) in [-1, 1], with repetition."""
+        """Draw `count` of them (count, 3, size, size) in [-1, 1], with repetition."""
         chosen = torch.randint(len(self.images), (count,), generator=rng).tolist()
         return from_uint8(np.stack([self.images[i] for i in chosen])).contiguous()
 
 
 def share_of(count: int, share: float) -> int:
-    """How many of `count` are `share`, rounded up, and never all of them unless share is 1."""
+    """Count what `share` of `count` is, rounded up, and never all of them unless share is 1."""
     return min(math.ceil(count * share), count if share >= 1 else count - 1)

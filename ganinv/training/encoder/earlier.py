@@ -8,7 +8,7 @@ from ganinv.errors import ParamsError
 
 
 def load_start(name: str, like: DomainEncoder) -> tuple[dict[str, Tensor], str]:
-    """The head of the encoder `name`, with shapes like those of the encoder `like`, and its hash.
+    """Load the head of the encoder `name`, with the shapes of the encoder `like`, and its hash.
 
     Raises ParamsError for an encoder that does not fit, WeightsError for one that is not here.
     """

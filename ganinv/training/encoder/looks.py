@@ -45,7 +45,7 @@ def draw_held_out(networks: Networks) -> HeldOut:
 
 @torch.no_grad()
 def look(networks: Networks, held_out: HeldOut, progress: Progress) -> dict[str, float]:
-    """How the held-out images come back, as FIGURES; the first of them are pictured.
+    """Measure how the held-out images come back, as FIGURES; the first of them are pictured.
 
     The error is a share of that of the mean of W.
     """

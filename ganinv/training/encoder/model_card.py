@@ -20,7 +20,7 @@ def encoder_card(
     path: Path,
     made_for: dict[str, str],
 ) -> dict[str, Any]:
-    """The card of a training whose weights lie at `path`, as a dict that JSON can hold.
+    """Make the card of a training whose weights lie at `path`: a dict that JSON can hold.
 
     `made_for` is the generator's name and sha256.
     """

@@ -29,10 +29,6 @@ class Networks:
     def __init__(self, params: EncoderParams, generator: Generator, say: Say) -> None:
         self.params, self.generator, self.device = params, generator, generator.device
         self.precision = resolve_precision(params.precision, self.device)
-        compiled = resolve_compile(params.compile, generator, params.steps)
-        self.render_full, self.compiled = make_renderer(
-            generator, self.precision, compiled, say, batch=params.batch
-        )
         self.config = domain_config(generator)
         self.resolution: int = self.config["resolution"]
         self.discriminator_size = min(params.discriminator_resolution, self.resolution)
@@ -40,11 +36,15 @@ class Networks:
             torch.manual_seed(params.seed)
             self.encoder = DomainEncoder(**self.config)
             self.discriminator = Discriminator(size=self.discriminator_size).to(self.device)
-        self.earlier = load_start(params.start, self.encoder) if params.start else None
+        self.earlier = None if params.start is None else load_start(params.start, self.encoder)
         self.encoder.w_avg.copy_(generator.w_avg)
         self.encoder.to(self.device).attach_trunk()
         self.encoder.reduce.requires_grad_(False)
         self.lpips = load_lpips("vgg", self.device)
+        compiled = resolve_compile(params.compile, generator, params.steps)
+        self.render_full, self.compiled = make_renderer(  # last: what cannot be used is told before
+            generator, self.precision, compiled, say, batch=params.batch
+        )
         self.optimizer = torch.optim.Adam(self._groups(), betas=(0.9, 0.99))
         self.adversary = torch.optim.Adam(
             self.discriminator.parameters(), lr=params.discriminator_lr, betas=(0.0, 0.99)
@@ -62,25 +62,25 @@ class Networks:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """The two that learn, by the names that a checkpoint has for them."""
+        """List the two that learn, by the names that a checkpoint has for them."""
         return {"encoder": self.encoder, "discriminator": self.discriminator}
 
     @property
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Theirs, by the names that a checkpoint has for them."""
+        """List theirs, by the names that a checkpoint has for them."""
         return {"adam": self.optimizer, "adversary": self.adversary}
 
     def state(self) -> dict[str, dict[str, Any]]:
-        """The tensors of each module that a checkpoint keeps: all but the encoder's trunk."""
+        """List the tensors of each module that a checkpoint keeps: all but the encoder's trunk."""
         return {"encoder": self.encoder.head(), "discriminator": self.discriminator.state_dict()}
 
     def render_small(self, ws: Tensor) -> Tensor:
-        """Images (batch, 3, resolution, resolution), through which gradients flow."""
+        """Render images (batch, 3, resolution, resolution), through which gradients flow."""
         return box_resize(self.render_full(ws), self.resolution)
 
     @torch.no_grad()
     def render(self, ws: Tensor) -> Tensor:
-        """Images (N, 3, resolution, resolution) on the clamped 8-bit grid, any N."""
+        """Render images (N, 3, resolution, resolution) on the clamped 8-bit grid, any N."""
         batch, count = self.params.batch, len(ws)
         filled = torch.cat((ws, ws[:1].expand(-count % batch, -1, -1)))
         parts = [self.render_small(part) for part in filled.split(batch)]
@@ -88,16 +88,16 @@ class Networks:
 
     @torch.no_grad()
     def see(self, images: Tensor) -> list[Tensor]:
-        """The trunk's features of images, a list of (N, width, grid, grid)."""
+        """Compute the trunk's features of images, a list of (N, width, grid, grid)."""
         with autocast(self.device, self.precision):
             return [x.float() for x in self.encoder.see(images)]
 
     def codes(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """w (N, 1, w_dim) and offsets (N, num_ws, w_dim), of images that need no gradient."""
+        """Compute w (N, 1, w_dim) and offsets (N, num_ws, w_dim); images get no gradient."""
         return self.encoder.codes(self.encoder.gather(self.see(images)))
 
     def distance(self, images: Tensor, wanted: Tensor) -> Tensor:
-        """LPIPS-VGG (N,) of two batches of images, through which gradients flow to `images`."""
+        """Compute LPIPS-VGG (N,) of two batches of images; gradients flow to `images`."""
         last = torch.channels_last
         with autocast(self.device, self.precision):
             target = self.lpips.targets(wanted.contiguous(memory_format=last))
@@ -106,6 +106,6 @@ class Networks:
 
     @torch.no_grad()
     def mean_distance(self, images: Tensor, wanted: Tensor) -> float:
-        """The mean LPIPS-VGG of any number of images."""
+        """Compute the mean LPIPS-VGG of any number of images."""
         parts = zip(images.split(8), wanted.split(8), strict=True)
         return torch.cat([self.distance(a, b) for a, b in parts]).mean().item()

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ganinv.encoders.load import load_encoder
-from ganinv.errors import WeightsError
 from ganinv.files import atomic_path, read_json, write_json
 from ganinv.generators.load import load_generator
-from ganinv.paths import clone
 from ganinv.training.checkpoint import read_history
+from ganinv.training.encoder.checks import PUBLISHED, check_publishing
 from ganinv.training.encoder.looks import FIGURES
 from ganinv.training.encoder.starts import compare_starts
 from ganinv.weights.manifest import load_manifest, weight_path
@@ -19,22 +18,18 @@ CURVE = 20  # steps that one point of the card's curves is the mean of
 BRIEF = ("sha256", "steps", "seconds", "images_drawn", "photographs", "held_out", "params")
 
 
-def publish(folder: str | Path, name: str = "domain-ffhq") -> str:
+def publish(folder: str | Path, name: str = PUBLISHED) -> str:
     """Copy `folder`'s encoder to the file of `name` and its card beside it; return the SHA-256.
 
     The card gains the curves, the starts on the sample photographs and, where the training went on
     from an earlier one whose card lies beside its weights, what that was. The SHA-256 belongs
     in the manifest. Raises WeightsError outside a clone, whose files these are.
     """
-    if clone() is None:
-        raise WeightsError(
-            f"publishing writes {name} into a clone of ganinv, and this one is installed; the "
-            f"encoder is in {folder}: use it by its path, or publish it from a clone"
-        )
+    check_publishing(name)
     folder, path = Path(folder), weight_path(name)
     card = read_json(folder / "card.json")
     encoder = load_encoder(folder / "encoder.safetensors")
-    rows = compare_starts(load_generator(card["generator"]["name"]), encoder)
+    rows = compare_starts(load_generator(card["params"]["generator"]), encoder)
     card["starts"] = [{k: v for k, v in row.items() if k != "pictures"} for row in rows]
     card["history"] = thin(read_history(folder))
     if card.get("start"):

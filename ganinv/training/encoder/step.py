@@ -23,7 +23,7 @@ WARM_UP = 50  # steps in which Adam's rate rises from 0: its first moments are n
 
 
 def encoder_step(networks: Networks, batch: Batch, step: int) -> dict[str, float]:
-    """One step of the encoder, from 0, then one of the discriminator; return the losses."""
+    """Do a step of the encoder, from 0, then one of the discriminator; return the losses."""
     params, images, ws, known = networks.params, batch.images, batch.ws, batch.known
     set_rates(networks, step)
     w, offsets = networks.codes(images)
@@ -70,7 +70,7 @@ def feature_distance(
     rng: torch.Generator,
     distance: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """The mean `distance` of images (N, 3, S, S), a scalar, at the cost of less than all pixels.
+    """Compute the mean `distance` of images (N, 3, S, S) at the cost of less than all pixels.
 
     It is that of a random quarter at full size and of the whole at a quarter of the size, two to
     one; images under 64 pixels are compared whole, those under 128 by a random quarter alone.

@@ -11,49 +11,53 @@ import torch
 
 from ganinv.compute.device import resolve_device
 from ganinv.compute.memory import kept_memory
+from ganinv.encoders.domain import domain_config
 from ganinv.files import write_json
 from ganinv.generators.load import load_generator
-from ganinv.numerics import NUMERICS
 from ganinv.training.checkpoint import copy_tensors
 from ganinv.training.encoder.batches import begin, draw_batch
+from ganinv.training.encoder.checks import ENCODER, check_encoder
 from ganinv.training.encoder.draws import Photographs
 from ganinv.training.encoder.looks import FIGURES, draw_held_out, look
 from ganinv.training.encoder.model_card import encoder_card
 from ganinv.training.encoder.networks import Networks
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.encoder.step import encoder_step
+from ganinv.training.folder import held
 from ganinv.training.loop import Say, Task, train
 from ganinv.weights.store import save_weights
-
-NOT_DECISIVE = {"out", "log_every", "device"}  # of the parameters
 
 
 def train_encoder(params: EncoderParams, *, fresh: bool = False, say: Say = print) -> Path:
     """Train by `EncoderParams`; return the path of encoder.safetensors.
 
     Continues an earlier call in the same folder, unless `fresh`. Raises ParamsError where that call
-    had other parameters and where the training diverges, WeightsError where weights are not here.
+    had other parameters, where the folder holds files of something else and where the training
+    diverges, WeightsError where weights are not here, InUseError where another training is at work
+    in the folder, WriteError where the disk is full.
     """
+    check_encoder(params, fresh=fresh)
     device = resolve_device(params.device)
-    generator = load_generator(params.generator, device)
-    networks = Networks(params, generator, say)
-    with kept_memory(device):
-        return train(encoder_task(networks, say), params, fresh=fresh, say=say)
+    with held(params.out), kept_memory(device):
+        generator = load_generator(params.generator, device)
+        photographs = None
+        if params.photographs is not None:  # before minutes go into compiling
+            resolution = domain_config(generator)["resolution"]
+            photographs = Photographs(params.photographs, resolution, say)
+        task = encoder_task(Networks(params, generator, say), say, photographs)
+        return train(task, params, fresh=fresh, say=say)
 
 
-def encoder_task(networks: Networks, say: Say) -> Task:
-    """What the loop needs to train the encoder. Raises ParamsError for unusable photographs."""
+def encoder_task(networks: Networks, say: Say, photographs: Photographs | None = None) -> Task:
+    """Make what the loop needs to train the encoder on drawn images, and on photographs."""
     params, generator = networks.params, networks.generator
-    photographs = None
-    if params.photographs:
-        photographs = Photographs(params.photographs, networks.resolution, say)
     held_out = draw_held_out(networks)
-    decisive = params.model_dump(exclude=NOT_DECISIVE) | {
-        "numerics": NUMERICS,
+    decisive = ENCODER.decisive(params) | {
         "generator": generator.sha256,
         "start": networks.earlier and networks.earlier[1],
     }
     return Task(
+        kind=ENCODER,
         decisive=decisive,
         modules=networks.modules,
         optimizers=networks.optimizers,

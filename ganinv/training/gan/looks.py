@@ -21,7 +21,7 @@ Measure = Callable[[np.ndarray], dict[str, float]]  # samples uint8 (N, S, S, 3)
 
 
 def look(networks: Networks, progress: Progress, say: Say, measure: Measure) -> dict[str, Any]:
-    """How the running average's samples differ from the real images; a grid of them is pictured.
+    """Measure how the running average's samples differ from real images; picture a grid of them.
 
     Returns the figures, and the kinds of trouble that they show as `trouble`. A trouble is said
     when it begins.
@@ -54,7 +54,7 @@ def make_measure(
     features: Callable[..., Tensor] = set_features,
     compare: Callable[..., dict[str, float]] = compare_sets,
 ) -> Measure:
-    """The function of samples that compares them with real images, chosen once.
+    """Make the function of samples that compares them with real images, chosen once.
 
     `features` and `compare` are those of `measures.distributions`.
     """

@@ -13,7 +13,7 @@ from ganinv.training.loop import Progress
 
 
 def gan_card(networks: Networks, progress: Progress, path: Path) -> dict[str, Any]:
-    """The card of a training whose weights lie at `path`, as a dict that JSON can hold."""
+    """Make the card of a training whose weights lie at `path`: a dict that JSON can hold."""
     params = networks.params.model_copy(update={"device": str(networks.device)})
     images = {
         "name": Path(params.images).name,

@@ -60,7 +60,7 @@ class Networks:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """All three networks, by the names that a checkpoint has for them."""
+        """List all three networks, by the names that a checkpoint has for them."""
         return {
             "generator": self.generator,
             "discriminator": self.discriminator,
@@ -69,22 +69,22 @@ class Networks:
 
     @property
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The two optimizers, by the names that a checkpoint has for them."""
+        """List the two optimizers, by the names that a checkpoint has for them."""
         return {
             "adam_generator": self.adam_generator,
             "adam_discriminator": self.adam_discriminator,
         }
 
     def state(self) -> dict[str, dict[str, Any]]:
-        """The tensors of each network."""
+        """List the tensors of each network."""
         return {name: module.state_dict() for name, module in self.modules.items()}
 
     def draw_z(self, count: int, rng: torch.Generator) -> Tensor:
-        """Draws of z (count, z_dim)."""
+        """Draw z (count, z_dim)."""
         return torch.randn(count, self.params.z_dim, generator=rng).to(self.device)
 
     def draw_real(self, count: int, rng: torch.Generator, flip: bool) -> Tensor:
-        """Images (count, 3, S, S) of the set, with repetition, some mirrored if `flip`.
+        """Draw images (count, 3, S, S) of the set, with repetition, some mirrored if `flip`.
 
         float32 in [-1, 1], channels last in memory.
         """
@@ -95,7 +95,7 @@ class Networks:
 
     @torch.no_grad()
     def render(self, zs: Tensor) -> Tensor:
-        """The running average's images (N, 3, S, S) in [-1, 1] of zs (N, z_dim), any N."""
+        """Render the running average's images (N, 3, S, S) in [-1, 1] of zs (N, z_dim), any N."""
         return torch.cat([self.average(part) for part in zs.split(self.params.batch)])
 
     @torch.no_grad()

@@ -104,5 +104,5 @@ class GanParams(TrainingParams):
 
     @property
     def norm(self) -> str:
-        """The discriminator's normalization; see `generators.dcgan`."""
+        """Name the discriminator's normalization; see `generators.dcgan`."""
         return "none" if self.spectral_norm else OBJECTIVES[self.objective].norm

@@ -22,7 +22,7 @@ def gan_step(
     rng: torch.Generator,
     precision: str = "float32",
 ) -> dict[str, float]:
-    """`critic_steps` steps of the discriminator, then one of the generator.
+    """Do `critic_steps` steps of the discriminator, then one of the generator.
 
     `generator` maps what `draw_z()` gives to fakes (N, ...), `discriminator` maps those and what
     `draw_real()` gives, (N, ...), to scores (N,); `optimizers` are the generator's and the
@@ -76,7 +76,7 @@ def average_weights(average: nn.Module, generator: nn.Module, decay: float) -> N
 
 
 def averaging_decay(halflife: float, batch: int, step: int) -> float:
-    """The decay at `step` (from 1) that halves a weight's share in `halflife` images.
+    """Compute the decay at `step` (from 1) that halves a weight's share in `halflife` images.
 
     Never longer than a twentieth of the images seen so far, so that the start is soon forgotten
     (Karras et al. 2020, arXiv 2006.06676, whose code does so). A half-life of 0 averages nothing.

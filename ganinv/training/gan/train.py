@@ -18,9 +18,9 @@ import numpy as np
 
 from ganinv.compute.device import resolve_device
 from ganinv.compute.memory import kept_memory
-from ganinv.errors import ParamsError
 from ganinv.files import write_json
-from ganinv.numerics import NUMERICS
+from ganinv.training.folder import held
+from ganinv.training.gan.checks import GAN, check_gan_folder
 from ganinv.training.gan.looks import Measure, look, make_measure
 from ganinv.training.gan.model_card import gan_card
 from ganinv.training.gan.networks import Networks
@@ -29,8 +29,6 @@ from ganinv.training.gan.step import average_weights, averaging_decay, gan_step
 from ganinv.training.loop import Say, Task, step_rng, train
 from ganinv.training.sets.image_sets import load_image_set
 from ganinv.weights.store import save_weights
-
-NOT_DECISIVE = {"out", "log_every", "device", "steps"}  # of the parameters
 
 
 def train_gan(
@@ -45,24 +43,25 @@ def train_gan(
 
     Continues an earlier call in the same folder, unless `fresh`; with more steps, a finished one
     too. Raises ParamsError where that call had other parameters or images, where the images cannot
-    be used, and where the training diverges. One that collapses goes on: that is said, and noted
-    in the history and on the card. `load_images(name, size, say=)` gives uint8 (N, S, S, 3).
+    be used, where the folder holds files of something else, and where the training diverges;
+    InUseError where another training is at work in the folder, WriteError where the disk is full.
+    One that collapses goes on: that is said, and noted in the history and on the card.
+    `load_images(name, size, say=)` gives uint8 (N, S, S, 3), or says first that there are none.
     """
+    check_gan_folder(params, fresh=fresh)
     device = resolve_device(params.device)
-    if Path(params.images).is_dir() and _lies_in(params.out, params.images):
-        raise ParamsError(f"out: {params.out} lies in the folder of the images; name another one")
-    images = load_images(params.images, params.resolution, say=say)
-    networks = Networks(params, images, device)
-    task = gan_task(networks, say, measured_by(networks))
-    with kept_memory(device):
+    with held(params.out), kept_memory(device):
+        images = load_images(params.images, params.resolution, say=say)
+        networks = Networks(params, images, device)
+        task = gan_task(networks, say, measured_by(networks))
         return train(task, params, fresh=fresh, say=say)
 
 
 def gan_task(networks: Networks, say: Say, measure: Measure) -> Task:
-    """What the loop needs to train the networks."""
-    decisive = networks.params.model_dump(exclude=NOT_DECISIVE)
+    """Make what the loop needs to train the networks."""
     return Task(
-        decisive=decisive | {"images": networks.images_sha256, "numerics": NUMERICS},
+        kind=GAN,
+        decisive=GAN.decisive(networks.params) | {"images": networks.images_sha256},
         modules=networks.modules,
         optimizers=networks.optimizers,
         state=networks.state,
@@ -73,10 +72,6 @@ def gan_task(networks: Networks, say: Say, measure: Measure) -> Task:
         rates="lr_generator or lr_discriminator",
         shown=("discriminator", "generator", "real", "fake"),
     )
-
-
-def _lies_in(path, folder):
-    return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 def _step(networks, step):

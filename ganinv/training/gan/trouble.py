@@ -30,12 +30,12 @@ WINNING_STEPS = 100
 
 
 def spread(images: torch.Tensor) -> float:
-    """Mean squared distance between box means of two of N > 1 images (N, 3, H, W), over entries."""
+    """Compute the mean squared distance between box means of two of N > 1 images (N, 3, H, W)."""
     return 2 * box_resize(images, COARSE).double().var(0).mean().item()
 
 
 def find_trouble(history: Sequence[Mapping[str, Any]], objective: str) -> dict[str, str]:
-    """{kind: sentence} of what the end of a training's history shows; {} where all is well.
+    """Find {kind: sentence} that the end of a training's history shows; {} where all is well.
 
     `history` are rows with `step`: those of steps have `discriminator` and `generator_gradient`,
     those of looks have `spread`, that of the samples over that of real images.
@@ -62,7 +62,7 @@ def find_trouble(history: Sequence[Mapping[str, Any]], objective: str) -> dict[s
 
 
 def tell_trouble(history: Sequence[Mapping[str, Any]], objective: str) -> list[dict[str, Any]]:
-    """All of a history's troubles, each where it begins: a list of {step, kind, text}."""
+    """Tell all of a history's troubles, each where it begins: a list of {step, kind, text}."""
     began: list[dict[str, Any]] = []
     before: dict[str, str] = {}
     for end, row in enumerate(history, start=1):
@@ -74,7 +74,7 @@ def tell_trouble(history: Sequence[Mapping[str, Any]], objective: str) -> list[d
 
 
 def begun(step: int, found: Mapping[str, str], before: Iterable[str]) -> list[dict[str, Any]]:
-    """What of `found` {kind: sentence} was not among the kinds `before`: [{step, kind, text}]."""
+    """List what of `found` {kind: sentence} was not among `before`: [{step, kind, text}]."""
     return [
         {"step": step, "kind": kind, "text": text}
         for kind, text in found.items()

@@ -11,6 +11,7 @@ Compiling would cost what it saves.
 """
 
 import hashlib
+import io
 import time
 from collections.abc import Callable, Sequence
 
@@ -20,17 +21,16 @@ import torch
 from ganinv.compute.device import resolve_device, resolve_precision
 from ganinv.compute.memory import kept_memory
 from ganinv.compute.render import make_renderer
-from ganinv.errors import ParamsError
-from ganinv.files import atomic_path
+from ganinv.files import write_bytes
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.paths import cache_folder, writable
 from ganinv.seeds import image_rng
-from ganinv.training.sets.cache import MIN_IMAGES, cached
+from ganinv.training.sets.cache import cached
+from ganinv.training.sets.names import GENERATOR, count_faces
 from ganinv.weights.locate import locate
 
-GENERATOR, TRUNCATION, SEED = "ffhq-student", 1.0, 0
-COUNT = 4096  # ten minutes on one core, once
+TRUNCATION, SEED = 1.0, 0
 CHUNK = 16  # faces in a file: what an interruption loses, at most
 Renderer = Callable[[Sequence[int]], np.ndarray]  # indices -> faces (N, size, size, 3), uint8
 
@@ -70,7 +70,7 @@ def load_faces(
     rest; `renderer` makes the function that draws. Raises ParamsError for fewer than `MIN_IMAGES`
     faces and for a size above 1024, WeightsError where the generator's weights are not here.
     """
-    count, key = _face_count(images, size), face_key(size, generator=generator)
+    count, key = count_faces(images, size), face_key(size, generator=generator)
     cache = cache_folder()
     folder = cache / f"faces-{size}-{key}"
     rows = _draw(count, size, folder, say, generator, chunk, renderer)
@@ -89,15 +89,6 @@ def face_key(size: int, *, generator: str = GENERATOR) -> str:
     return hashlib.sha256(made_from.encode()).hexdigest()[:12]
 
 
-def _face_count(images, size):
-    count = images.partition(":")[2] if ":" in images else str(COUNT)
-    if not count.isdecimal() or int(count) < MIN_IMAGES:
-        raise ParamsError(f"{images}: write faces, or faces:N with N at least {MIN_IMAGES}")
-    if size > 1024:
-        raise ParamsError(f"faces are drawn at 1024x1024; a size of {size} would enlarge them")
-    return int(count)
-
-
 def _draw(count, size, folder, say, generator, chunk, renderer):
     """Yield `count` faces, uint8 (size, size, 3); those in `folder` are not drawn again."""
     render = None
@@ -110,8 +101,9 @@ def _draw(count, size, folder, say, generator, chunk, renderer):
                 say(f"drawing faces {start} to {count} from {generator}; what is drawn is kept")
                 render, began, first = renderer(generator, size), time.perf_counter(), start
             drawn = render(range(start, start + chunk))
-            with atomic_path(path) as temporary:
-                np.save(temporary, drawn)
+            file = io.BytesIO()  # what numpy writes to a full disk fails in its own way
+            np.save(file, drawn)
+            write_bytes(path, file.getvalue())
             done = start + chunk
             if done % (16 * chunk) == 0 and done < count:
                 pace = (time.perf_counter() - began) / (done - first)

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from ganinv.errors import ImageError, WeightsError
+from ganinv.errors import ImageError, WeightsError, WriteError
 from ganinv.files import read_json, write_bytes
 from ganinv.images.reading import SUFFIXES, image_id, open_image
 from ganinv.images.writing import save_jpeg
@@ -89,7 +89,7 @@ def fetch_set(
 
     Pictures above `limits`, and those that `decode` refuses with an ImageError, are left out, and
     `say` is told which. Raises WeightsError, which says what to do by hand, where a file cannot be
-    had, is damaged, or is above `limits` as a whole.
+    had, is damaged, or is above `limits` as a whole, WriteError where the disk is full.
     """
     folder = set_folder(name)
     if is_here(name):
@@ -111,9 +111,12 @@ def fetch_set(
         shutil.rmtree(work, ignore_errors=True)
         files = ", ".join(path.name for path in archives)
         raise WeightsError(f"{files} held {count} pictures: not {name} as known; see {entry.page}")
-    if folder.is_dir():
-        folder.rmdir()  # an empty one
-    work.rename(folder)
+    try:
+        if folder.is_dir():
+            folder.rmdir()  # an empty one
+        work.rename(folder)
+    except OSError as error:
+        raise WriteError(folder, error) from error
     say(f"{name}: {count} pictures in {folder}")
     return folder
 

@@ -7,6 +7,8 @@ data/cache/ may be deleted.
 
 Images smaller than the size asked for are left out, since a GAN would learn the blur of enlarging
 them. Wide and tall ones stay: their centre squares are pictures like any other.
+
+Nothing here imports torch before faces are drawn, so that a wrong name is told at once.
 """
 
 import hashlib
@@ -23,11 +25,17 @@ from ganinv.errors import ImageError, ParamsError
 from ganinv.images.reading import SUFFIXES, image_id, list_images, open_image
 from ganinv.paths import cache_folder, data_folder
 from ganinv.training.sets.cache import cached
-from ganinv.training.sets.faces import load_faces
+from ganinv.training.sets.names import count_faces, is_faces
 
 FETCHED = ("cats", "abstract-art")
 NAMED = 5  # left-out files that are named; the others are counted
 METHOD = "centre square, Lanczos, 1"  # to be changed with what becomes of an image
+
+
+def _draw_faces(images, size, *, say):
+    from ganinv.training.sets.faces import load_faces
+
+    return load_faces(images, size, say=say)
 
 
 def load_image_set(
@@ -36,7 +44,7 @@ def load_image_set(
     *,
     say: Callable[[str], None] = print,
     decode: Callable[[Path], Image.Image] = open_image,
-    faces: Callable[..., np.ndarray] = load_faces,
+    faces: Callable[..., np.ndarray] = _draw_faces,
 ) -> np.ndarray:
     """Load the images of a set: uint8 (N, size, size, 3), memory-mapped, read-only.
 
@@ -46,12 +54,9 @@ def load_image_set(
     told which. `decode` reads a file, `faces` loads drawn faces. Raises ParamsError for a set that
     is not here or has under `MIN_IMAGES` images.
     """
-    if images.partition(":")[0] == "faces":
+    if is_faces(images):
         return faces(images, size, say=say)
-    folder = _find_folder(images)
-    files = list_images(folder)
-    if not files:
-        raise ParamsError(f"{folder} holds no images ({', '.join(s[1:] for s in SUFFIXES)})")
+    folder, files = _find_images(images)
     name = f"{image_id(folder.resolve().name)}-{size}-{_hash(files, folder, size)}.npy"
     notes: dict[str, Any] = {"left_out": 0, "first": {}}
     rows = _decode(files, folder, size, notes, say, decode)
@@ -67,6 +72,26 @@ def is_here(name: str) -> bool:
     """Tell whether a fetched set is here. It is whole then: its folder gets its name last."""
     folder = set_folder(name)
     return folder.is_dir() and any(folder.iterdir())
+
+
+def check_set(images: str, size: int) -> None:
+    """Check that there is a set of this name, and that it is no empty folder.
+
+    Raises ParamsError.
+    """
+    if is_faces(images):
+        count_faces(images, size)
+    else:
+        _find_images(images)
+
+
+def _find_images(images):
+    """A set's folder and the image files in it, one at least."""
+    folder = _find_folder(images)
+    files = list_images(folder)
+    if not files:
+        raise ParamsError(f"{folder} holds no images ({', '.join(s[1:] for s in SUFFIXES)})")
+    return folder, files
 
 
 def _find_folder(images):

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from ganinv.errors import WeightsError
+from ganinv.errors import WeightsError, WriteError
 from ganinv.images.reading import open_image
 from ganinv.training.sets.fetch import Limits, fetch_set, kaggle_key, load_sets
 from ganinv.training.sets.image_sets import FETCHED, load_image_set
@@ -92,6 +92,14 @@ def test_an_interrupted_unpacking_goes_on(sets):
     fetch_set("cats", say=lambda _: None, decode=counting)
     assert len(heads) == 12 == len(sets.pictures("cats")), "none was cropped twice"
     assert len(sets.site.asked) == 3, "nothing was fetched twice"
+
+
+def test_a_set_that_cannot_get_its_name_is_told_and_its_pictures_are_kept(sets):
+    (sets.data / "cats").write_text("in the way")
+    with pytest.raises(WriteError, match=f"{sets.data / 'cats'} cannot be written: "):
+        fetch_set("cats", say=lambda _: None)
+    (sets.data / "cats").unlink()
+    assert len(list(fetch_set("cats", say=lambda _: None).iterdir())) == 12
 
 
 def test_pictures_that_cannot_be_used_are_named(sets):
