@@ -61,8 +61,8 @@ def _align_one(photo, out, size, face):
     image = open_image(data, notice)
     sha256 = hashlib.sha256(data).hexdigest()
     for cut in cut_squares(image, size, True, notice, face):
-        largest = face.strip().lower() == "largest"
-        name = photo.id if largest else f"{photo.id}-face{cut.face}"
+        each = face.strip().lower() == "all"
+        name = f"{photo.id}-face{cut.face}" if each else photo.id
         save_png(out / f"{name}.png", np.asarray(cut.image))
         write_crop(
             out / f"{name}.json", describe_crop(cut, photo.path, image.size, out, sha256=sha256)

@@ -42,8 +42,8 @@ def find_photos(
 ) -> list[Photo]:
     """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
 
-    Where several files have one name, a hash of where each lies follows its id; where a face is
-    named, its number does. `face` is "largest", a number, or "all" for each face by itself. In
+    Where several files have one name, a hash of where each lies follows its id; where all faces
+    are asked for, a face's number does. `face` is "largest", a number, or "all" for each face. In
     folders, results of earlier runs are left out; a file that is named is taken. `left_out` is
     told, in a sentence for each folder, what is in it beside images. Raises ParamsError for an
     input that does not exist and when there is no image at all.
@@ -71,7 +71,8 @@ def _faces(photo: Photo, face: str) -> list[Photo]:
     """A photograph once for each face that is asked for."""
     if not photo.align:
         return [photo]
-    numbers = range(1, _count_faces(photo.path) + 1) if face == "all" else [int(face)]
+    if face != "all":
+        return [replace(photo, face=int(face))]
     return [
         replace(
             photo,
@@ -80,7 +81,7 @@ def _faces(photo: Photo, face: str) -> list[Photo]:
             title=f"{photo.title}, face {n}",
             face=n,
         )
-        for n in numbers
+        for n in range(1, _count_faces(photo.path) + 1)
     ]
 
 
