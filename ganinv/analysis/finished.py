@@ -1,7 +1,7 @@
 """Finished runs, read back to be compared."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ import numpy as np
 from ganinv.files import read_json
 from ganinv.images.writing import read_png
 from ganinv.paths import params_folder
-from ganinv.runs.experiment import run_experiment
+from ganinv.runs.experiment import Run, run_experiment
 from ganinv.runs.params import Params
-from ganinv.runs.records import read_run
+from ganinv.runs.records import gather, read_run
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,34 @@ def ensure_runs(
             "snapshot_every": 4,
             "log_every": 0,
         }
-        run_experiment(Params.load(file, **quick, out=str(folder)))
+        run_experiment(Params.load(file, **quick, out=str(folder)), set_aside=True)
 
 
 def make_experiment(params: Params, name: str, *, fresh: bool = False) -> Experiment:
-    """Run what is not finished yet (all of it where `fresh`), and read the run back."""
-    return read_experiment(run_experiment(params, fresh=fresh).out, name)
+    """Run what is not finished yet (all of it where `fresh`), and read the run back.
+
+    Results under other parameters are set aside.
+    """
+    return experiment_of(run_experiment(params, fresh=fresh, set_aside=True), name)
 
 
-def read_experiment(folder: str | Path, name: str) -> Experiment:
-    """Read a run folder; raises ValueError where it holds none."""
+def experiment_of(run: Run, name: str) -> Experiment:
+    """Return what a call asked for, as an `Experiment`; its folder may hold more."""
+    return Experiment(name, run.out, run.params, run.results)
+
+
+def read_experiment(
+    folder: str | Path, name: str, images: Collection[str] | None = None
+) -> Experiment:
+    """Read a run folder, or those of its images whose ids are given.
+
+    Raises ValueError where it holds no run.
+    """
     params, metrics = read_run(folder)
+    if images:
+        kept = {key: entry for key, entry in metrics["images"].items() if key in images}
+        failed = {key: {"failed": x} for key, x in metrics["failed"].items() if key in images}
+        metrics = gather(kept | failed)
     return Experiment(name, Path(folder), params, metrics)
 
 

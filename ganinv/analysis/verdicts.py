@@ -10,7 +10,6 @@ import numpy as np
 from ganinv.analysis.finished import Experiment, common_images, value
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
-from ganinv.runs.records import read_run
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,22 @@ def loss_falls(experiment: Experiment, factor: float = 2.0) -> Verdict:
     return Verdict(claim, sum(share >= factor for share in shares), len(shares), detail)
 
 
-def write_summary(folder: str | Path, name: str, verdicts: Iterable[Verdict]) -> None:
-    """Write summary.json beside a run: its metrics and verdicts, for the report and for tests."""
-    params, metrics = read_run(folder)
-    summary = {"experiment": name, "params": params.model_dump(exclude={"out"}), "metrics": metrics}
-    write_json(Path(folder) / "summary.json", summary | {"verdicts": listed(verdicts)})
+def write_summary(experiment: Experiment, name: str, verdicts: Iterable[Verdict]) -> None:
+    """Write summary.json beside a run: its metrics and verdicts, for the report and for tests.
+
+    Crops are left out: they name folders of this machine, and summaries are published.
+    """
+    images = {
+        key: {name: x for name, x in entry.items() if name != "crop"}
+        for key, entry in experiment.images.items()
+    }
+    summary = {
+        "experiment": name,
+        "params": experiment.params.model_dump(exclude={"out"}),
+        "metrics": experiment.metrics | {"images": images},
+        "verdicts": listed(verdicts),
+    }
+    write_json(experiment.folder / "summary.json", summary)
 
 
 def write_verdicts(

@@ -31,6 +31,7 @@ from ganinv.inversion.result import Inversion
 from ganinv.inversion.search import Search, SearchState
 from ganinv.inversion.spaces import check_space
 from ganinv.inversion.starts import Codes, find_encoder, find_start, rows_encoder
+from ganinv.inversion.style_axes import resolve_coordinates
 from ganinv.losses.reconstruction import make_loss
 from ganinv.losses.terms import OwnTerm, check_own, name_own
 from ganinv.measures.reconstruction import METRICS, measure
@@ -239,6 +240,7 @@ def resolve(params: P, generator: Generator) -> P:
     resolved = {
         "precision": resolve_precision(params.precision, generator.device),
         "compile": resolve_compile(params.compile, generator, params.steps),
+        "coordinates": resolve_coordinates(params.coordinates, params.optimizer, generator),
     }
     return params.model_copy(update=resolved)
 

@@ -20,10 +20,10 @@ class SearchParams(Strict):
         description="w: one vector for all layers; w+: one vector per style input; z: of a DCGAN, "
         "which has no other",
     )
-    coordinates: Literal["w", "style"] = Field(
-        "w",
-        description="what Adam's rate is equal in: the numbers of w, or the directions that "
-        "styles tell apart",
+    coordinates: Literal["auto", "w", "style"] = Field(
+        "auto",
+        description="what Adam's rate is equal in: w, its numbers, or style, the directions that "
+        "styles tell apart; auto is style where a generator has styles, and w for L-BFGS",
     )
     init: str = Field(
         "mean_w",
@@ -52,7 +52,7 @@ class SearchParams(Strict):
     )
     optimizer: Literal["adam", "lbfgs"] = Field("adam", description="adam or lbfgs")
     lr: float = Field(
-        0.05,
+        0.1,
         gt=0,
         allow_inf_nan=False,
         description="Adam's learning rate, or the first step length that L-BFGS tries",
@@ -63,7 +63,7 @@ class SearchParams(Strict):
     line_search: int = Field(
         25, ge=1, le=25, description="how often L-BFGS may render within a step"
     )
-    steps: int = Field(300, ge=0, description="steps of the optimizer, for each image")
+    steps: int = Field(450, ge=0, description="steps of the optimizer, for each image")
     plateau: int = Field(
         0,
         ge=0,

@@ -23,6 +23,16 @@ def style_axes(generator: Generator, space: Space) -> Tensor:
     return torch.stack([_axes(row, generator.w_dim).to(generator.w_avg) for row in matrices])
 
 
+def resolve_coordinates(coordinates: str, optimizer: str, generator: Generator) -> str:
+    """Turn auto into style for Adam on a generator with style inputs, else into w.
+
+    Rates were compared for Adam alone: reports/benchmarks/README.md, "Rates and coordinates".
+    """
+    if coordinates != "auto":
+        return coordinates
+    return "style" if optimizer == "adam" and generator.style_matrices() else "w"
+
+
 def find_style_matrices(generator: Generator) -> list[list[Tensor]]:
     """Return a generator's `style_matrices`. Raises ValueError for a generator without styles."""
     matrices = generator.style_matrices()

@@ -20,6 +20,7 @@ from ganinv.paths import benchmarks_folder, params_folder, work_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.runs.experiment import prepare
+from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
 from ganinv.weights.manifest import load_manifest
 
@@ -91,9 +92,21 @@ def make_report(
         show("indomain", _in_domain(full, out, quick) | {"fresh": fresh})
     show("benchmarks", {"folder": from_notebooks(benchmarks_folder())})
     runs = {PAGES[name]: params.out for name, params in plans.items()}
-    show("index", {"runs": runs, "overview": from_notebooks(out / "overview.jpg")})
-    failed = any(read_json(out / "runs" / name / "metrics.json")["failed"] for name in plans)
+    only = _ids(plans["exp01"])  # the folders may hold images of earlier calls
+    show("index", {"runs": runs, "only": only, "overview": from_notebooks(out / "overview.jpg")})
+    failed = any(_failed(out / "runs" / name) for name in plans)
     return out / "index.html", failed
+
+
+def _ids(params: Params) -> list[str]:
+    """The ids of the images that a plan asks for."""
+    images = [_from_root(item) for item in params.images]
+    return [photo.id for photo in find_photos(images, params.align, params.face)]
+
+
+def _failed(folder: Path) -> bool:
+    """Whether images of the run's last call failed."""
+    return bool(read_json(folder / "summary.json")["metrics"]["failed"])
 
 
 def _encoder_fits(params):

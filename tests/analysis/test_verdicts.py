@@ -40,7 +40,7 @@ def test_loss_falls_to_half(tmp_path, losses, held):
 def test_summary_is_json_with_verdicts(pair):
     old, new = pair
     judged = [verdicts.better_everywhere(new, old, "psnr")]
-    verdicts.write_summary(new.folder, "exp", judged)
+    verdicts.write_summary(new, "exp", judged)
     summary = read_json(new.folder / "summary.json")
     assert summary["verdicts"][0]["held"] == 1
     assert summary["metrics"]["images"]["a"]["psnr"] == 22.0

@@ -18,10 +18,12 @@ from ganinv.numerics import NUMERICS
 DATA = Path(__file__).parent.parent / "data"
 KEPT = DATA / "numerics.json"
 SEARCHES = {
-    "W, L2": dict(space="w", loss="l2"),
+    "W, L2": dict(space="w", loss="l2", coordinates="w", lr=0.05),
     "W+, LPIPS along style axes": dict(loss="lpips", coordinates="style", lr=0.1),
     "W+, weighted sum, noise": dict(
         loss={"l2": 1.0, "lpips_alex": 0.5, "vgg": 1e-5},
+        coordinates="w",
+        lr=0.05,
         noise_maps="optimized",
         noise_injection=0.05,
     ),

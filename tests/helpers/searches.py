@@ -5,6 +5,7 @@ from ganinv.runs.params import Params
 
 QUICK = dict(
     space="w",
+    coordinates="w",
     loss="l2",
     steps=6,
     lr=0.1,

@@ -42,7 +42,8 @@ def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
 
     for number in range(1, 5):
         failed = {"bad": "no face"} if number == 3 else {}
-        write_json(tmp_path / "runs" / f"exp0{number}" / "metrics.json", {"failed": failed})
+        summary = {"metrics": {"failed": failed}}
+        write_json(tmp_path / "runs" / f"exp0{number}" / "summary.json", summary)
     page, failed = experiments.make_report(tmp_path, quick=True, run=run, write=write)
     assert (page, failed) == (tmp_path / "index.html", True)
     assert list(ran) == [experiments.NOTEBOOKS[name] for name in written]
