@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ganinv.cli.shared import complain
+from ganinv.cli.shared import a_path, complain
 from ganinv.errors import BadArgumentsError, ImageError, printable
 
 Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
@@ -16,7 +16,7 @@ SUFFIX = ".pasted.png"
 
 def align(
     inputs: Inputs,
-    out: Annotated[Path, typer.Option(help="the folder for aligned images")],
+    out: Annotated[Path, typer.Option(parser=a_path, help="the folder for aligned images")],
     size: Annotated[int, typer.Option(min=16, max=4096)] = 1024,
     face: Annotated[
         str, typer.Option(help="which face: largest, all, or a number from 1, by size")
@@ -73,16 +73,20 @@ def _align_one(photo, out, size, face):
 def paste(
     inputs: Annotated[
         list[Path],
-        typer.Argument(help="PNG with their crop records, image folders of a run, or runs"),
+        typer.Argument(
+            parser=a_path, help="PNG with their crop records, image folders of a run, or runs"
+        ),
     ],
     photo: Annotated[
-        Path | None, typer.Option(help="the photograph; else the one that the record names")
+        Path | None,
+        typer.Option(parser=a_path, help="the photograph; else the one that the record names"),
     ] = None,
     crop: Annotated[
-        Path | None, typer.Option(help="the crop record; else ID.json beside ID.png")
+        Path | None, typer.Option(parser=a_path, help="the crop record; else ID.json beside ID.png")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="a PNG, or a folder; else beside what is pasted")
+        Path | None,
+        typer.Option(parser=a_path, help="a PNG, or a folder; else beside what is pasted"),
     ] = None,
     rim: Annotated[
         float, typer.Option(min=0, max=0.5, help="the share of the side that fades in")

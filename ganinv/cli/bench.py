@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from ganinv.cli.shared import Overrides, ParamsFile
+from ganinv.cli.shared import Overrides, ParamsFile, a_path
 from ganinv.errors import ParamsError
 from ganinv.runs.params import Params
 
 app = typer.Typer(no_args_is_help=True, help="Speed, memory and quality, measured.")
-Out = Annotated[Path | None, typer.Option(help="a JSON file for the figures")]
+Out = Annotated[Path | None, typer.Option(parser=a_path, help="a JSON file for the figures")]
 
 
 @app.command("step")
@@ -32,7 +32,9 @@ def bench_step(
     steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 5,
     resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="a JSON file, written after every pair")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=a_path, help="a JSON file, written after every pair")
+    ] = None,
 ) -> None:
     """Time one step of a search in W+: ours beside code as the published projectors write it."""
     _check_power_of_two(resolution)
@@ -75,7 +77,9 @@ def bench_scale(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="per image")] = 300,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
-    out: Annotated[Path | None, typer.Option(help="a JSON file, written after every row")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=a_path, help="a JSON file, written after every row")
+    ] = None,
 ) -> None:
     """Count images per hour: batches of several sizes, and folders that are really inverted."""
     counts = images or (1, 2, 4)

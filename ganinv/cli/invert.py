@@ -1,4 +1,4 @@
-"""ganinv invert | verify."""
+"""ganinv invert | collect | verify."""
 
 import sys
 from pathlib import Path
@@ -6,12 +6,25 @@ from typing import Annotated
 
 import typer
 
-from ganinv.cli.shared import Device, Fresh, Overrides, ParamsFile, describe
+from ganinv.cli.shared import (
+    Device,
+    Overrides,
+    ParamsFile,
+    a_path,
+    describe,
+    tell,
+)
 from ganinv.errors import BadArgumentsError
-from ganinv.params import read_yaml
 from ganinv.runs.params import Params
 
+
+def _option(name: str, metavar: str = "TEXT") -> typer.models.OptionInfo:
+    """An option for a parameter, read as `--set` reads it."""
+    return typer.Option(f"--{name}", help=describe(name), metavar=metavar)
+
+
 Align = Annotated[bool | None, typer.Option("--align/--no-align", help=describe("align"))]
+Folder = Annotated[Path, typer.Argument(help="a folder that invert wrote", parser=a_path)]
 
 
 def invert(
@@ -21,25 +34,57 @@ def invert(
     ] = None,
     params: ParamsFile = None,
     overrides: Overrides = None,
+    space: Annotated[str | None, _option("space")] = None,
+    loss: Annotated[str | None, _option("loss")] = None,
+    steps: Annotated[str | None, _option("steps", "INTEGER")] = None,
+    lr: Annotated[str | None, _option("lr", "FLOAT")] = None,
+    seed: Annotated[str | None, _option("seed", "INTEGER")] = None,
+    init: Annotated[str | None, _option("init")] = None,
+    generator: Annotated[str | None, _option("generator")] = None,
     out: Annotated[str | None, typer.Option(help=describe("out"))] = None,
     device: Device = None,
     align: Align = None,
-    fresh: Fresh = False,
+    face: Annotated[str | None, _option("face")] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="do the images anew, and remove what other parameters left in --out",
+        ),
+    ] = False,
+    keep_interrupted: Annotated[
+        bool,
+        typer.Option(
+            "--keep-interrupted", help="on Ctrl-C, keep the best latent so far of the running image"
+        ),
+    ] = False,
 ) -> None:
-    """Invert photographs. The same command again continues where it stopped."""
+    """Invert photographs. The same command again continues where it stopped.
+
+    `ganinv params` lists all parameters, which --set takes by name.
+    """
     if any(item.partition("=")[0].strip() == "images" for item in overrides or ()):
         raise BadArgumentsError("name the images as arguments, not by --set images=…")
-    if not inputs and "images" not in (read_yaml(params) if params else {}):
+    if not inputs and "images" not in (Params.read(params) if params is not None else {}):
         raise BadArgumentsError(
             "name INPUT: images, folders or samples, or a --params file with images"
         )
-    changes = dict(images=inputs or None, out=out, device=device, align=align)
-    given = {key: value for key, value in changes.items() if value is not None}
-    settings = Params.load(params, overrides, **given)
+    options = dict(space=space, loss=loss, steps=steps, lr=lr, seed=seed, init=init)
+    options |= dict(generator=generator, out=out, device=device, face=face)
+    given = [f"{name}={text}" for name, text in options.items() if text is not None]
+    changes = dict(images=inputs or None, align=align)
+    settings = Params.load(
+        params,
+        [*(overrides or ()), *given],
+        **{name: value for name, value in changes.items() if value is not None},
+    )
+    from ganinv.runs.checks import check_run
+
+    check_run(settings)  # before the seconds that torch takes
     from ganinv.runs.experiment import run_experiment
 
     try:
-        run = run_experiment(settings, fresh=fresh)
+        run = run_experiment(settings, fresh=fresh, keep_interrupted=keep_interrupted, say=tell)
     except ValueError as error:
         raise BadArgumentsError(error) from None
     _summarize(run)
@@ -47,24 +92,53 @@ def invert(
 
 
 def _summarize(run):
-    from ganinv.runs.describe import describe_metrics
+    from ganinv.runs.describe import describe_metrics, describe_seconds
+    from ganinv.runs.names import INDEX
 
     for name, entry in run.results["images"].items():
-        print(f"{name}: {describe_metrics(entry)}")
+        tell(f"{name}: {describe_metrics(entry)}")
     for name, reason in run.failed.items():
-        print(f"failed: {name}: {reason}", file=sys.stderr)
-    print(f"results in {run.out}")
+        tell_failure(f"failed: {name}: {reason}")
+    count = len(run.results["images"])
+    done = f"{count} image{'s' if count != 1 else ''} in {describe_seconds(run.seconds)}"
+    if run.failed:
+        done += f", {len(run.failed)} failed"
+    tell(f"{done}; results in {run.out}")
+    tell(f"look at {run.out / INDEX}")
+
+
+def tell_failure(text: str) -> None:
+    """Print a line on stderr."""
+    from ganinv.errors import printable
+
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def collect(folder: Folder) -> None:
+    """Gather metrics.json, metrics.csv and index.html of a run from its records."""
+    from ganinv.runs.overview import write_overview
+    from ganinv.runs.records import collect as collect_run
+    from ganinv.runs.records import read_run
+
+    try:
+        metrics = collect_run(folder)
+        write_overview(folder, metrics, read_run(folder)[0])
+    except ValueError as error:
+        raise BadArgumentsError(error) from None
+    tell(f"{len(metrics['images'])} finished, {len(metrics['failed'])} failed, in {folder}")
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(help="a folder that invert wrote")],
+    folder: Folder,
     device: Annotated[str, typer.Option(help=describe("device"))] = "auto",
 ) -> None:
     """Render a run's latents again and compare the metrics."""
+    from ganinv.compute.names import check_device
     from ganinv.runs.verify import verify as verify_run
 
     try:
-        complaints = verify_run(folder, device=device)
+        check_device(device)
+        complaints = verify_run(folder, device=device, say=tell)
     except ValueError as error:
         raise BadArgumentsError(error) from None
     print("all the same" if not complaints else f"{len(complaints)} not the same")

@@ -6,19 +6,19 @@ Exit status: 0 when all succeeded, 1 when some images failed or something could 
 
 import sys
 import warnings
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 import ganinv
-from ganinv.cli import align, bench, data, invert, report, train
+from ganinv.cli import align, bench, data, invert, params, report, train
 from ganinv.cli.shared import complain
 from ganinv.cli.weights import weights_app
-from ganinv.errors import BadArgumentsError, ParamsError, WeightsError
+from ganinv.errors import BadArgumentsError, InUseError, ParamsError, WeightsError, printable
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Put a photograph into StyleGAN2's latent space, and show what each choice does.",
@@ -27,7 +27,9 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 app.command()(invert.invert)
+app.command()(invert.collect)
 app.command()(invert.verify)
+app.command()(params.params)
 app.command()(align.align)
 app.command()(align.paste)
 app.command()(report.report)
@@ -52,7 +54,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = complain(
-            "interrupted; finished images are kept, the same command continues", INTERRUPTED
+            "interrupted; what is finished is kept, and the same command continues", INTERRUPTED
         )
     except Exception as error:
         code = _complain_of(error)
@@ -63,16 +65,41 @@ def _complain_of(error):
     """Turn an exception into a sentence and a status; what nobody foresaw keeps its traceback."""
     if hasattr(error, "exit_code") and hasattr(error, "format_message"):  # click's own
         error.show()
+        if hint := _hint(error):
+            complain(hint, 0)
         return error.exit_code
     if isinstance(error, ParamsError):
         return complain(error, 2)
-    if isinstance(error, (WeightsError, OSError, MemoryError)):
+    if isinstance(error, (WeightsError, InUseError, OSError, MemoryError)):
         return complain(error, 1)
     raise error
 
 
+def _hint(error):
+    """Where an option or an image goes that was given to the wrong command, or to none."""
+    command = error.ctx.info_name if error.ctx else None
+    if name := getattr(error, "option_name", None):
+        return _hint_of_option(name.lstrip("-").replace("-", "_"), command)
+    message = error.format_message()
+    given = next((word for word in sys.argv[1:2] if word in message), None)
+    if "No such command" in message and given and Path(given).exists():
+        return f"to invert it: ganinv invert {printable(given)}"
+    return None
+
+
+def _hint_of_option(name, command):
+    own = params.MODELS.get(command)
+    if own is not None and name in own.model_fields:
+        return f"{name} is a parameter: --set {name}=…"
+    takers = [other for other, model in params.MODELS.items() if name in model.model_fields]
+    if not takers:
+        return None
+    how = " or ".join(f"ganinv {other} … --set {name}=…" for other in takers)
+    return f"{name} is a parameter of another command: {how}"
+
+
 def _say_warning(message, category, filename, lineno, file=None, line=None):
-    print(f"ganinv: {message}", file=sys.stderr)
+    complain(message, 0)
 
 
 def _version(value: bool):

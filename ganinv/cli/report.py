@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from ganinv.cli.shared import Fresh, Overrides, complain
+from ganinv.cli.shared import Fresh, Overrides, a_path, complain
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="the folder for the report")] = Path("reports"),
+    out: Annotated[Path, typer.Option(parser=a_path, help="the folder for the report")] = Path(
+        "reports"
+    ),
     quick: Annotated[bool, typer.Option("--quick", help="about a tenth of the steps")] = False,
     overrides: Overrides = None,
     fresh: Fresh = False,
@@ -27,7 +29,9 @@ def report(
 
 
 def gan_report(
-    out: Annotated[Path, typer.Option(help="the folder for the report")] = Path("reports/gan"),
+    out: Annotated[Path, typer.Option(parser=a_path, help="the folder for the report")] = Path(
+        "reports/gan"
+    ),
     quick: Annotated[bool, typer.Option("--quick", help="a few steps of tiny networks")] = False,
     overrides: Overrides = None,
     fresh: Fresh = False,

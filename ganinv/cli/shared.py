@@ -1,4 +1,4 @@
-"""What several commands share: options, and how a failure is told."""
+"""What several commands share: options, and how things are told."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ganinv.errors import printable
+from ganinv.files import full_path
+from ganinv.params import our_files
 from ganinv.runs.params import Params
 
 
@@ -14,15 +17,53 @@ def describe(name: str) -> str:
     return Params.model_fields[name].description or ""
 
 
+def a_path(text: str | Path) -> Path:
+    """Read a path of the command line: `~` is the home folder, and an empty one is refused."""
+    if not str(text).strip():
+        raise typer.BadParameter("an empty name; give a path (an unset variable?)")
+    return Path(full_path(text))
+
+
+def complete_params(incomplete: str) -> list[str]:
+    """Complete the names of our parameter files; the shell completes paths."""
+    return [name for name in our_files() if name.startswith(incomplete)]
+
+
+def complete_set(incomplete: str) -> list[str]:
+    """Complete the names of parameters before `=`."""
+    return [f"{name}=" for name in Params.model_fields if name.startswith(incomplete)]
+
+
 Device = Annotated[str | None, typer.Option(help=describe("device"))]
-ParamsFile = Annotated[Path | None, typer.Option("--params", help="a YAML file, as in params/")]
+ParamsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--params",
+        help="a YAML file, or the name of one of ours, such as fast (`ganinv params --presets`)",
+        autocompletion=complete_params,
+    ),
+]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="key=value, any parameter; repeatable")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="key=value, any parameter (`ganinv params`); repeatable",
+        autocompletion=complete_set,
+    ),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")]
 
 
+def tell(text: object) -> None:
+    """Print lines that cannot act on a terminal."""
+    print(_lines(text), flush=True)
+
+
 def complain(error: Exception | str, code: int) -> int:
     """Tell an error on stderr; return the exit status that goes with it."""
-    print(f"ganinv: {error}", file=sys.stderr)
+    print(f"ganinv: {_lines(error)}", file=sys.stderr, flush=True)
     return code
+
+
+def _lines(text: object) -> str:
+    return "\n".join(map(printable, str(text).split("\n")))

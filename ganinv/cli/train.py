@@ -1,6 +1,5 @@
 """ganinv train-encoder | train-gan."""
 
-from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -73,7 +72,7 @@ def train_gan(
 
 def _settings(
     model: type[Model],
-    params: Path | None,
+    params: str | None,
     overrides: list[str] | None,
     out: str | None,
     device: str | None,

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from ganinv.cli.shared import a_path
+
 weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
 
 
@@ -46,8 +48,10 @@ def weights_verify() -> None:
 
 @weights_app.command("convert")
 def weights_convert(
-    file: Annotated[Path, typer.Argument(help="a StyleGAN2, e4e or pSp checkpoint")],
-    out: Annotated[Path | None, typer.Option(help="a .safetensors file; else beside it")] = None,
+    file: Annotated[Path, typer.Argument(parser=a_path, help="a StyleGAN2, e4e or pSp checkpoint")],
+    out: Annotated[
+        Path | None, typer.Option(parser=a_path, help="a .safetensors file; else beside it")
+    ] = None,
     head: Annotated[
         Literal["e4e", "psp"] | None, typer.Option(help="of an encoder whose opts do not say")
     ] = None,

@@ -37,3 +37,11 @@ def describe_metrics(values: Mapping[str, float | None]) -> str:
         for name, metric in METRICS.items()
         if name in values
     )
+
+
+def describe_seconds(seconds: float) -> str:
+    """Write a duration in words: 40 s, 5 min, 1 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

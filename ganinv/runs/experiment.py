@@ -33,6 +33,7 @@ from ganinv.inversion.starts import check_start, find_encoder
 from ganinv.inversion.style_axes import find_style_matrices
 from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
+from ganinv.runs.describe import describe_seconds
 from ganinv.runs.environment import environment
 from ganinv.runs.folder import Marks, RunFolder, default_folder
 from ganinv.runs.inputs import Photo, find_photos
@@ -293,14 +294,6 @@ class Work:
                 self.folder.note(photo.id, {"failed": reason, "title": photo.title})
         except OSError as error:  # the disk is full for this one too
             self.say(f"warning: {error}")
-
-
-def describe_seconds(seconds: float) -> str:
-    """Write a duration in words: 40 s, 5 min, 1 h 20 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _entry(photo: Photo, inversion: Inversion) -> dict:

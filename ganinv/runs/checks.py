@@ -1,0 +1,41 @@
+"""What can be found wrong with a run before torch is imported, in a fraction of a second."""
+
+import os
+from pathlib import Path
+
+from ganinv.errors import ParamsError, printable
+from ganinv.inversion.params import STARTS
+from ganinv.losses.terms import check_own, needs_encoder
+from ganinv.runs.inputs import find_photos
+from ganinv.runs.params import Params
+from ganinv.weights.find import find_file
+
+
+def check_run(params: Params) -> None:
+    """Check what a run names: photographs, weights, start, folder. Nothing is loaded.
+
+    Raises ParamsError or WeightsError, as the run itself would.
+    """
+    check_own(params.loss)
+    find_photos(params.images, params.align)
+    check_out(params.out)
+    if params.init not in STARTS and not os.path.isfile(params.init):
+        raise ParamsError(
+            f"init is none of {', '.join(STARTS)}, and there is no file {printable(params.init)}"
+        )
+    if params.init == "encoder" or needs_encoder(params.loss):
+        if params.encoder is None:
+            what = "init: encoder" if params.init == "encoder" else "this loss"
+            raise ParamsError(f"{what} needs an encoder; name one with the parameter encoder")
+        find_file(params.encoder)
+    find_file(params.generator)
+
+
+def check_out(out: str) -> None:
+    """Raise ParamsError for a folder for results that is a file, or lies below one."""
+    path = Path(out)
+    for place in (path, *path.parents):
+        if place.is_dir():
+            return
+        if os.path.lexists(place):
+            raise ParamsError(f"out: {printable(place)} is a file; name a folder for results")
