@@ -23,41 +23,52 @@ def _option(name: str, metavar: str = "TEXT") -> typer.models.OptionInfo:
     return typer.Option(f"--{name}", help=describe(name), metavar=metavar)
 
 
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(help="images, folders, sample:NAME, or samples; else those of --params"),
+]
+Space = Annotated[str | None, _option("space")]
+Loss = Annotated[str | None, _option("loss")]
+Steps = Annotated[str | None, _option("steps", "INTEGER")]
+Lr = Annotated[str | None, _option("lr", "FLOAT")]
+Seed = Annotated[str | None, _option("seed", "INTEGER")]
+Init = Annotated[str | None, _option("init")]
+Weights = Annotated[str | None, _option("generator")]
+Out = Annotated[str | None, _option("out")]
+Face = Annotated[str | None, _option("face")]
 Align = Annotated[bool | None, typer.Option("--align/--no-align", help=describe("align"))]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="do the images anew, and remove what other parameters left in --out"
+    ),
+]
+KeepInterrupted = Annotated[
+    bool,
+    typer.Option(
+        "--keep-interrupted", help="on Ctrl-C, keep the best latent so far of the running image"
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="a folder that invert wrote", parser=a_path)]
 
 
 def invert(
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(help="images, folders, sample:NAME, or samples; else those of --params"),
-    ] = None,
+    inputs: Inputs = None,
     params: ParamsFile = None,
     overrides: Overrides = None,
-    space: Annotated[str | None, _option("space")] = None,
-    loss: Annotated[str | None, _option("loss")] = None,
-    steps: Annotated[str | None, _option("steps", "INTEGER")] = None,
-    lr: Annotated[str | None, _option("lr", "FLOAT")] = None,
-    seed: Annotated[str | None, _option("seed", "INTEGER")] = None,
-    init: Annotated[str | None, _option("init")] = None,
-    generator: Annotated[str | None, _option("generator")] = None,
-    out: Annotated[str | None, typer.Option(help=describe("out"))] = None,
+    space: Space = None,
+    loss: Loss = None,
+    steps: Steps = None,
+    lr: Lr = None,
+    seed: Seed = None,
+    init: Init = None,
+    generator: Weights = None,
+    out: Out = None,
     device: Device = None,
     align: Align = None,
-    face: Annotated[str | None, _option("face")] = None,
-    fresh: Annotated[
-        bool,
-        typer.Option(
-            "--fresh",
-            help="do the images anew, and remove what other parameters left in --out",
-        ),
-    ] = False,
-    keep_interrupted: Annotated[
-        bool,
-        typer.Option(
-            "--keep-interrupted", help="on Ctrl-C, keep the best latent so far of the running image"
-        ),
-    ] = False,
+    face: Face = None,
+    fresh: Fresh = False,
+    keep_interrupted: KeepInterrupted = False,
 ) -> None:
     """Invert photographs. The same command again continues where it stopped.
 
