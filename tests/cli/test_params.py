@@ -1,0 +1,174 @@
+"""ganinv params, the options for parameters, and what is said before torch is imported."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ganinv.cli.params import MODELS, describe_range
+from ganinv.params import our_files
+from ganinv.paths import project_root
+from ganinv.runs.params import Params
+from helpers.checks import strict_json
+from helpers.commands import cli
+
+
+def test_every_parameter_is_listed_with_default_range_and_text(capsys):
+    assert cli("params") == 0
+    out = capsys.readouterr().out
+    for name, field in Params.model_fields.items():
+        assert f"\n{name}: " in f"\n{out}" and field.description in out
+    assert "steps: 450\n    a whole number, 0 or more\n" in out
+    assert "lr: 0.1\n    a number, above 0\n" in out
+    assert "coordinates: auto\n    one of auto, w, style\n" in out
+    assert "out: auto\n    a name or a path\n" in out
+
+
+@pytest.mark.parametrize("of", list(MODELS))
+def test_every_parameter_has_a_range_in_words(of):
+    for name, field in MODELS[of].model_fields.items():
+        text = describe_range(field)
+        assert text and "Annotated" not in text and "typing" not in text, name
+
+
+def test_one_parameter_in_any_case_and_of_other_commands(capsys):
+    assert cli("params", "LPIPS_net") == 0
+    assert capsys.readouterr().out.startswith("lpips_net: vgg\n    one of vgg, alex\n")
+    assert cli("params", "critic_steps") == 0
+    assert capsys.readouterr().out.startswith("(of train-gan)\ncritic_steps: ")
+    assert cli("params", "steps", "--of", "train-gan") == 0
+    assert "steps: 450" not in capsys.readouterr().out
+    assert cli("params", "stepz") == 2
+    assert "did you mean steps" in capsys.readouterr().err
+
+
+def test_presets_are_listed_with_a_line_each(capsys):
+    assert cli("params", "--presets") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(our_files())
+    assert "fast  (for invert)" in lines and "gan_lsgan  (for train-gan)" in lines
+    assert all(line.startswith("    ") and len(line) > 20 for line in lines[1::2])
+
+
+def test_the_usual_parameters_are_options(toy_path, photo, tmp_path):
+    words = "--space W --loss L2 --steps 2 --lr 0.2 --seed 7 --init Random".split()
+    sets = "precision=float32 compile=off log_every=0 snapshot_every=0 seed=1".split()
+    command = ["invert", photo, "--no-align", "--out", tmp_path / "run", "--generator", toy_path]
+    command += words + [word for text in sets for word in ("--set", text)]
+    assert cli(*command) == 0
+    params = Params.load(tmp_path / "run" / "params.yaml")
+    assert (params.space, params.loss, params.init) == ("w", "l2", "random")
+    assert (params.steps, params.lr, params.seed) == (2, 0.2, 7)  # options win over --set
+    assert len(strict_json(tmp_path / "run" / "me" / "history.json")) == 2
+
+
+def test_other_parameters_in_one_folder_are_2_with_numbers(quick, photo, make_photo, capsys):
+    make_photo(photo.with_name("zoe.png"), seed=1)
+    assert cli("invert", photo.parent, *quick) == 0
+    assert cli("invert", photo, *quick, "--steps", "3") == 2
+    error = capsys.readouterr().err
+    assert "holds 2 results under other parameters (steps: 2 there, 3 here)" in error
+    assert "another folder by --out" in error and "--fresh" in error
+    assert cli("invert", photo, *quick, "--steps", "3", "--fresh") == 0
+
+
+def test_collect_says_what_it_gathered(quick, photo, tmp_path, capsys):
+    assert cli("invert", photo, *quick) == 0
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    for name in ("metrics.json", "metrics.csv", "index.html", "contact_sheet.jpg"):
+        (tmp_path / "run" / name).unlink()
+    assert cli("collect", tmp_path / "run") == 0
+    assert "1 finished, 0 failed" in capsys.readouterr().out
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+    assert (tmp_path / "run" / "index.html").is_file()
+    assert cli("collect", tmp_path) == 2
+    assert "no run" in capsys.readouterr().err
+
+
+def test_the_end_says_where_to_look_how_long_it_took_and_what_was_left_out(
+    quick, photo, make_photo, tmp_path, capsys
+):
+    make_photo(photo.with_name("zoe.png"), seed=1)
+    (photo.parent / "clip.mov").write_bytes(b"\0\0\0\x14ftypqt  ")
+    assert cli("invert", photo.parent, *quick) == 0
+    out = capsys.readouterr().out
+    assert "2 images in " in out and f"look at {tmp_path / 'run' / 'index.html'}" in out
+    assert "1 video (clip.mov)" in out
+    assert "left for all" in out  # after the first image the pace is known
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["verify", "--steps", "4", "x"], "ganinv invert … --set steps"),
+        (["train-gan", "--steps", "4"], "--set steps=…"),
+        (["invert", "x.png", "--precision", "bf16"], "--set precision=…"),
+    ],
+    ids=str,
+)
+def test_an_option_given_to_the_wrong_command_says_where_it_goes(words, hint, capsys):
+    assert cli(*words) == 2
+    error = capsys.readouterr().err
+    assert "No such option" in error and hint in error
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["invert", "absent.jpg"], "no file or folder absent.jpg"),
+        (["invert", ""], "empty"),
+        (["invert", "PHOTO", "--out", ""], "empty"),
+        (["invert", "PHOTO", "--steps", "many"], "steps"),
+        (["invert", "PHOTO", "--generator", "ffhq-stdent"], "did you mean ffhq-student"),
+        (["invert", "PHOTO", "--generator", "absent.pkl"], "no file absent.pkl"),
+        (["invert", "PHOTO", "--device", "mps"], "Apple"),
+        (["invert", "PHOTO", "--device", "gpu"], "cuda"),
+        (["invert", "PHOTO", "--init", "absent.safetensors"], "no file absent.safetensors"),
+        (["invert", "PHOTO", "--init", "encoder"], "needs an encoder"),
+        (["invert", "PHOTO", "--params", "fats"], "did you mean fast"),
+        (["invert", "PHOTO", "--out", "PHOTO"], "is a file"),
+        (["align", "absent.jpg", "--out", "x"], "no file or folder"),
+        (["params", "stepz"], "did you mean steps"),
+        (["verify", ""], "empty"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said_without_torch_in_a_second(words, said, photo, tmp_path):
+    words = [str(photo) if word == "PHOTO" else word for word in words]
+    code = (
+        "import sys\n"
+        "from ganinv.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as error:\n"
+        "    print('status', error.code, 'torch' in sys.modules)\n"
+    )
+    started = time.process_time(), time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(project_root())},
+    )
+    assert done.stdout.splitlines()[-1] in ("status 2 False", "status 1 False"), done.stderr
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert time.perf_counter() - started[1] < 10  # half a second where nothing else runs
+
+
+def test_the_shell_completes_presets_and_parameters(tmp_path):
+    for typed, found in (("--params nv", "nvidia-w"), ("--set plat", "plateau=")):
+        done = subprocess.run(
+            [sys.executable, "-m", "ganinv"],
+            capture_output=True,
+            text=True,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(project_root()),
+                "_GANINV_COMPLETE": "complete_bash",
+                "COMP_WORDS": f"ganinv invert {typed}",
+                "COMP_CWORD": "3",
+            },
+        )
+        assert done.stdout.split() == [found], done.stderr
