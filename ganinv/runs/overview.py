@@ -31,7 +31,8 @@ body { margin: 0 auto; max-width: 1320px; padding: 0 1rem 3rem; color: #1d1d1f;
 figure { margin: 1.2rem 0; }
 figure img { width: 100%; height: auto; aspect-ratio: 1320 / 506; background: #f6f7f9; }
 figcaption, p, li { overflow-wrap: anywhere; }
-nav a, figcaption a { margin-right: .8rem; color: #0b57a4; }
+nav, .files { display: flex; flex-wrap: wrap; gap: .1rem .9rem; margin: .4rem 0; }
+nav a, .files a { color: #0b57a4; }
 .failed { background: #fff4d6; border: 1px solid #e6c76a; border-radius: 6px; padding: .2rem 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: left; }
@@ -133,9 +134,11 @@ def _means(metrics: Mapping[str, Any]) -> str:
     names = [name for name in METRICS if name in mean]
     if len(metrics["images"]) < 2 or not names:
         return ""
-    head = "".join(f"<th>{_text(METRICS[n].heading)} {METRICS[n].arrow}</th>" for n in names)
+    head = "<th>mean ± std</th>" + "".join(
+        f"<th>{_text(METRICS[n].heading)} {METRICS[n].arrow}</th>" for n in names
+    )
     row = "".join(f"<td>{METRICS[n].show(mean[n])} ± {METRICS[n].show(std[n])}</td>" for n in names)
-    return f"<table><tr>{head}</tr><tr>{row}</tr></table>"
+    return f"<table><tr>{head}</tr><tr><td></td>{row}</tr></table>"
 
 
 def _figure(name: str, entry: Mapping[str, Any]) -> str:
@@ -146,5 +149,5 @@ def _figure(name: str, entry: Mapping[str, Any]) -> str:
     return (
         f'<figure id="{_text(name)}"><a href="{place}/panel.png"><img src="{place}/panel.png" '
         f'loading="lazy" alt="{_text(name)}: photograph, reconstruction, difference"></a>'
-        f"<figcaption>{about}<br>{links}</figcaption></figure>"
+        f'<figcaption>{about}<div class="files">{links}</div></figcaption></figure>'
     )

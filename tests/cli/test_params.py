@@ -53,11 +53,11 @@ def test_presets_are_listed_with_a_line_each(capsys):
 
 
 def test_the_usual_parameters_are_options(toy_path, photo, tmp_path):
-    words = "--space W --loss L2 --steps 2 --lr 0.2 --seed 7 --init Random".split()
-    sets = "precision=float32 compile=off log_every=0 snapshot_every=0 seed=1".split()
-    command = ["invert", photo, "--no-align", "--out", tmp_path / "run", "--generator", toy_path]
-    command += words + [word for text in sets for word in ("--set", text)]
-    assert cli(*command) == 0
+    options = dict(space="W", loss="L2", steps=2, lr=0.2, seed=7, init="Random", generator=toy_path)
+    sets = dict(precision="float32", compile="off", log_every=0, snapshot_every=0, seed=1)
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    words += [word for name, value in sets.items() for word in ("--set", f"{name}={value}")]
+    assert cli("invert", photo, "--no-align", "--out", tmp_path / "run", *words) == 0
     params = Params.load(tmp_path / "run" / "params.yaml")
     assert (params.space, params.loss, params.init) == ("w", "l2", "random")
     assert (params.steps, params.lr, params.seed) == (2, 0.2, 7)  # options win over --set
