@@ -24,6 +24,7 @@ from ganinv.errors import WriteError
 TEMPORARY = re.compile(r"\.ganinv-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(\..*)?")
 OLD = 86400.0  # seconds after which a temporary file of another machine is nobody's any more
 _swept: set[Path] = set()  # folders that this process has tidied
+_written: set[str] = set()  # names of the temporary files that it is writing
 
 
 @contextlib.contextmanager
@@ -36,6 +37,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".ganinv-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}")
     temporary = temporary.with_name(temporary.name + path.suffix)
+    _written.add(temporary.name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -54,12 +56,16 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        _written.discard(temporary.name)
     _sync_folder(path.parent)
 
 
 def _machine():
-    """Eight hex digits for this machine's name."""
-    return hashlib.sha256(socket.gethostname().encode("utf-8", "replace")).hexdigest()[:8]
+    """Eight hex digits for this machine; two containers may have one name, but count apart."""
+    name = socket.gethostname()
+    with contextlib.suppress(OSError):  # other systems have no such file
+        name += os.readlink("/proc/self/ns/pid")
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def _sweep(folder):
@@ -78,8 +84,11 @@ def _sweep(folder):
 
 def _is_left(entry, machine, process):
     """Whether a temporary file's process has ended: by its number here, elsewhere by its age."""
-    if machine == _machine() and not _is_alive(int(process)):
-        return True
+    if machine == _machine():
+        if int(process) == os.getpid():  # or an earlier one of the same number
+            return entry.name not in _written
+        if not _is_alive(int(process)):
+            return True
     return time.time() - entry.stat().st_mtime > OLD
 
 

@@ -14,32 +14,56 @@ import filelock
 from ganinv.errors import InUseError, WriteError
 
 POLL = 0.05  # seconds between two attempts
+TRAINING = "training"  # the note of locks that are held for hours: nobody should wait for one
+TRIES = 5  # to make the folder, where another process removes it as empty
 
 
 @contextlib.contextmanager
-def locked(path: Path | str, *, wait: float = 0.0) -> Iterator[None]:
+def locked(path: Path | str, *, wait: float = 0.0, note: str = "") -> Iterator[None]:
     """Hold the lock of the file `path` in a `with` statement, waiting up to `wait` seconds for it.
 
-    A `wait` of -1 waits as long as it takes. Raises InUseError where another process holds it, and
+    A `wait` of -1 waits as long as it takes. The file holds the `note`, so that others can read
+    what the lock is held for (`read_note`). Raises InUseError where another process holds it, and
     WriteError where the file cannot be made.
     """
     path = Path(path)
     # a moment, at least, since the file may be on its way out
     lock = filelock.FileLock(path, timeout=wait if wait < 0 else max(wait, 2 * POLL))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(poll_interval=POLL)
-    except filelock.Timeout:
-        raise InUseError(f"another process is at work in {path.parent}") from None
-    except OSError as error:
-        raise WriteError(path, error) from error
-    try:
+        _acquire(lock, path)
+        with contextlib.suppress(OSError):
+            if note or path.stat().st_size:  # a killed process leaves its own
+                path.write_text(note, encoding="utf-8")
         yield
     finally:
-        if os.name != "nt":  # there, a file that is open cannot be removed
-            with contextlib.suppress(OSError):
-                path.unlink()
-        lock.release()
+        if lock.is_locked:
+            if os.name != "nt":  # there, a file that is open cannot be removed
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            lock.release()
+
+
+def _acquire(lock, path):
+    for left in reversed(range(TRIES)):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(poll_interval=POLL)
+            return
+        except filelock.Timeout:
+            raise InUseError(f"another process is at work in {path.parent}") from None
+        except FileNotFoundError as error:  # the folder, empty, was removed at this moment
+            if not left:
+                raise WriteError(path, error) from error
+        except OSError as error:
+            raise WriteError(path, error) from error
+
+
+def read_note(path: Path | str) -> str:
+    """Read what the holder of a lock has noted, "" where that cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def is_locked(path: Path | str) -> bool:

@@ -37,10 +37,17 @@ from ganinv.runs.describe import describe_seconds
 from ganinv.runs.environment import environment
 from ganinv.runs.folder import Marks, RunFolder, default_folder
 from ganinv.runs.inputs import Photo, find_photos
-from ganinv.runs.names import INDEX
-from ganinv.runs.overview import write_overview
+from ganinv.runs.overview import show
 from ganinv.runs.params import Params
-from ganinv.runs.records import SETTINGS, collect, gather, is_finished, read_record, save_inversion
+from ganinv.runs.records import (
+    SETTINGS,
+    collect,
+    gather,
+    is_finished,
+    read_record,
+    save_inversion,
+    write_params,
+)
 from ganinv.weights.find import ensure
 
 
@@ -129,13 +136,6 @@ def run_experiment(
         params = params.model_copy(update={"out": str(default_folder(params, key))})
     folder = RunFolder(params.out, key)
     marks = functools.cache(_marks)
-    folder.open(
-        params,
-        {photo.id: functools.partial(marks, photo) for photo in photos},
-        fresh=fresh,
-        set_aside=set_aside,
-        say=say,
-    )
 
     @functools.cache
     def note_environment():  # once, and not where everything was finished by an earlier call
@@ -145,13 +145,15 @@ def run_experiment(
         invert = functools.partial(invert, keep_interrupted=True)
     search = functools.partial(invert, generator, params=params, encoder=encoder)
     work = Work(folder, params, generator, search, marks, note_environment, say, len(photos), fresh)
-    try:
-        work.do_all(photos)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            work.finish()
-        raise
-    work.finish()
+    asked = {photo.id: functools.partial(marks, photo) for photo in photos}
+    with folder.opened(params, asked, fresh=fresh, set_aside=set_aside, say=say):
+        try:
+            work.do_all(photos)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                work.finish()
+            raise
+        work.finish()
     results = gather(work.entries) | {"failed": work.failed}
     for text in left_out:
         say(f"notice: {text}")
@@ -218,13 +220,17 @@ class Work:
             self.do(photo, number, wait=-1)
 
     def finish(self) -> None:
-        """Gather the results of the folder, and show them."""
+        """Gather the results of the folder, and show them.
+
+        What of the folder has gone meanwhile is written again.
+        """
+        with contextlib.suppress(ValueError):  # no record could be written
+            collect(self.folder.path)
+            show(self.folder.path, self.params, anew=self.changed)
         if not (self.folder.path / "environment.json").is_file():
             self.note_environment()
-        with contextlib.suppress(ValueError):  # no record could be written
-            metrics = collect(self.folder.path)
-            if self.changed or not (self.folder.path / INDEX).is_file():
-                write_overview(self.folder.path, metrics, self.params)
+        if not (self.folder.path / "params.yaml").is_file():
+            write_params(self.folder.path, self.params)
 
     def do(self, photo: Photo, number: int, wait: float = 0.0) -> None:
         """Invert one image into its folder, or note why not. Raises InUseError."""

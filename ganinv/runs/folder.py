@@ -7,20 +7,23 @@ image has a lock, which the operating system holds.
 
 import contextlib
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import TEMPORARY
-from ganinv.locks import is_locked, locked
+from ganinv.locks import is_locked, locked, read_note
 from ganinv.params import read_yaml
 from ganinv.runs.names import ALSO, OUTPUTS, RECORD
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
+    CHANGING,
     LOCK,
     SETTINGS,
     adopt,
+    held,
     is_finished,
     read_record,
     read_records,
@@ -38,7 +41,8 @@ class RunFolder:
     def __init__(self, path: str | Path, key: str):
         self.path, self.key = Path(path), key
 
-    def open(
+    @contextlib.contextmanager
+    def opened(
         self,
         params: Params,
         marks: dict[str, Callable[[], Marks]],
@@ -46,37 +50,56 @@ class RunFolder:
         fresh: bool = False,
         set_aside: bool = False,
         say: Callable[[str], None] = print,
-    ) -> None:
-        """Make the folder ready for a run and write params.yaml.
+    ) -> Iterator[None]:
+        """Make the folder ready for a run, and hold it for these settings in a `with` statement.
 
         `marks` gives, by the id of each image asked for, what its entry would say of it. Raises
-        ParamsError where the folder holds results under other parameters, unless `fresh`, which
-        removes them, or `set_aside`, which gives their folder another name (also where a result is
-        that of another photograph of the same name); InUseError where another process is at work in
-        it under other parameters.
+        ParamsError where the folder holds something other than a run, or results under other
+        parameters, unless `fresh`, which removes them, or `set_aside`, which gives their folder
+        another name (also where a result is that of another photograph of the same name);
+        InUseError where another process is at work in it under other parameters.
         """
         if set_aside and self.path.is_dir():
-            adopt(self.path)
-            others = (self.is_of_another(name, read()) for name, read in marks.items())
-            if self._strangers() or any(others):
+            self._set_aside(marks, say)
+        with contextlib.ExitStack() as stack:
+            with held(self.path):
+                self._check_content()
                 self._check_nobody_else()
-                self._set_aside(say)
-        with locked(self.path / LOCK, wait=-1):
-            self._check_nobody_else()
-            adopt(self.path)
-            strangers = self._strangers()
-            if strangers and not fresh:
-                raise ParamsError(self._refusal(params, strangers))
-            records = read_records(self.path)
-            stale = [n for n, r in records.items() if not is_finished(r) and n not in marks]
-            for name in {*strangers} | {n for n in stale if records[n].get("settings") != self.key}:
-                self.remove(name)
-            write_params(self.path, params)
+                adopt(self.path)
+                strangers = self._strangers()
+                if strangers and not fresh:
+                    raise ParamsError(self._refusal(params, strangers))
+                records = read_records(self.path)
+                stale = [n for n, r in records.items() if not is_finished(r) and n not in marks]
+                old = [n for n in stale if records[n].get("settings") != self.key]
+                for name in (*strangers, *old):
+                    self.remove(name)
+                write_params(self.path, params)
+                # from here on, no run under other settings begins until this one has ended
+                own = self.path / f"{LOCK}-{secrets.token_hex(4)}"
+                stack.enter_context(locked(own, note=self.key))
+            yield
+
+    def _check_content(self) -> None:
+        """Raise ParamsError for a folder with the parameters of something else, and no results."""
+        try:
+            there = read_yaml(self.path / "params.yaml")
+        except ParamsError:
+            return
+        if there.keys() <= Params.model_fields.keys() or (self.path / "metrics.json").is_file():
+            return
+        if not read_records(self.path):
+            raise ParamsError(
+                f"{self.path} holds no run, and its params.yaml are those of something else, such "
+                "as a training; name another folder by --out"
+            )
 
     def _strangers(self) -> list[str]:
         """The ids of finished results under other settings."""
-        records = read_records(self.path)
-        return [n for n, r in records.items() if is_finished(r) and r.get("settings") != self.key]
+        return [n for n, r in read_records(self.path).items() if self._is_strange(r)]
+
+    def _is_strange(self, record: dict[str, Any] | None) -> bool:
+        return is_finished(record) and record.get("settings") != self.key
 
     def is_of_another(self, image_id: str, marks: Marks) -> bool:
         """Whether a finished result of this run is that of another photograph, or crop."""
@@ -86,21 +109,32 @@ class RunFolder:
         return any(entry.get(name) != value for name, value in marks.items())
 
     def _check_nobody_else(self) -> None:
+        """Raise InUseError where a run under other settings is at work; remove dead locks."""
+        for lock in self.path.glob(f"{LOCK}-*"):
+            if is_locked(lock) and read_note(lock) != self.key:
+                raise InUseError(
+                    f"another process is writing results under other parameters to {self.path};"
+                    " name another folder by --out, or wait for it"
+                )
         for lock in self.path.glob(f"*/{LOCK}"):
-            with contextlib.suppress(OSError):
-                if lock.read_text() != self.key and is_locked(lock):
-                    raise InUseError(
-                        f"another process is writing results under other parameters to {self.path};"
-                        " name another folder by --out, or wait for it"
-                    )
+            is_locked(lock)
 
-    def _set_aside(self, say: Callable[[str], None]) -> None:
-        taken = (self.path.with_name(f"{self.path.name}-{n}") for n in range(1, 10**6))
-        other = next(path for path in taken if not path.exists())
-        try:
-            self.path.rename(other)
-        except OSError as error:
-            raise WriteError(other, error) from error
+    def _set_aside(self, marks: dict[str, Callable[[], Marks]], say: Callable[[str], None]) -> None:
+        """Give a folder another name where it holds results under other parameters."""
+        with held(self.path):
+            self._check_content()
+            adopt(self.path)
+            others = (self.is_of_another(name, read()) for name, read in marks.items())
+            if not self._strangers() and not any(others):
+                return
+            self._check_nobody_else()
+            taken = (self.path.with_name(f"{self.path.name}-{n}") for n in range(1, 10**6))
+            other = next(path for path in taken if not path.exists())
+            try:
+                self.path.rename(other)
+            except OSError as error:
+                raise WriteError(other, error) from error
+            _unlink(other / LOCK)  # which went with it
         say(f"{self.path} held results under other parameters; they are now in {other}")
 
     def _refusal(self, params: Params, strangers: list[str]) -> str:
@@ -124,15 +158,17 @@ class RunFolder:
     @contextlib.contextmanager
     def claim(self, image_id: str, *, wait: float = 0.0) -> Iterator[None]:
         """Take an image, so that no other process does; raises InUseError where one has."""
-        lock = self.path / image_id / LOCK
-        with locked(lock, wait=wait):
-            with contextlib.suppress(OSError):
-                lock.write_text(self.key)
+        with locked(self.path / image_id / LOCK, wait=wait):
             yield
 
     def begin(self, image_id: str) -> None:
-        """Forget an image before its files are overwritten: no record may stand for a mixture."""
-        _unlink(self.path / image_id / RECORD)
+        """Forget an image before its files are overwritten: no record may stand for a mixture.
+
+        Its record says so until `note`: one that is missing might be taken from metrics.json.
+        """
+        self.note(image_id, {"failed": CHANGING})
+        for name in ALSO[:2]:  # what the new result may not have
+            _unlink(self.path / image_id / name)
 
     def note(self, image_id: str, entry: dict[str, Any]) -> dict[str, Any]:
         """Write an image's record, with the settings it was made under; return it."""
@@ -141,14 +177,20 @@ class RunFolder:
         return entry
 
     def remove(self, image_id: str) -> None:
-        """Remove what a run wrote for an image, and its folder where nothing else lies in it."""
+        """Remove what a run wrote for an image, and its folder where nothing else lies in it.
+
+        The record goes last: by it the next call removes what a kill left. A result that another
+        process has finished meanwhile stays, and what one is at work on.
+        """
         folder = self.path / image_id
-        for name in (RECORD, *OUTPUTS, *ALSO):
-            _unlink(folder / name)
-        with contextlib.suppress(OSError):
-            for path in folder.iterdir():
-                if TEMPORARY.fullmatch(path.name):
-                    _unlink(path)
+        with contextlib.suppress(InUseError), self.claim(image_id):
+            record = read_record(self.path, image_id)
+            if is_finished(record) and not self._is_strange(record):
+                return
+            left = [path.name for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
+            for name in (*OUTPUTS, *ALSO, *left, RECORD):
+                _unlink(folder / name)
+        with contextlib.suppress(OSError):  # somebody's files are in it
             folder.rmdir()
 
 

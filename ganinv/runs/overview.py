@@ -20,6 +20,7 @@ from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
 from ganinv.runs.names import INDEX, SHEET
 from ganinv.runs.params import Params
+from ganinv.runs.records import read_metrics
 
 SIDE = 160  # pixels of a picture on the sheet
 LINE = 20  # pixels of a line of text below it
@@ -49,6 +50,37 @@ def write_overview(folder: str | Path, metrics: Mapping[str, Any], params: Param
     if images:
         save_jpeg(folder / SHEET, contact_sheet(folder, images))
     write_text(folder / INDEX, _page(metrics, params, bool(images)))
+
+
+def show(folder: str | Path, params: Params, *, anew: bool = True) -> None:
+    """Write the contact sheet and the page of what metrics.json holds, as `write_overview` does.
+
+    Another process may gather meanwhile: then that is shown too. Unless `anew`, a page that shows
+    the same already stays. Raises ValueError where metrics.json is damaged, WriteError.
+    """
+    file, shown = Path(folder) / "metrics.json", None
+    while (found := _stamp(file)) != shown:
+        metrics, shown = read_metrics(file), found
+        if anew or not _is_shown(Path(folder), metrics, params):
+            write_overview(folder, metrics, params)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """What tells a file from one that is renamed into its place; ValueError without one."""
+    try:
+        found = file.stat()
+    except OSError:
+        raise ValueError(f"there is no {file}") from None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _is_shown(folder: Path, metrics: Mapping[str, Any], params: Params) -> bool:
+    try:
+        page = (folder / INDEX).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    sheet = bool(metrics["images"])
+    return page == _page(metrics, params, sheet) and (not sheet or (folder / SHEET).is_file())
 
 
 def contact_sheet(folder: Path, images: Mapping[str, Mapping[str, Any]]) -> np.ndarray:

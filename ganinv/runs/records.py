@@ -9,22 +9,24 @@ and metrics.json is gathered from the records, so that any number of processes m
 folder, and the cost of finishing an image does not grow with how many are done.
 """
 
+import contextlib
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ganinv import figures
+from ganinv.errors import InUseError
 from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.result import Inversion, save_result
-from ganinv.locks import locked
+from ganinv.locks import TRAINING, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
 from ganinv.params import dump_yaml
@@ -34,6 +36,8 @@ from ganinv.runs.params import Params
 
 SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "log_every"}
 LOCK = ".lock"
+PATIENCE = 1.0  # seconds between two looks at who holds a folder
+CHANGING = "its files were being written when the process ended; the same command does it again"
 
 
 def save_inversion(
@@ -118,16 +122,37 @@ def _over(images: Mapping[str, dict[str, Any]], statistic: Callable) -> dict[str
     return {name: float(statistic([row[name] for row in rows])) for name in names}
 
 
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a run's folder in a `with` statement, waiting for other runs: they do for moments only.
+
+    Raises InUseError where a training holds it, WriteError where the folder cannot be written to.
+    """
+    lock = folder / LOCK
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(lock, wait=PATIENCE))
+                break
+            except InUseError:
+                if read_note(lock) == TRAINING:
+                    raise InUseError(
+                        f"a training is at work in {folder}; name another folder by --out"
+                    ) from None
+        yield
+
+
 def collect(folder: str | Path) -> dict[str, Any]:
     """Gather metrics.json and metrics.csv of a run folder from its records; return the metrics.
 
     Results of versions that wrote no records get theirs from metrics.json first. Raises ValueError
-    where `folder` holds no results, WriteError where it cannot be written.
+    where `folder` holds no results, InUseError where a training is at work in it, WriteError where
+    it cannot be written.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} holds no run: there is no such folder")
-    with locked(folder / LOCK, wait=-1):
+    with held(folder):
         adopt(folder)
         records = read_records(folder)
         if not records:

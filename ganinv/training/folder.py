@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv.errors import InUseError, ParamsError, WriteError
-from ganinv.locks import is_locked, locked
+from ganinv.locks import TRAINING, is_locked, locked
 from ganinv.numerics import NUMERICS
 from ganinv.params import read_yaml
 from ganinv.training.settings import TrainingParams
@@ -65,7 +65,7 @@ def held(out: str | Path) -> Iterator[None]:
         if made:
             stack.callback(_remove_empty, out)
         try:
-            stack.enter_context(locked(out / LOCK))
+            stack.enter_context(locked(out / LOCK, note=TRAINING))
         except InUseError:
             raise _in_use(out) from None
         yield
