@@ -1,4 +1,4 @@
-"""What a search found: how it shows itself, and the files it is saved as."""
+"""The result of a search: how it shows itself, and the files it is saved as."""
 
 import html
 from dataclasses import dataclass, field
