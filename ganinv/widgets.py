@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets
 from IPython.display import Image, display
 
-from ganinv.errors import ParamsError, WeightsError
+from ganinv.errors import GaninvError
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.params import Params
 from ganinv.runs.samples import photographs
@@ -14,9 +14,11 @@ from ganinv.weights.manifest import load_manifest
 
 
 class InversionWidget(ipywidgets.VBox):
-    """Controls for one inversion; results go to `out`, the panel is shown below the button.
+    """Controls for one inversion; the panel is shown below the button.
 
-    Show them by naming the widget on a cell's last line.
+    Results go to `out`/results, and are set aside as results-1 and so on when the next ones are
+    under other parameters; photographs uploaded lie in `out`/uploads. Show the controls by naming
+    the widget on a cell's last line.
     """
 
     def __init__(self, out: str | Path = "runs/quickstart"):
@@ -62,7 +64,10 @@ class InversionWidget(ipywidgets.VBox):
         )
 
     def image(self) -> str:
-        """Name the photograph chosen: an uploaded one, saved beside the results, or a sample."""
+        """Name the photograph chosen: an uploaded one, saved beside the results, or a sample.
+
+        Raises OSError where it cannot be saved.
+        """
         if not self.upload.value:
             return f"sample:{self.sample.value}"
         uploaded = self.upload.value[0]
@@ -78,28 +83,32 @@ class InversionWidget(ipywidgets.VBox):
         with self.output:
             try:
                 self._invert()
-            except (ParamsError, WeightsError, OSError) as error:
+            except (GaninvError, OSError) as error:
                 print(error)
             finally:
                 self.button.disabled = False
 
     def params(self) -> Params:
-        """Make the parameters that the controls stand for."""
+        """Make the parameters that the controls stand for.
+
+        Raises ParamsError for values that cannot be used, OSError where an uploaded photograph
+        cannot be saved.
+        """
         start = self.start.value
         begin = {} if start == "mean_w" else {"init": "encoder", "encoder": start}
-        return Params(
-            generator=self.generator.value,
-            images=[self.image()],
-            space=self.space.value,
-            loss=self.loss.value,
-            steps=self.steps.value,
-            align=self.align.value,
-            out=str(self.out),
-            **begin,
-        )
+        values = {
+            "generator": self.generator.value,
+            "images": [self.image()],
+            "space": self.space.value,
+            "loss": self.loss.value,
+            "steps": self.steps.value,
+            "align": self.align.value,
+            "out": str(self.out / "results"),
+        }
+        return Params.make(values | begin)
 
     def _invert(self):
-        run = run_experiment(self.params())
+        run = run_experiment(self.params(), set_aside=True)
         for image_id in run.results["images"]:
             display(Image(filename=run.out / image_id / "panel.png"))
 

@@ -47,7 +47,7 @@ def ensure_runs(
     A folder exp01 is made from params/exp01.yaml, and so on; runs that are there are left alone.
     """
     for folder in map(Path, folders):
-        if (folder / "metrics.json").is_file():
+        if _is_run(folder):
             continue
         print(f"{folder} holds no run yet; trying params/{folder.name}.yaml with {steps} steps")
         file = params_folder() / f"{folder.name}.yaml"
@@ -58,6 +58,14 @@ def ensure_runs(
             "log_every": 0,
         }
         run_experiment(Params.load(file, **quick, out=str(folder)), set_aside=True)
+
+
+def _is_run(folder):
+    try:
+        read_run(folder)
+    except ValueError:
+        return False
+    return True
 
 
 def make_experiment(params: Params, name: str, *, fresh: bool = False) -> Experiment:

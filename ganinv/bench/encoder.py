@@ -42,8 +42,9 @@ def bench_encoder(
     encoder = prepare(params, generator)
     plans = {"encoder": params, "mean_w": params.replace(init="mean_w", steps=against)}
     rows = []
-    for photo in find_photos(params.images, params.align):
-        target = load_image(photo.path, generator.resolution, align=photo.align)
+    for photo in find_photos(params.images, params.align, params.face):
+        face = photo.face or "largest"
+        target = load_image(photo.path, generator.resolution, align=photo.align, face=face)
         for start, plan in plans.items():
             about: dict[str, Any] = {"encoder": encoder, "image_id": photo.name}
             before = invert(generator, target, plan, steps=0, **about)

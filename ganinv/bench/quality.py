@@ -1,9 +1,9 @@
 """`ganinv bench quality`: our recipe beside published ones, in one run.
 
-A recipe is a file of parameters: params/presets/NAME.yaml for the published projectors,
-params/NAME.yaml for ours; NAME+key=value+… changes some of them. All search the same photographs
-on the same generator by our fast path; what the best so far is worth is measured at several points
-of each search, as results are, outside the time that counts.
+A recipe is a file of parameters, by its name or its path: those of params/presets/ are the
+published projectors, all others are ours; NAME+key=value+… changes some of them. All search the
+same photographs on the same generator by our fast path; what the best so far is worth is measured
+at several points of each search, as results are, outside the time that counts.
 
 How long a published recipe takes as published is its steps times a step of plain code (see `step`),
 which is timed in the same run: with the target's features kept where its own code keeps them.
@@ -30,7 +30,8 @@ from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
 from ganinv.losses.terms import loss_weights
 from ganinv.measures.reconstruction import METRICS, compute_metrics
-from ganinv.paths import params_folder, presets_folder
+from ganinv.params import find_params
+from ganinv.paths import presets_folder
 from ganinv.runs.describe import describe_metrics
 from ganinv.runs.environment import describe_machine, environment
 from ganinv.runs.experiment import prepare, settle, weights_used
@@ -59,17 +60,12 @@ def find_recipe(text: str, overrides: Iterable[str] = (), **changes: Any) -> Rec
     """Find the recipe NAME, or NAME+key=value+…
 
     `overrides` and `changes` go to every recipe alike. Raises ParamsError for a name that is no
-    file of params/presets/ or params/.
+    parameter file, and for parameters that cannot be used.
     """
     name, *own = re.split(r"\+(?=[a-z_]+=)", text)
-    folders = presets_folder(), params_folder()
-    files = [folder / f"{name}.yaml" for folder in folders]
-    file = next((path for path in files if path.is_file()), None)
-    if file is None:
-        known = ", ".join(sorted(path.stem for path in folders[0].glob("*.yaml")))
-        raise ParamsError(f"no recipe {name!r}; there are {OWN}, {known}")
+    file = find_params(name)
     params = Params.load(file, [*overrides, *own], **changes)
-    return Recipe(text, params, published=file.parent.name == "presets")
+    return Recipe(text, params, published=file.parent == presets_folder())
 
 
 def bench_quality(
@@ -93,7 +89,8 @@ def bench_quality(
     device = resolve_device(device)
     recipes = [find_recipe(name, overrides, device=device, **changes) for name in names]
     generator = _load_shared(recipes, device)
-    photos = find_photos(recipes[0].params.images, recipes[0].params.align)
+    shared = recipes[0].params
+    photos = find_photos(shared.images, shared.align, shared.face)
     targets = [_load(photo, generator) for photo in photos]
     settled = [settle(recipe.params, generator) for recipe in recipes]
     encoders = [prepare(params, generator) for params in settled]
@@ -143,7 +140,8 @@ def _add(result, recipe, image, rows, stopped):
 
 def _load(photo, generator):
     try:
-        return load_image(photo.path, generator.resolution, align=photo.align)
+        face = photo.face or "largest"
+        return load_image(photo.path, generator.resolution, align=photo.align, face=face)
     except ImageError as error:
         raise ParamsError(str(error)) from None
 
@@ -173,7 +171,8 @@ def _time_plain(recipes, device, say, isolate):
         loss = "+".join(terms).removesuffix("_vgg")
         if not recipe.published or loss not in LOSSES:
             continue
-        kept = loss == "lpips" and recipe.name.partition("+")[0] in KEEP_TARGET
+        preset = Path(recipe.name.partition("+")[0]).stem.lower()
+        kept = loss == "lpips" and preset in KEEP_TARGET
         case = Case(recipe.params.generator, loss, 1, device, KEPT if kept else PLAIN)
         if case not in timed:
             row = isolate(str(case), measure, case, PLAIN_STEPS, recipe.params.steps)

@@ -1,4 +1,4 @@
-"""What a search found: how it shows itself, and the files it is saved as."""
+"""The result of a search: how it shows itself, and the files it is saved as."""
 
 import html
 from dataclasses import dataclass, field
@@ -92,7 +92,8 @@ class Inversion:
 
         `~` is expanded. It holds the files of `save_result`, metrics.json (the metrics and how the
         search went) and, where they are known, the parameters as params.yaml. Each file is whole
-        or absent. Raises BadArgumentsError for a folder without a name or one that is a file.
+        or absent. Raises BadArgumentsError for a folder without a name or one that is a file,
+        WriteError where a file cannot be written.
         """
         place = _folder(folder)
         save_result(place, self)
@@ -124,7 +125,7 @@ def save_result(folder: Path, inversion: Inversion) -> None:
     """Write what every folder of a result holds, whole files or none.
 
     They are target.png, reconstruction.png, difference.png, history.csv, history.json and
-    latent.safetensors, which names the generator.
+    latent.safetensors, which names the generator. Raises WriteError.
     """
     target, result = to_uint8(inversion.target), to_uint8(inversion.image)
     save_png(folder / "target.png", target)

@@ -37,9 +37,16 @@ def test_a_recipe_may_change_some_parameters():
     assert changed.params == plain.params.replace(steps=7, precision="float32", seed=3)
 
 
-def test_an_unknown_recipe_is_refused_with_the_known_ones():
-    with pytest.raises(ParamsError, match="no recipe 'fats'; there are fast, .*nvidia-w"):
-        find_recipe("fats")
+def test_an_unknown_recipe_is_refused_with_the_nearest():
+    with pytest.raises(ParamsError, match="no preset named 'fats'; did you mean fast"):
+        find_recipe("fats+steps=3")
+
+
+def test_a_recipe_may_be_a_file_of_ones_own(tmp_path):
+    (tmp_path / "mine.yaml").write_text("steps: 5")
+    mine = find_recipe(f"{tmp_path / 'mine.yaml'}+seed=2")
+    assert (mine.params.steps, mine.params.seed, mine.published) == (5, 2, False)
+    assert find_recipe("nvidia-w").published and not find_recipe("fast").published
 
 
 def test_rows_hold_every_point_and_end_with_the_result(quick):

@@ -1,6 +1,8 @@
 """The examples of notebooks/README.md run."""
 
+import functools
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -59,9 +61,24 @@ def test_the_callback_logs(run_block):
 
 
 def test_a_files_parameters_come_first(run_block):
-    run = run_block("load_params")["run"]
+    run = run_block('load_params("fast")')["run"]
     assert (run.params.steps, run.params.seed) == (20, 1)
     assert run.params.noise_maps == "optimized" and run.noise
+
+
+def test_the_folder_is_a_run(toy_params, make_photo, tmp_path):
+    """Its photographs are not here, and its generator is too slow."""
+    (block,) = [block for block in BLOCKS if "run_experiment" in block]
+    photo = make_photo(tmp_path / "photos" / "me.png", 0)
+
+    def load_params(name, images, out):
+        assert ganinv.load_params(name, images=images, out=out).out == "runs/mine"
+        return toy_params([photo.parent])
+
+    run = functools.partial(ganinv.run_experiment, say=lambda text: None)
+    names = dict(ganinv=SimpleNamespace(load_params=load_params, run_experiment=run))
+    exec(block, names)
+    assert names["done"].results["images"].keys() == {"me"} and names["done"].failed == {}
 
 
 def test_the_first_example_is_one_of_the_calls_tested(toy, toy_images, tmp_path):
