@@ -10,13 +10,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, load_file, save
 from torch import nn
 
-from ganinv.errors import WeightsError, printable
+from ganinv.errors import WeightsError, printable, shorten
 from ganinv.files import write_bytes
 from ganinv.weights.fit import check_fit
 
 Class = TypeVar("Class", bound=nn.Module)
 Built = TypeVar("Built")
-SHOWN = 100  # characters of a wrong value that a message repeats
 
 
 def save_weights(
@@ -54,11 +53,6 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, s
     except (OSError, SafetensorError, ValueError) as error:
         raise ValueError(f"{path} is not a whole safetensors file ({error})") from None
     return tensors, header.get("__metadata__", {})
-
-
-def _short(value):
-    text = repr(value)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def _check_name(path):
@@ -105,7 +99,9 @@ def read_network(
     """
     architecture = read_description(path).get("architecture")
     if not isinstance(architecture, str) or architecture not in classes:
-        raise WeightsError(f"{path} holds no {kind} (its architecture is {_short(architecture)})")
+        raise WeightsError(
+            f"{path} holds no {kind} (its architecture is {shorten(repr(architecture))})"
+        )
     description, state = read_weights(path)
     try:
         known = classes[architecture]
