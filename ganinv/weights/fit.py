@@ -13,7 +13,6 @@ from typing import Any, get_type_hints
 
 import torch
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from torch import nn
 from torch.overrides import TorchFunctionMode
 
 LARGEST = 16_384  # no width, count or resolution of a network is larger
@@ -21,9 +20,7 @@ OPERATIONS = 20_000  # that building takes beside those for the file's own tenso
 MEANS = {"w_avg", "w_std", "latent_avg"}  # which a file may lack; they are as small as a latent
 
 
-def check_fit(
-    network: type[nn.Module], config: Any, state: Mapping[str, torch.Tensor]
-) -> dict[str, Any]:
+def check_fit(network: type, config: Any, state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """Return the config with which `network(**config)` has the names and shapes of `state`.
 
     Raises ValueError, with the reason, where it has others, and where the config holds names that
@@ -47,7 +44,7 @@ def check_fit(
 
 def _check_values(network, config):
     known = inspect.signature(network).parameters
-    hints = get_type_hints(network.__init__)
+    hints = get_type_hints(vars(network)["__init__"])
     for name, value in config.items():
         if name not in known:
             raise ValueError(f"{network.__name__} takes no {name!r}")

@@ -8,13 +8,12 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, load_file, save
-from torch import nn
 
 from ganinv.errors import WeightsError, printable, shorten
 from ganinv.files import write_bytes
 from ganinv.weights.fit import check_fit
 
-Class = TypeVar("Class", bound=nn.Module)
+Class = TypeVar("Class", bound=type)
 Built = TypeVar("Built")
 
 

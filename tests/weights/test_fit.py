@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from ganinv import load_encoder, load_generator
 from ganinv.errors import WeightsError
+from ganinv.inversion.starts import find_start
 from helpers.memory import GIB, at_most
 from helpers.toys import TOY_CONFIG, save_toy
 
@@ -89,3 +90,12 @@ def test_half_precision_is_read_as_float32(toy, tmp_path):
     loaded = load_generator(save_toy(tmp_path / "net.safetensors", halves))
     assert loaded.const.dtype == torch.float32
     assert torch.equal(loaded.const, toy.const.half().float())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1, True, 1j])
+def test_a_latent_that_is_no_finite_floats_is_no_start(toy, tmp_path, value):
+    path = tmp_path / "latent.safetensors"
+    save_file({"latent": torch.full((1, toy.w_dim), value)}, path)
+    target = torch.zeros(3, toy.resolution, toy.resolution)
+    with pytest.raises(ValueError, match="no finite"):
+        find_start(toy, str(path), target=target, rng=torch.Generator())
