@@ -19,6 +19,11 @@ def printable(text: object) -> str:
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(text))
 
 
+def shorten(text: str, most: int = 100) -> str:
+    """Cut off a text of more than `most` characters, which a message is to repeat."""
+    return text if len(text) <= most else text[:most] + "…"
+
+
 class GaninvError(Exception):
     """The root of the family."""
 

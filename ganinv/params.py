@@ -7,9 +7,9 @@ that it belongs to; nothing here or there imports torch, so that a wrong value i
 """
 
 import difflib
-import itertools
 import os
 import re
+import stat
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from types import UnionType
@@ -19,12 +19,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from ganinv.errors import ParamsError
+from ganinv.errors import ParamsError, shorten
 from ganinv.files import full_path
 from ganinv.paths import params_folder, presets_folder
 
 MAX_BYTES = 1_000_000  # of a parameter file
-SHOWN = 100  # characters of a wrong value that a message repeats
+MAX_FAULTS = 10  # that a message lists
 PATH: dict[str, Any] = {"path": True}  # json_schema_extra of a field that may hold a path
 
 
@@ -68,6 +68,9 @@ class Strict(BaseModel):
                 raise ValueError("an empty name; give a name or a path (an unset variable?)")
             if any("\0" in name for name in named):
                 raise ValueError("a name holds a null character, which no path can")
+            for name in named:
+                if user := unknown_home(name):
+                    raise ValueError(f"there is no user {user}, whose home folder {name} asks for")
         return value
 
     @classmethod
@@ -76,7 +79,11 @@ class Strict(BaseModel):
         try:
             return cls(**{str(name): value for name, value in values.items()})
         except ValidationError as error:
-            raise ParamsError("\n".join(_explain(e, cls) for e in error.errors())) from None
+            faults = error.errors()
+            lines = [_explain(fault, cls) for fault in faults[:MAX_FAULTS]]
+            if len(faults) > MAX_FAULTS:
+                lines.append(f"and {len(faults) - MAX_FAULTS} faults more")
+            raise ParamsError("\n".join(lines)) from None
 
     @classmethod
     def load(
@@ -92,8 +99,8 @@ class Strict(BaseModel):
         for item in overrides or ():
             key, sep, text = item.partition("=")
             if not sep:
-                raise ParamsError(f"--set takes key=value; got {item!r}")
-            values[key.strip()] = cls._parse(key.strip(), text, f"--set {item}")
+                raise ParamsError(f"--set takes key=value; got {shorten(repr(item))}")
+            values[key.strip()] = cls._parse(key.strip(), text, f"--set {shorten(item)}")
         return cls.make(values | changes)
 
     @classmethod
@@ -183,6 +190,14 @@ def _path(value: Any) -> Any:
     return full_path(value) if isinstance(value, str) else value
 
 
+def unknown_home(path: str) -> str:
+    """Return the user whose home folder `path` begins with, if there is no such user; else ""."""
+    first = path.partition("/")[0]
+    if not first.startswith("~") or os.path.lexists(path):
+        return ""
+    return first[1:] if os.path.expanduser(first) == first else ""
+
+
 def _placed(value: Any, folder: Path) -> Any:
     """A path that a file in `folder` names: one that begins with a dot is meant from there.
 
@@ -206,8 +221,7 @@ def _explain(error, model):
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:  # about several parameters at once
         return message
-    got = repr(error["input"])
-    return f"{name}: {message} (got {got if len(got) <= SHOWN else got[:SHOWN] + '…'})"
+    return f"{shorten(name)}: {message} (got {shorten(repr(error['input']))})"
 
 
 def _near(name: str, known: Iterable[str]) -> bool:
@@ -216,9 +230,9 @@ def _near(name: str, known: Iterable[str]) -> bool:
 
 def unknown_name(name: str, known: Iterable[str], what: str) -> str:
     """Return the sentence for a name that does not exist, with the nearest that do."""
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(name[:100], known, n=2, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    return f"no {what} named {name!r}; {hint}"
+    return f"no {what} named {shorten(repr(name))}; {hint}"
 
 
 def find_params(path: str | Path) -> Path:
@@ -229,7 +243,11 @@ def find_params(path: str | Path) -> Path:
     if not str(path).strip():
         raise ParamsError("the name of the parameter file is empty (an unset variable?)")
     given = Path(full_path(path))
-    if given.exists():
+    try:
+        found = given.exists()
+    except OSError as error:  # a name too long, a folder on the way that may not be read
+        raise _unreadable(path, error.strerror or error) from None
+    if found:
         return given
     ours = our_files()
     # as the documentation writes it, in whatever folder the command runs
@@ -239,8 +257,13 @@ def find_params(path: str | Path) -> Path:
         name = _spelled(given.stem, tuple(ours))
         if name in ours:
             return ours[name]
-        raise ParamsError(f"there is no file {path}, and " + unknown_name(name, ours, "preset"))
-    raise ParamsError(f"cannot read the parameters {path}: there is no such file")
+        missing = f"there is no file {shorten(str(path))}, and "
+        raise ParamsError(missing + unknown_name(name, ours, "preset"))
+    raise _unreadable(path, "there is no such file")
+
+
+def _unreadable(path: str | Path, reason: object) -> ParamsError:
+    return ParamsError(f"cannot read the parameters {shorten(str(path))}: {reason}")
 
 
 def our_files() -> dict[str, Path]:
@@ -249,28 +272,22 @@ def our_files() -> dict[str, Path]:
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
 
 
-def first_comment(path: Path) -> str:
-    """Return the first sentence of the comment that a parameter file begins with."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comment = itertools.takewhile(lambda line: line.startswith("#"), lines)
-    text = " ".join(line.lstrip("# ").strip() for line in comment)
-    return re.split(r"(?<=[\w)])\. (?=[A-Z])", text, maxsplit=1)[0].rstrip(".") + "."
-
-
 def read_yaml(path: str | Path, texts: Iterable[str] = ()) -> dict[str, Any]:
     """Read a YAML mapping from a file. Raises ParamsError.
 
     The values of `texts` are text as it stands, also where it looks like a number.
     """
     try:
+        opened = str(path).startswith(("/dev/", "/proc/"))  # by a shell, as in <(make-params)
+        if not opened and stat.S_ISFIFO(os.stat(path).st_mode):  # it may never be written to
+            raise _unreadable(path, "it is a pipe, and no file")
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise ParamsError(f"cannot read the parameters {path}: it is no text in UTF-8") from None
+        raise _unreadable(path, "it is no text in UTF-8") from None
     except OSError as error:
-        reason = error.strerror or error
-        raise ParamsError(f"cannot read the parameters {path}: {reason}") from None
+        raise _unreadable(path, error.strerror or error) from None
     if len(data) > MAX_BYTES:
         raise ParamsError(f"{path} has over {MAX_BYTES // 10**6} MB: no file of parameters")
     values = parse_yaml(text, str(path), texts)
@@ -296,8 +313,12 @@ def parse_yaml(text: str, where: str, texts: Iterable[str] = ()) -> Any:
                 if key.value in texts:
                     _take_as_text(value)
         return loader.construct_document(node)
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
         raise ParamsError(f"{where}: not valid YAML: {error}") from None
+    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
+        # of values that an explicit tag, !!bool for one, does not fit
+        reason = shorten(str(error))
+        raise ParamsError(f"{where}: not valid YAML: a value has a wrong form ({reason})") from None
     except RecursionError:
         raise ParamsError(f"{where}: not valid YAML: it is nested too deeply") from None
 
@@ -371,6 +392,8 @@ def _text(dumper, value):
 
 
 _CoreLoader.add_constructor("tag:yaml.org,2002:int", _int)
+for _tag in ("timestamp", "binary", "omap", "pairs", "set"):  # of YAML 1.1
+    _CoreLoader.yaml_constructors.pop(f"tag:yaml.org,2002:{_tag}")
 
 
 _CoreDumper.add_representer(str, _text)

@@ -23,16 +23,16 @@ def align(
     ] = "largest",
 ) -> None:
     """Cut faces out of photographs as FFHQ does it, with a record for `ganinv paste`."""
+    from ganinv.runs.checks import check_out
     from ganinv.runs.inputs import find_photos
 
-    if out.exists() and not out.is_dir():
-        raise BadArgumentsError(f"--out {printable(out)} is a file; name a folder")
+    check_out(str(out))
+    failed = 0
     left_out: list[str] = []
     photos = find_photos(inputs, True, left_out=left_out.append)
-    from ganinv.images.alignment import parse_face  # imports torch
+    from ganinv.images.alignment import parse_face  # here: it takes the seconds of torch
 
     parse_face(face)
-    failed = 0
     for photo in photos:
         try:
             _align_one(photo, out, size, face)

@@ -10,7 +10,7 @@ from ganinv.cli.shared import (
     Device,
     Overrides,
     ParamsFile,
-    a_path,
+    a_run,
     describe,
     tell,
 )
@@ -49,7 +49,7 @@ KeepInterrupted = Annotated[
         "--keep-interrupted", help="on Ctrl-C, keep the best latent so far of the running image"
     ),
 ]
-Folder = Annotated[Path, typer.Argument(help="a folder that invert wrote", parser=a_path)]
+Folder = Annotated[Path, typer.Argument(help="a folder that invert wrote", parser=a_run)]
 
 
 def invert(

@@ -1,5 +1,7 @@
 """ganinv params: every parameter with its default, range and text; the presets."""
 
+import itertools
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -8,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from ganinv.cli.shared import tell
 from ganinv.errors import ParamsError
-from ganinv.params import Strict, dump_yaml, first_comment, our_files, read_yaml, unknown_name
+from ganinv.params import Strict, dump_yaml, our_files, read_yaml, unknown_name
 from ganinv.runs.params import Params
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.gan.settings import GanParams
@@ -73,6 +75,14 @@ def _write(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return dump_yaml({"x": value}).partition(":")[2].strip().replace("\n", " ")
+
+
+def first_comment(path: Path) -> str:
+    """Return the first sentence of the comment that a parameter file begins with."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comment = itertools.takewhile(lambda line: line.startswith("#"), lines)
+    text = " ".join(line.lstrip("# ").strip() for line in comment)
+    return re.split(r"(?<=[\w)])\. (?=[A-Z])", text, maxsplit=1)[0].rstrip(".") + "."
 
 
 def describe_range(field: FieldInfo) -> str:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ganinv.errors import printable
+from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import full_path
-from ganinv.params import our_files
+from ganinv.params import our_files, unknown_home
 from ganinv.runs.params import Params
 
 
@@ -21,7 +21,24 @@ def a_path(text: str | Path) -> Path:
     """Read a path of the command line: `~` is the home folder, and an empty one is refused."""
     if not str(text).strip():
         raise typer.BadParameter("an empty name; give a path (an unset variable?)")
+    if "\0" in str(text):
+        raise typer.BadParameter("it holds a null character, which no path can")
+    if user := unknown_home(str(text)):
+        raise typer.BadParameter(f"there is no user {printable(user)}")
     return Path(full_path(text))
+
+
+def a_run(text: str | Path) -> Path:
+    """Read the path of a run's folder, refused where it is none: before torch is imported."""
+    folder = a_path(text)
+    try:
+        if not folder.is_dir():
+            raise BadArgumentsError(f"{folder} holds no run: there is no such folder")
+        if not any((folder / name).is_file() for name in ("params.yaml", "metrics.json")):
+            raise BadArgumentsError(f"{folder} holds no run (no params.yaml in it)")
+    except OSError as error:
+        raise BadArgumentsError(f"{folder} cannot be read: {error.strerror or error}") from None
+    return folder
 
 
 def complete_params(incomplete: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from ganinv.cli.shared import a_path
+from ganinv.errors import WeightsError
 
 weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
 
@@ -57,7 +58,9 @@ def weights_convert(
     ] = None,
 ) -> None:
     """Turn an own checkpoint into safetensors and a JSON description; nothing in it is run."""
-    from ganinv.weights.convert import convert_checkpoint
+    if not file.is_file():
+        raise WeightsError(f"there is no file {file}")
+    from ganinv.weights.convert import convert_checkpoint  # after the check: it imports torch
 
     for path in convert_checkpoint(file, out, head):
         print(path)
@@ -68,6 +71,9 @@ def weights_info(
     file: Annotated[str, typer.Argument(help="a checkpoint, a .safetensors file, or a name")],
 ) -> None:
     """What a weight file holds: architecture, resolution, widths, source, checksum, licence."""
+    from ganinv.weights.find import find_file
+
+    find_file(file)  # before the seconds that torch takes
     from ganinv.weights.locate import describe_file
 
     for number, description in enumerate(describe_file(file)):

@@ -17,6 +17,7 @@ ARCHITECTURES: dict[str, type[Generator]] = {
     "mobile_stylegan": MobileStyleGAN,
     "stylegan2": StyleGAN2,
 }
+WIDEST = 4096  # z or w that W is measured for: ten thousand draws at once take memory
 
 
 def load_generator(name: str | Path, device: str | torch.device = "cpu") -> Generator:
@@ -40,10 +41,12 @@ def _build(architecture: type[Generator], config: dict[str, Any], state: dict[st
     A class of the table takes its own sizes as keyword arguments.
     """
     generator = architecture(**config)
-    missing, unexpected = generator.load_state_dict(state, strict=False)
-    if unexpected or not set(missing) <= {"w_avg", "w_std"}:
-        raise RuntimeError(f"missing {missing[:3]}, unexpected {unexpected[:3]}")
+    missing, _ = generator.load_state_dict(state, strict=False)  # which ones, `read_network` checks
     freeze(generator)
     if missing:
+        if max(generator.z_dim, generator.w_dim, generator.c_dim) > WIDEST:
+            raise ValueError("it lacks w_avg or w_std, and is too wide to measure them")
         measure_w(generator, w_avg=state.get("w_avg"))
+    if not (generator.w_avg.isfinite().all() and generator.w_std.isfinite()):
+        raise ValueError("its mean or spread of W is not finite: its weights are damaged")
     return generator

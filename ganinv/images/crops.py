@@ -6,6 +6,7 @@ bottom left, bottom right, top right of the crop.
 
 import math
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,6 +18,7 @@ from ganinv.errors import ImageError, printable
 from ganinv.files import read_json, sha256_file, write_json
 from ganinv.images.alignment import Cut
 
+MAX_BYTES = 10_000_000  # of a record
 LARGEST = 1e7  # no coordinate of a photograph that can be read lies as far out
 
 
@@ -125,7 +127,10 @@ def read_crop(path: Path | str) -> Crop:
     Raises ImageError where there is none.
     """
     try:
+        _check_file(path)
         value = read_json(path)
+    except ImageError:
+        raise
     except OSError as error:
         raise ImageError(f"cannot read {printable(path)}: {error.strerror}") from None
     except (ValueError, RecursionError):
@@ -136,6 +141,17 @@ def read_crop(path: Path | str) -> Crop:
         return Crop.from_dict(value)
     except ImageError as error:
         raise ImageError(f"{printable(path)}: {error}") from None
+
+
+def _check_file(path):
+    """Refuse what would never end, and what no record is as large as."""
+    about = os.stat(path)
+    if stat.S_ISDIR(about.st_mode):
+        return  # reading it fails with the system's reason
+    if not stat.S_ISREG(about.st_mode):
+        raise ImageError(f"{printable(path)} is a pipe or device, not a file")
+    if about.st_size > MAX_BYTES:
+        raise ImageError(f"{printable(path)} is too large for a record of a crop")
 
 
 def _sha256(path):

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ganinv.errors import shorten
 from ganinv.inversion.spaces import SPACES
 from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
 from ganinv.params import PATH, Strict
@@ -118,7 +119,8 @@ class SearchParams(Strict):
             raise ValueError("give l2, lpips, or a mapping of weights")
         for name in names:
             if not is_term(name):
-                raise ValueError(f"no loss term {name!r}; there are {', '.join(TERMS)}")
+                shown = shorten(repr(name))
+                raise ValueError(f"no loss term {shown}; there are {', '.join(TERMS)}")
         if isinstance(value, dict):
             _check_weights(value)
             return {name: float(weight) for name, weight in value.items()}
@@ -145,6 +147,8 @@ class SearchParams(Strict):
 def _check_weights(weights: dict[str, Any]) -> None:
     for name, weight in weights.items():
         if type(weight) not in (int, float) or not 0 <= weight < float("inf"):
-            raise ValueError(f"the weight of {name} must be a number, 0 or more; got {weight!r}")
+            raise ValueError(
+                f"the weight of {name} must be a number, 0 or more; got {shorten(repr(weight))}"
+            )
     if not any(weights.values()):
         raise ValueError("at least one loss weight must be above 0")

@@ -45,6 +45,7 @@ def locate(name: str | Path, kind: str) -> tuple[Path, str, str]:
     """
     path, label = find_weights(name)
     if path.suffix == ".safetensors":
+        read_description(path)  # what is no such file is told before its bytes are hashed
         return path, label, sha256_file(path)
     file, sha256 = converted(path, kind)
     return file, label, sha256

@@ -9,10 +9,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, load_file, save
 
-from ganinv.errors import WeightsError
+from ganinv.errors import WeightsError, printable, shorten
 from ganinv.files import write_bytes
+from ganinv.weights.fit import check_fit
 
-Class = TypeVar("Class")
+Class = TypeVar("Class", bound=type)
 Built = TypeVar("Built")
 
 
@@ -66,7 +67,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tens
     description = read_description(path)
     try:
         return description, load_file(path)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, MemoryError) as error:
         raise WeightsError(f"{path} is not a whole safetensors file ({error})") from None
 
 
@@ -78,7 +79,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
             description = json.loads((file.metadata() or {}).get("ganinv", "{}"))
     except FileNotFoundError:
         raise WeightsError(f"there is no file {path}") from None
-    except (OSError, SafetensorError, ValueError, RecursionError) as error:
+    except (OSError, SafetensorError, MemoryError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is not a whole safetensors file ({error})") from None
     return description if isinstance(description, dict) else {}
 
@@ -92,14 +93,18 @@ def read_network(
     """Build the network that a file describes: `build(class, config, state)`.
 
     `classes` has the class for each architecture of the `kind`, a word for messages. Raises
-    WeightsError for a file of another kind, and for one whose tensors do not fit its config.
+    WeightsError for a file of another kind, and for one whose tensors do not fit its config, before
+    memory is taken for what it describes.
     """
-    description, state = read_weights(path)
-    architecture = description.get("architecture")
+    architecture = read_description(path).get("architecture")
     if not isinstance(architecture, str) or architecture not in classes:
-        raise WeightsError(f"{path} holds no {kind} (its architecture is {architecture!r})")
+        raise WeightsError(
+            f"{path} holds no {kind} (its architecture is {shorten(repr(architecture))})"
+        )
+    description, state = read_weights(path)
     try:
-        return build(classes[architecture], description["config"], state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
+        known = classes[architecture]
+        return build(known, check_fit(known, description.get("config"), state), state)
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        reason = printable(" ".join(str(error).split())[:300])
         raise WeightsError(f"{path} does not fit its own description: {reason}") from None
