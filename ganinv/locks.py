@@ -49,7 +49,7 @@ def _acquire(lock, path):
             path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire(poll_interval=POLL)
             return
-        except filelock.Timeout:
+        except (filelock.Timeout, RuntimeError):  # the second: this very thread holds it
             raise InUseError(f"another process is at work in {path.parent}") from None
         except FileNotFoundError as error:  # the folder, empty, was removed at this moment
             if not left:

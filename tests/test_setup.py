@@ -112,14 +112,15 @@ def test_notebooks_assert_something(path):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("exp*.ipynb")), ids=str)
-def test_a_parameters_cell_is_its_experiment_made_quick(path):
+def test_a_parameters_cell_is_its_experiment_made_quick(path, monkeypatch):
+    monkeypatch.chdir(path.parent)
     cells = json.loads(path.read_text())["cells"]
     (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
     values = {}
     exec("".join(cell["source"]), values)
-    params = Params.collect(values, path.parent / values["file"], values["more"])
+    params = Params.collect(values, values["file"], values["more"])
     assert params.steps <= 20, "notebooks are quick by default"
-    full = Params.load(path.parent / values["file"])
+    full = Params.load(values["file"])
     quick = {"steps", "images", "log_every", "snapshot_every", "out"}
     assert params.model_dump(exclude=quick) == full.model_dump(exclude=quick)
 

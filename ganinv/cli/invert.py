@@ -145,10 +145,11 @@ def verify(
 ) -> None:
     """Render a run's latents again and compare the metrics."""
     from ganinv.compute.names import check_device
-    from ganinv.runs.verify import verify as verify_run
 
     try:
-        check_device(device)
+        check_device(device)  # before the seconds that torch takes
+        from ganinv.runs.verify import verify as verify_run
+
         complaints = verify_run(folder, device=device, say=tell)
     except ValueError as error:
         raise BadArgumentsError(error) from None

@@ -135,6 +135,8 @@ def run_experiment(
     if params.out == "auto":
         params = params.model_copy(update={"out": str(default_folder(params, key))})
     folder = RunFolder(params.out, key)
+    if any(folder.path.resolve() in photo.path.resolve().parents for photo in photos):
+        set_aside = False  # the photographs would go with it
     marks = functools.cache(_marks)
 
     @functools.cache

@@ -8,7 +8,7 @@ image has a lock, which the operating system holds.
 import contextlib
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class RunFolder:
     def opened(
         self,
         params: Params,
-        marks: dict[str, Callable[[], Marks]],
+        marks: Mapping[str, Callable[[], Marks]],
         *,
         fresh: bool = False,
         set_aside: bool = False,
@@ -67,8 +67,9 @@ class RunFolder:
                 self._check_nobody_else()
                 adopt(self.path)
                 strangers = self._strangers()
-                if strangers and not fresh:
-                    raise ParamsError(self._refusal(params, strangers))
+                others = strangers + self._of_other_crops(marks)
+                if others and not fresh:
+                    raise ParamsError(self._refusal(params, others))
                 records = read_records(self.path)
                 stale = [n for n, r in records.items() if not is_finished(r) and n not in marks]
                 old = [n for n in stale if records[n].get("settings") != self.key]
@@ -99,7 +100,21 @@ class RunFolder:
         return [n for n, r in read_records(self.path).items() if self._is_strange(r)]
 
     def _is_strange(self, record: dict[str, Any] | None) -> bool:
-        return is_finished(record) and record.get("settings") != self.key
+        if record is None or not is_finished(record):
+            return False
+        return record.get("settings") != self.key
+
+    def _of_other_crops(self, marks: Mapping[str, Callable[[], Marks]]) -> list[str]:
+        """Results, of images that are asked for, with another `align` or `face` than asked for."""
+        found = []
+        for name, read in marks.items():
+            entry = read_record(self.path, name)
+            if entry is None or not is_finished(entry) or self._is_strange(entry):
+                continue
+            asked = read()  # {} where the photograph cannot be read, which is said later
+            if asked and any(entry.get(key) != asked.get(key) for key in ("align", "face")):
+                found.append(name)
+        return found
 
     def is_of_another(self, image_id: str, marks: Marks) -> bool:
         """Whether a finished result of this run is that of another photograph, or crop."""
@@ -119,7 +134,9 @@ class RunFolder:
         for lock in self.path.glob(f"*/{LOCK}"):
             is_locked(lock)
 
-    def _set_aside(self, marks: dict[str, Callable[[], Marks]], say: Callable[[str], None]) -> None:
+    def _set_aside(
+        self, marks: Mapping[str, Callable[[], Marks]], say: Callable[[str], None]
+    ) -> None:
         """Give a folder another name where it holds results under other parameters."""
         with held(self.path):
             self._check_content()
@@ -200,7 +217,9 @@ def describe_changes(folder: Path, params: Params) -> str:
         there = read_yaml(folder / "params.yaml")
     except ParamsError:
         return ""
-    here = params.model_dump(include=SETTINGS - {"generator", "encoder", "init"})
+    here = params.model_dump(
+        include=SETTINGS - {"generator", "encoder", "init"} | {"align", "face"}
+    )
     shown = [
         f"{name}: {there[name]} there, {value} here"
         for name, value in here.items()

@@ -4,12 +4,10 @@ import hashlib
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import ganinv
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.numerics import NUMERICS
 from ganinv.runs.experiment import run_experiment, settings_key
@@ -203,10 +201,23 @@ def test_another_photograph_of_the_same_name_replaces_none_unasked(
     assert verify(tmp_path / "run", say=silent) == {}
 
 
-def test_another_crop_of_the_same_name_replaces_none_unasked(toy_params, photos, silent):
+def test_another_crop_of_the_same_photograph_is_refused(toy_params, photos, tmp_path, silent):
     run_experiment(toy_params(photos[:1]), say=silent)
-    run = run_experiment(toy_params(photos[:1], align=True), say=silent)
-    assert "another photograph, or crop" in run.failed["a"]
+    before = contents(tmp_path / "run")
+    with pytest.raises(ParamsError, match=r"1 result under other parameters \(align: False there"):
+        run_experiment(toy_params(photos[:1], align=True), say=silent)
+    assert contents(tmp_path / "run") == before
+    run_experiment(toy_params(photos[1:], align=True), say=silent)  # of an image not done yet
+
+
+def test_photographs_in_the_folder_of_results_are_not_moved_away(
+    toy_params, make_photo, tmp_path, silent
+):
+    photo = make_photo(tmp_path / "run" / "uploads" / "me.png")
+    run_experiment(toy_params([photo]), set_aside=True, say=silent)
+    with pytest.raises(ParamsError, match="other parameters"):
+        run_experiment(toy_params([photo], steps=5), set_aside=True, say=silent)
+    assert photo.is_file() and not (tmp_path / "run-1").exists()
 
 
 def test_fresh_starts_over(toy_params, photos, inverted, silent):
@@ -251,83 +262,6 @@ def test_numerics_of_another_generation_make_other_results(toy_params):
 def test_every_parameter_of_the_search_makes_other_results(toy_params, change):
     keys = {settings_key(toy_params(["a.png"], **x), {"toy": "00"}) for x in ({}, change)}
     assert len(keys) == 2
-
-
-# --- images that fail ---
-
-
-def test_bad_images_are_named_and_the_others_done(toy_params, photos, make_photo, tmp_path, silent):
-    folder = tmp_path / "photos"
-    (folder / "empty.png").write_bytes(b"")
-    (folder / "text.jpg").write_text("no picture at all")
-    make_photo(folder / "dot.png", size=(1, 1))
-    (folder / "cut.png").write_bytes(photos[0].read_bytes()[:200])
-    (folder / "notes.txt").write_text("not even asked about")
-    run = run_experiment(toy_params([folder]), say=silent)
-    metrics = strict_json(tmp_path / "run" / "metrics.json")
-    assert set(metrics["images"]) == {"a", "b"}
-    assert set(metrics["failed"]) == {"empty", "text", "dot", "cut"} == set(run.failed)
-    for name, word in {"empty": "empty", "text": "not an image", "dot": "1x1"}.items():
-        assert word in metrics["failed"][name]
-    for name in metrics["failed"]:
-        folder = tmp_path / "run" / name
-        assert {path.name for path in folder.iterdir()} == {"record.json"}
-        assert strict_json(folder / "record.json")["failed"] == metrics["failed"][name]
-        assert silent.about(f"{name}.")
-    assert metrics["mean"]["psnr"] == pytest.approx(
-        np.mean([metrics["images"][name]["psnr"] for name in "ab"])
-    )
-
-
-def test_mended_image_is_no_longer_failed(toy_params, photos, make_photo, tmp_path, silent):
-    bad = tmp_path / "photos" / "c.png"
-    bad.write_bytes(b"")
-    assert set(run_experiment(toy_params([bad]), say=silent).failed) == {"c"}
-    assert strict_json(tmp_path / "run" / "metrics.json")["images"] == {}
-    make_photo(bad)
-    assert run_experiment(toy_params([bad]), say=silent).failed == {}
-    metrics = strict_json(tmp_path / "run" / "metrics.json")
-    assert metrics["failed"] == {} and set(metrics["images"]) == {"c"}
-
-
-def test_image_that_goes_bad_keeps_its_old_result(toy_params, photos, tmp_path, silent):
-    run_experiment(toy_params(photos), say=silent)
-    photos[1].write_bytes(b"")
-    run = run_experiment(toy_params(photos), say=silent)
-    assert set(run.failed) == {"b"} and "empty" in run.failed["b"]
-    metrics = strict_json(tmp_path / "run" / "metrics.json")
-    assert set(metrics["images"]) == {"a", "b"} and metrics["failed"] == {}
-
-
-def test_image_without_a_face_is_named(toy_params, photos, silent):
-    run = run_experiment(toy_params(photos[:1], align=True), say=silent)
-    assert "no face" in run.failed["a"]
-    assert silent.about("a.png")
-
-
-def test_loss_that_is_not_finite_fails_that_image_alone(toy_params, photos, tmp_path, silent):
-    def diverging(*args, image_id, **options):
-        if image_id == "a":
-            options |= dict(lr=1e30, lr_schedule="constant")
-        return ganinv.invert(*args, image_id=image_id, **options)
-
-    run = run_experiment(toy_params(photos), say=silent, invert=diverging)
-    assert set(run.results["images"]) == {"b"}
-    assert "the loss became" in run.failed["a"] and "a.png" in run.failed["a"]
-    best = load_file(tmp_path / "run" / "a" / "latent.safetensors")["latent"]
-    assert torch.isfinite(best).all()
-    strict_json(tmp_path / "run" / "a" / "history.json")
-    strict_json(tmp_path / "run" / "metrics.json")
-
-
-def test_memory_that_runs_out_is_noted(toy_params, photos, silent):
-    def greedy(*args, image_id, **options):
-        if image_id == "a":
-            raise torch.OutOfMemoryError("tried to allocate 20 GiB")
-        return ganinv.invert(*args, image_id=image_id, **options)
-
-    run = run_experiment(toy_params(photos), say=silent, invert=greedy)
-    assert "20 GiB" in run.failed["a"] and set(run.results["images"]) == {"b"}
 
 
 # --- refused before anything runs ---

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import ganinv
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import read_json, write_json
 from ganinv.locks import locked
@@ -83,10 +84,14 @@ def test_an_image_that_another_process_has_is_waited_for(toy_params, photos, tmp
 def test_other_parameters_in_a_folder_that_is_written_to_are_refused(
     toy_params, photos, tmp_path, silent
 ):
-    folder = RunFolder(tmp_path / "run", "another key")
-    with folder.claim("a"), pytest.raises(InUseError, match="another process is writing"):
-        run_experiment(toy_params(photos), say=silent)
-    assert run_experiment(toy_params(photos), say=silent).failed == {}
+    def refused(*args, **options):
+        with pytest.raises(InUseError, match="another process is writing"):
+            run_experiment(toy_params(photos, steps=5), say=silent)
+        return ganinv.invert(*args, **options)
+
+    assert run_experiment(toy_params(photos), say=silent, invert=refused).failed == {}
+    with pytest.raises(ParamsError, match="2 results under other parameters"):
+        run_experiment(toy_params(photos, steps=5), say=silent)
 
 
 # --- gathering ---
