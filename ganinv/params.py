@@ -1,29 +1,26 @@
 """Typed parameters: the same flat names in YAML, in a notebook's parameters cell and in `--set`.
 
-YAML is read by its 1.2 core rules, because under 1.1 (PyYAML's default) `on` is a boolean and
-`1e-3` is a string. A name that does not exist, a value of the wrong type and a key given twice
-are errors before anything runs. Every set of parameters is a subclass of `Strict`, beside the code
-that it belongs to; nothing here or there imports torch, so that a wrong value is told at once.
+YAML is read by its 1.2 core rules (`core_yaml`). A name that does not exist, a value of the wrong
+type and a key given twice are errors before anything runs. Every set of parameters is a subclass of
+`Strict`, beside the code that it belongs to; nothing here or there imports torch, so that a wrong
+value is told at once.
 """
 
 import difflib
 import os
-import re
-import stat
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Self, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
+from ganinv.core_yaml import parse_yaml, read_yaml, unreadable
 from ganinv.errors import ParamsError, shorten
 from ganinv.files import full_path
 from ganinv.paths import params_folder, presets_folder
 
-MAX_BYTES = 1_000_000  # of a parameter file
 MAX_FAULTS = 10  # that a message lists
 PATH: dict[str, Any] = {"path": True}  # json_schema_extra of a field that may hold a path
 
@@ -108,7 +105,7 @@ class Strict(BaseModel):
         """Read a file's values, unchecked, as `load` takes them. Raises ParamsError."""
         file = find_params(path)
         values = read_yaml(file, texts=[n for n, f in cls.model_fields.items() if _is_path(f)])
-        paths = {n: _placed(x, file.parent) for n, x in values.items() if cls._holds_paths(n)}
+        paths = {n: cls._place(n, x, file.parent) for n, x in values.items() if cls._holds_paths(n)}
         return values | paths
 
     @classmethod
@@ -116,10 +113,24 @@ class Strict(BaseModel):
         return name in cls.model_fields and _is_path(cls.model_fields[name])
 
     @classmethod
+    def _place(cls, name: str, value: Any, folder: Path) -> Any:
+        """The paths of a file in `folder`; words that a parameter knows are none."""
+        if isinstance(value, list):
+            return [cls._place(name, item, folder) for item in value]
+        if value in (*_words(cls.model_fields[name]), "samples"):
+            return value
+        many = get_origin(cls.model_fields[name].annotation) is list
+        return _placed(value, folder, os.path.exists if many else os.path.isfile)
+
+    @classmethod
     def _parse(cls, name: str, text: str, where: str) -> Any:
         """The value of `--set`: a text is taken as it stands, unless in quotes; else it is YAML."""
         field = cls.model_fields.get(name)
         plain = text.strip()
+        if cls._holds_paths(name) and plain[:1] not in ("[", "'", '"'):
+            many = get_origin(cls.model_fields[name].annotation) is list
+            if many:
+                return [plain]
         if field is None or not _is_text(field) or plain[:1] in ("'", '"'):
             return parse_yaml(text, where)
         if field.annotation is not str and plain in ("null", "~"):
@@ -198,20 +209,17 @@ def unknown_home(path: str) -> str:
     return first[1:] if os.path.expanduser(first) == first else ""
 
 
-def _placed(value: Any, folder: Path) -> Any:
+def _placed(value: Any, folder: Path, is_there: Callable[[str], bool]) -> Any:
     """A path that a file in `folder` names: one that begins with a dot is meant from there.
 
     Others are meant from the working directory, and from `folder` where nothing is found there.
     """
-    if isinstance(value, list):
-        return [_placed(item, folder) for item in value]
     if not isinstance(value, str) or not value or os.path.isabs(value) or value[0] == "~":
         return value
     near = os.path.normpath(folder / value)
-    first = value in (".", "..") or value.startswith(("./", "../", ".\\", "..\\"))
-    if os.path.exists(near) and (first or not os.path.exists(value)):
-        return near
-    return value
+    if value in (".", "..") or value.startswith(("./", "../", ".\\", "..\\")):
+        return near if os.path.exists(near) else value
+    return near if is_there(near) and not os.path.exists(value) else value
 
 
 def _explain(error, model):
@@ -246,7 +254,7 @@ def find_params(path: str | Path) -> Path:
     try:
         found = given.exists()
     except OSError as error:  # a name too long, a folder on the way that may not be read
-        raise _unreadable(path, error.strerror or error) from None
+        raise unreadable(path, error.strerror or error) from None
     if found:
         return given
     ours = our_files()
@@ -259,141 +267,10 @@ def find_params(path: str | Path) -> Path:
             return ours[name]
         missing = f"there is no file {shorten(str(path))}, and "
         raise ParamsError(missing + unknown_name(name, ours, "preset"))
-    raise _unreadable(path, "there is no such file")
-
-
-def _unreadable(path: str | Path, reason: object) -> ParamsError:
-    return ParamsError(f"cannot read the parameters {shorten(str(path))}: {reason}")
+    raise unreadable(path, "there is no such file")
 
 
 def our_files() -> dict[str, Path]:
     """List the parameter files that come with the project, those of params/presets/ last."""
     folders = params_folder(), presets_folder()
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
-
-
-def read_yaml(path: str | Path, texts: Iterable[str] = ()) -> dict[str, Any]:
-    """Read a YAML mapping from a file. Raises ParamsError.
-
-    The values of `texts` are text as it stands, also where it looks like a number.
-    """
-    try:
-        opened = str(path).startswith(("/dev/", "/proc/"))  # by a shell, as in <(make-params)
-        if not opened and stat.S_ISFIFO(os.stat(path).st_mode):  # it may never be written to
-            raise _unreadable(path, "it is a pipe, and no file")
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _unreadable(path, "it is no text in UTF-8") from None
-    except OSError as error:
-        raise _unreadable(path, error.strerror or error) from None
-    if len(data) > MAX_BYTES:
-        raise ParamsError(f"{path} has over {MAX_BYTES // 10**6} MB: no file of parameters")
-    values = parse_yaml(text, str(path), texts)
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ParamsError(f"{path}: expected lines of `name: value`")
-    return values
-
-
-def parse_yaml(text: str, where: str, texts: Iterable[str] = ()) -> Any:
-    """Read YAML by its 1.2 core rules, without aliases. Raises ParamsError, which names `where`.
-
-    `texts` are keys whose values are text, as `read_yaml` says.
-    """
-    try:
-        loader = _CoreLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value in texts:
-                    _take_as_text(value)
-        return loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{where}: not valid YAML: {error}") from None
-    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
-        # of values that an explicit tag, !!bool for one, does not fit
-        reason = shorten(str(error))
-        raise ParamsError(f"{where}: not valid YAML: a value has a wrong form ({reason})") from None
-    except RecursionError:
-        raise ParamsError(f"{where}: not valid YAML: it is nested too deeply") from None
-
-
-def _take_as_text(node: yaml.Node) -> None:
-    """Make plain numbers and booleans text, in a list too."""
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _take_as_text(item)
-    elif isinstance(node, yaml.ScalarNode) and not node.tag.endswith(":null"):
-        node.tag = "tag:yaml.org,2002:str"
-
-
-def dump_yaml(values: Mapping[str, Any]) -> str:
-    """Write a mapping so that `read_yaml` gives it back."""
-    return yaml.dump(values, Dumper=_CoreDumper, sort_keys=False, allow_unicode=True)
-
-
-class _CoreLoader(yaml.SafeLoader):
-    """YAML 1.2 core scalars, no key twice, and no aliases, by which a short text fills memory."""
-
-    def compose_node(self, parent, index):
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"aliases (*name) are not read{self.peek_event().start_mark}")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise yaml.YAMLError(f"a list or mapping cannot be a name{key_node.start_mark}")
-            if key in seen:
-                raise yaml.YAMLError(f"{key!r} is given twice{node.start_mark}")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-class _CoreDumper(yaml.SafeDumper):
-    """Quotes what YAML 1.1 readers would take for something else."""
-
-
-_CORE = {  # what plain scalars are, after YAML 1.2, chapter 10.3
-    "null": (r"~|null|Null|NULL|", "~nN\0"),
-    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    "float": (
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
-        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        "-+.0123456789",
-    ),
-}
-_CoreLoader.yaml_implicit_resolvers = {}
-for _kind, (_pattern, _first) in _CORE.items():
-    for _yaml in (_CoreLoader, _CoreDumper):
-        _yaml.add_implicit_resolver(
-            f"tag:yaml.org,2002:{_kind}",
-            re.compile(rf"^(?:{_pattern})$"),
-            [c.strip("\0") for c in _first],
-        )
-
-
-def _int(loader, node):
-    return int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
-
-
-def _text(dumper, value):
-    # PyYAML writes these bare, and reads them as ends of lines
-    style = '"' if any(c in value for c in "\x85\u2028\u2029\ufeff") else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_CoreLoader.add_constructor("tag:yaml.org,2002:int", _int)
-for _tag in ("timestamp", "binary", "omap", "pairs", "set"):  # of YAML 1.1
-    _CoreLoader.yaml_constructors.pop(f"tag:yaml.org,2002:{_tag}")
-
-
-_CoreDumper.add_representer(str, _text)

@@ -14,7 +14,7 @@ from ganinv.cli.shared import (
     describe,
     tell,
 )
-from ganinv.errors import BadArgumentsError
+from ganinv.errors import BadArgumentsError, printable
 from ganinv.runs.params import Params
 
 
@@ -109,7 +109,7 @@ def _summarize(run):
     for name, entry in run.results["images"].items():
         tell(f"{name}: {describe_metrics(entry)}")
     for name, reason in run.failed.items():
-        tell_failure(f"failed: {name}: {reason}")
+        print(printable(f"failed: {name}: {reason}"), file=sys.stderr, flush=True)
     count = len(run.results["images"])
     done = f"{count} image{'s' if count != 1 else ''} in {describe_seconds(run.seconds)}"
     if run.failed:
@@ -118,25 +118,27 @@ def _summarize(run):
     tell(f"look at {run.out / INDEX}")
 
 
-def tell_failure(text: str) -> None:
-    """Print a line on stderr."""
-    from ganinv.errors import printable
-
-    print(printable(text), file=sys.stderr, flush=True)
-
-
 def collect(folder: Folder) -> None:
     """Gather metrics.json, metrics.csv and index.html of a run from its records."""
-    from ganinv.runs.overview import write_overview
+    settings = _read_params(folder)
+    from ganinv.runs.overview import show
     from ganinv.runs.records import collect as collect_run
-    from ganinv.runs.records import read_run
 
     try:
         metrics = collect_run(folder)
-        write_overview(folder, metrics, read_run(folder)[0])
     except ValueError as error:
         raise BadArgumentsError(error) from None
+    show(folder, settings, anew=True)
     tell(f"{len(metrics['images'])} finished, {len(metrics['failed'])} failed, in {folder}")
+
+
+def _read_params(folder: Path) -> Params:
+    """The parameters of a run, before the seconds that torch takes."""
+    if not folder.is_dir():
+        raise BadArgumentsError(f"{folder} holds no run: there is no such folder")
+    if not (folder / "params.yaml").is_file():
+        raise BadArgumentsError(f"{folder} holds no run (no params.yaml in it)")
+    return Params.load(folder / "params.yaml")
 
 
 def verify(
@@ -147,7 +149,8 @@ def verify(
     from ganinv.compute.names import check_device
 
     try:
-        check_device(device)  # before the seconds that torch takes
+        check_device(device)
+        _read_params(folder)
         from ganinv.runs.verify import verify as verify_run
 
         complaints = verify_run(folder, device=device, say=tell)

@@ -15,7 +15,7 @@ import ganinv
 from ganinv.cli import align, bench, data, invert, params, report, train
 from ganinv.cli.shared import complain
 from ganinv.cli.weights import weights_app
-from ganinv.errors import BadArgumentsError, InUseError, ParamsError, WeightsError, printable
+from ganinv.errors import BadArgumentsError, GaninvError, ParamsError, printable
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 app = typer.Typer(
@@ -70,7 +70,7 @@ def _complain_of(error):
         return error.exit_code
     if isinstance(error, ParamsError):
         return complain(error, 2)
-    if isinstance(error, (WeightsError, InUseError, OSError, MemoryError)):
+    if isinstance(error, (GaninvError, OSError, MemoryError)):
         return complain(error, 1)
     raise error
 

@@ -9,8 +9,9 @@ import typer
 from pydantic.fields import FieldInfo
 
 from ganinv.cli.shared import tell
+from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.errors import ParamsError
-from ganinv.params import Strict, dump_yaml, our_files, read_yaml, unknown_name
+from ganinv.params import Strict, our_files, unknown_name
 from ganinv.runs.params import Params
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.gan.settings import GanParams

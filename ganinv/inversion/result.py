@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from ganinv import figures
+from ganinv.core_yaml import dump_yaml
 from ganinv.errors import BadArgumentsError
 from ganinv.files import write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
@@ -16,7 +17,6 @@ from ganinv.inversion.latent_files import GeneratorFile, save_latent
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.search import Found
 from ganinv.measures.reconstruction import METRICS
-from ganinv.params import dump_yaml
 
 SHOWN_SIDE = 224  # pixels of a picture in a notebook
 

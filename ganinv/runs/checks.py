@@ -18,7 +18,8 @@ def check_run(params: Params) -> None:
     """
     check_own(params.loss)
     find_photos(params.images, params.align)
-    check_out(params.out)
+    if params.out != "auto":
+        check_out(params.out)
     if params.init not in STARTS and not os.path.isfile(params.init):
         raise ParamsError(
             f"init is none of {', '.join(STARTS)}, and there is no file {printable(params.init)}"

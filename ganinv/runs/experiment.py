@@ -185,8 +185,8 @@ def _marks(photo: Photo) -> Marks:
         data = read_bytes(photo.path)
     except ImageError:
         return {}
-    marks: Marks = {"image_sha256": hashlib.sha256(data).hexdigest(), "align": photo.align}
-    return marks | ({"face": photo.face} if photo.face else {})
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {"image_sha256": sha256, "align": photo.align, "face": photo.face or None}
 
 
 @dataclass
@@ -226,9 +226,11 @@ class Work:
 
         What of the folder has gone meanwhile is written again.
         """
-        with contextlib.suppress(ValueError):  # no record could be written
+        try:
             collect(self.folder.path)
-            show(self.folder.path, self.params, anew=self.changed)
+        except ValueError:  # no record could be written
+            return
+        show(self.folder.path, self.params, anew=self.changed)
         if not (self.folder.path / "environment.json").is_file():
             self.note_environment()
         if not (self.folder.path / "params.yaml").is_file():

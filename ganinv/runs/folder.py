@@ -6,16 +6,17 @@ image has a lock, which the operating system holds.
 """
 
 import contextlib
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ganinv.core_yaml import read_yaml
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import TEMPORARY
 from ganinv.locks import is_locked, locked, read_note
-from ganinv.params import read_yaml
 from ganinv.runs.names import ALSO, OUTPUTS, RECORD
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
@@ -226,7 +227,11 @@ def describe_changes(folder: Path, params: Params) -> str:
         if name in there and there[name] != value
     ]
     more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    return f" ({'; '.join(shown[:SHOWN])}{more})" if shown else ", weights or numerics"
+    return (
+        f" ({'; '.join(shown[:SHOWN])}{more})"
+        if shown
+        else ", another start, other weights or numerics"
+    )
 
 
 def _unlink(path: Path) -> None:
@@ -243,4 +248,5 @@ def default_folder(params: Params, key: str) -> Path:
     """
     loss = params.loss if isinstance(params.loss, str) else "+".join(params.loss)
     name = re.sub(r"[^\w+.-]", "_", f"{params.space}-{loss}-{params.steps}")
-    return Path("runs") / f"{name}-{key[:8]}"
+    digest = hashlib.sha256(f"{key} {params.align} {params.face}".encode()).hexdigest()
+    return Path("runs") / f"{name}-{digest[:8]}"

@@ -4,6 +4,7 @@ Nothing here imports torch, so that a wrong name is said at once.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,10 +123,10 @@ def _file(path, align):
 
 
 def _with_distinct_ids(photos):
-    names = [photo.name.lower() for photo in photos]
+    counts = Counter(photo.name.lower() for photo in photos)
     return [
         photo
-        if names.count(photo.name.lower()) == 1
+        if counts[photo.name.lower()] == 1
         else replace(photo, id=f"{photo.name}-{_place(photo.path)}")
         for photo in photos
     ]

@@ -11,7 +11,7 @@ OUTPUTS = (  # of every image
     "history.json",
     "latent.safetensors",
 )
-ALSO = ("progress.gif", "progress_strip.png", "pasted.png", "metrics.json")  # of some
+ALSO = ("progress.gif", "progress_strip.png", "pasted.png")  # of some
 SHEET, INDEX = "contact_sheet.jpg", "index.html"
 RESERVED = (  # no image may be called so: names of files beside the images' folders
     "params.yaml",
@@ -25,4 +25,5 @@ RESERVED = (  # no image may be called so: names of files beside the images' fol
     "nul",
     "aux",
     "prn",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)),
 )

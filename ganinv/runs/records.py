@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ganinv import figures
+from ganinv.core_yaml import dump_yaml
 from ganinv.errors import InUseError
 from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
@@ -29,7 +30,6 @@ from ganinv.inversion.result import Inversion, save_result
 from ganinv.locks import TRAINING, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
-from ganinv.params import dump_yaml
 from ganinv.runs.describe import describe, describe_metrics
 from ganinv.runs.names import RECORD
 from ganinv.runs.params import Params
@@ -227,16 +227,18 @@ def write_params(folder: str | Path, params: Params) -> None:
     folder = Path(folder)
     values = params.model_dump()
     for name in ("generator", "encoder", "init"):
-        values[name] = _from(folder, values[name])
+        values[name] = _from(folder, values[name], os.path.isfile)
     is_name = re.compile(r"samples|sample:.*").fullmatch
-    values["images"] = [x if is_name(x) else _from(folder, x) for x in values["images"]]
+    values["images"] = [
+        x if is_name(x) else _from(folder, x, os.path.exists) for x in values["images"]
+    ]
     values["out"] = "."
     write_text(folder / "params.yaml", dump_yaml(values))
 
 
-def _from(folder: Path, value: str | None) -> str | None:
+def _from(folder: Path, value: str | None, is_there: Callable[[str], bool]) -> str | None:
     """A path as seen from a folder, with a dot before it; names, and what is not there, as is."""
-    if not value or not os.path.exists(value):
+    if not value or not is_there(value):
         return value
     try:
         path = Path(os.path.relpath(os.path.realpath(value), os.path.realpath(folder))).as_posix()

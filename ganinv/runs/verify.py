@@ -28,7 +28,11 @@ def verify(
     """
     folder = Path(folder)
     params, recorded = read_run(folder)
-    gathered = read_metrics(folder / "metrics.json") if recorded["images"] else recorded
+    gathered = recorded
+    if (folder / "metrics.json").is_file():
+        gathered = read_metrics(folder / "metrics.json")
+    else:
+        say(f"notice: {folder} has no metrics.json; `ganinv collect {folder}` gathers it")
     if not recorded["images"]:
         raise ValueError(f"{folder} holds no finished image to verify")
     generator = _load(params, folder, device)

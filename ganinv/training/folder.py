@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganinv.core_yaml import read_yaml
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.locks import TRAINING, is_locked, locked
 from ganinv.numerics import NUMERICS
-from ganinv.params import read_yaml
 from ganinv.training.settings import TrainingParams
 
 CHECKPOINT, HISTORY, PARAMS = "checkpoint.safetensors", "history.json", "params.yaml"

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ganinv.core_yaml import dump_yaml
 from ganinv.files import write_json, write_text
-from ganinv.params import dump_yaml
 from ganinv.seeds import image_rng
 from ganinv.training import checkpoint
 from ganinv.training.folder import (

@@ -49,7 +49,7 @@ def _check_values(network, config):
         if name not in known:
             raise ValueError(f"{network.__name__} takes no {name!r}")
         try:
-            TypeAdapter(hints[name], config=ConfigDict(strict=True)).validate_python(value)
+            TypeAdapter(hints.get(name, Any), config=ConfigDict(strict=True)).validate_python(value)
         except ValidationError as error:
             reason = error.errors()[0]["msg"]
             raise ValueError(f"{name}: {reason}") from None

@@ -17,8 +17,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from ganinv.core_yaml import read_yaml
 from ganinv.errors import ParamsError, UnknownNameError, WeightsError
-from ganinv.params import read_yaml, unknown_name
+from ganinv.params import unknown_name
 from ganinv.paths import (
     checkpoints_folder,
     downloads_folder,

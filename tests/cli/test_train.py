@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
+from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.encoders.load import load_encoder
 from ganinv.errors import WeightsError
 from ganinv.generators.load import load_generator
-from ganinv.params import dump_yaml, read_yaml
 from ganinv.paths import project_root
 from ganinv.training.gan.settings import GanParams
 from helpers.checks import strict_json

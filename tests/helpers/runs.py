@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from ganinv.core_yaml import dump_yaml
 from ganinv.files import read_json, write_json
-from ganinv.params import dump_yaml
 from ganinv.runs.params import Params
 
 HOSTILE = '"><img src=x onerror=alert(1)>.png'

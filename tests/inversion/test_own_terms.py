@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import ganinv
+from ganinv.core_yaml import dump_yaml
 from ganinv.errors import ParamsError
 from ganinv.inversion.params import SearchParams
 from ganinv.losses.terms import check_own, name_own, row_of
-from ganinv.params import dump_yaml
 from helpers.checks import assert_same_bits
 from helpers.searches import search
 from helpers.yaml_files import write_yaml

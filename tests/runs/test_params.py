@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganinv.cli.params import first_comment
+from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.errors import ParamsError
 from ganinv.files import write_text
 from ganinv.inversion.params import SearchParams
-from ganinv.params import dump_yaml, our_files, read_yaml
+from ganinv.params import our_files
 from ganinv.paths import project_root
 from ganinv.runs.params import Params
 from helpers.yaml_files import write_yaml

@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ganinv.core_yaml import dump_yaml
 from ganinv.errors import ParamsError, WriteError
 from ganinv.files import write_text
-from ganinv.params import dump_yaml
 from ganinv.runs.params import Params
 from ganinv.training.checkpoint import read_notes
 from ganinv.training.encoder.checks import ENCODER

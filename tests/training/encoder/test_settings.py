@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.errors import ParamsError
-from ganinv.params import dump_yaml, read_yaml
 from ganinv.paths import project_root
 from ganinv.training.encoder.settings import EncoderParams
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from ganinv.core_yaml import read_yaml
 from ganinv.errors import ParamsError
 from ganinv.losses.adversarial import OBJECTIVES
-from ganinv.params import read_yaml
 from ganinv.paths import project_root
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.gan.settings import GanParams
