@@ -15,7 +15,7 @@ from ganinv.errors import InUseError, WriteError
 
 POLL = 0.05  # seconds between two attempts
 TRAINING = "training"  # the note of locks that are held for hours: nobody should wait for one
-TRIES = 5  # to make the folder, where another process removes it as empty
+TRIES = 100  # to make the folder, where other processes remove it as empty
 
 
 @contextlib.contextmanager
