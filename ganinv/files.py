@@ -128,7 +128,15 @@ def write_text(path: Path | str, text: str) -> None:
 
 def write_json(path: Path | str, value: Any) -> None:
     """Write strict JSON: numbers that are not finite become null."""
-    write_text(path, json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+    try:
+        text = _dump(value)
+    except ValueError:  # there are some
+        text = _dump(_finite(value))
+    write_text(path, text)
+
+
+def _dump(value):
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _finite(value):

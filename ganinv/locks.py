@@ -15,7 +15,7 @@ from ganinv.errors import InUseError, WriteError
 
 POLL = 0.05  # seconds between two attempts
 TRAINING = "training"  # the note of locks that are held for hours: nobody should wait for one
-TRIES = 5  # to make the folder, where another process removes it as empty
+TRIES = 100  # to make the folder, where other processes remove it as empty
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def _acquire(lock, path):
             return
         except (filelock.Timeout, RuntimeError):  # the second: this very thread holds it
             raise InUseError(f"another process is at work in {path.parent}") from None
-        except FileNotFoundError as error:  # the folder, empty, was removed at this moment
+        except (FileNotFoundError, FileExistsError) as error:  # the empty folder was just removed
             if not left:
                 raise WriteError(path, error) from error
         except OSError as error:

@@ -187,6 +187,17 @@ def test_a_file_that_a_living_process_is_writing_is_left_alone(older):
         assert temporary.read_bytes() == NEW
 
 
+def test_a_file_of_an_earlier_process_of_the_same_number_is_removed(older):
+    """As in a container, where each is number 1."""
+    with atomic_path(older.with_name("other.json")) as temporary:
+        temporary.write_bytes(NEW)
+        left = temporary.with_name(temporary.name.replace(temporary.stem[-8:], "0" * 8))
+        left.write_bytes(NEW[:10])
+        files._swept.clear()
+        write_bytes(older, NEW)
+        assert temporary.is_file() and not left.exists()
+
+
 def test_a_temporary_file_of_another_machine_goes_when_it_is_old(tmp_path):
     young, old = (tmp_path / f".ganinv-00000000-1-0000000{i}.png" for i in range(2))
     for path in (young, old):

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from ganinv.errors import InUseError, WriteError
-from ganinv.locks import is_locked, locked
+from ganinv.locks import is_locked, locked, read_note
 
 HOLDER = """
 import sys, time
@@ -95,3 +95,36 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     path = tmp_path / "file" / "run" / ".lock"
     with pytest.raises(WriteError, match="run/.lock cannot be written"), locked(path):
         pass
+
+
+def test_a_note_says_what_a_lock_is_held_for_and_goes_with_it(tmp_path):
+    path = tmp_path / "run" / ".lock"
+    assert read_note(path) == ""
+    with locked(path, note="training"):
+        assert read_note(path) == "training" and is_locked(path)
+        assert read_note(path) == "training"
+    path.write_text("training")  # a killed process left it
+    with locked(path):
+        assert read_note(path) == ""
+    assert not path.exists()
+
+
+def test_a_folder_that_others_remove_while_it_is_empty_is_made_again(tmp_path):
+    path = tmp_path / "run" / ".lock"
+    code = """
+import os, sys, time
+while True:
+    time.sleep(0.0002)
+    try:
+        os.rmdir(sys.argv[1])
+    except OSError:
+        pass
+"""
+    remover = subprocess.Popen([sys.executable, "-c", code, path.parent])
+    try:
+        for _ in range(200):
+            with locked(path, wait=10):
+                assert path.is_file()
+    finally:
+        remover.kill()
+        remover.wait()

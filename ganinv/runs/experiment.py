@@ -139,10 +139,7 @@ def run_experiment(
         set_aside = False  # the photographs would go with it
     marks = functools.cache(_marks)
 
-    @functools.cache
-    def note_environment():  # once, and not where everything was finished by an earlier call
-        write_json(folder.path / "environment.json", environment(params, weights))
-
+    note_environment = functools.partial(_note_environment, folder, params, weights, [])
     if keep_interrupted:
         invert = functools.partial(invert, keep_interrupted=True)
     search = functools.partial(invert, generator, params=params, encoder=encoder)
@@ -177,6 +174,14 @@ def prepare(params: Params, generator: Generator) -> Encoder | None:
     except ValueError as error:
         raise ParamsError(str(error)) from None
     return encoder
+
+
+def _note_environment(folder, params, weights, noted):
+    """Write environment.json: once, and not where everything was finished by an earlier call."""
+    path = folder.path / "environment.json"
+    if not noted or not path.is_file():
+        write_json(path, environment(params, weights))
+        noted.append(path)
 
 
 def _marks(photo: Photo) -> Marks:

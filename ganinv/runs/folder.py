@@ -26,6 +26,7 @@ from ganinv.runs.records import (
     adopt,
     held,
     is_finished,
+    locks,
     read_record,
     read_records,
     write_params,
@@ -67,11 +68,11 @@ class RunFolder:
                 self._check_content()
                 self._check_nobody_else()
                 adopt(self.path)
-                strangers = self._strangers()
+                records = read_records(self.path)
+                strangers = [n for n, r in records.items() if self._is_strange(r)]
                 others = strangers + self._of_other_crops(marks)
                 if others and not fresh:
                     raise ParamsError(self._refusal(params, others))
-                records = read_records(self.path)
                 stale = [n for n, r in records.items() if not is_finished(r) and n not in marks]
                 old = [n for n in stale if records[n].get("settings") != self.key]
                 for name in (*strangers, *old):
@@ -96,14 +97,9 @@ class RunFolder:
                 "as a training; name another folder by --out"
             )
 
-    def _strangers(self) -> list[str]:
-        """The ids of finished results under other settings."""
-        return [n for n, r in read_records(self.path).items() if self._is_strange(r)]
-
     def _is_strange(self, record: dict[str, Any] | None) -> bool:
-        if record is None or not is_finished(record):
-            return False
-        return record.get("settings") != self.key
+        """Whether a record is that of a result under other settings."""
+        return record is not None and is_finished(record) and record.get("settings") != self.key
 
     def _of_other_crops(self, marks: Mapping[str, Callable[[], Marks]]) -> list[str]:
         """Results, of images that are asked for, with another `align` or `face` than asked for."""
@@ -126,14 +122,13 @@ class RunFolder:
 
     def _check_nobody_else(self) -> None:
         """Raise InUseError where a run under other settings is at work; remove dead locks."""
-        for lock in self.path.glob(f"{LOCK}-*"):
-            if is_locked(lock) and read_note(lock) != self.key:
+        for lock in locks(self.path):
+            of_a_run = lock.parent == self.path
+            if is_locked(lock) and of_a_run and read_note(lock) != self.key:
                 raise InUseError(
                     f"another process is writing results under other parameters to {self.path};"
                     " name another folder by --out, or wait for it"
                 )
-        for lock in self.path.glob(f"*/{LOCK}"):
-            is_locked(lock)
 
     def _set_aside(
         self, marks: Mapping[str, Callable[[], Marks]], say: Callable[[str], None]
@@ -143,7 +138,8 @@ class RunFolder:
             self._check_content()
             adopt(self.path)
             others = (self.is_of_another(name, read()) for name, read in marks.items())
-            if not self._strangers() and not any(others):
+            strange = any(map(self._is_strange, read_records(self.path).values()))
+            if not strange and not any(others):
                 return
             self._check_nobody_else()
             taken = (self.path.with_name(f"{self.path.name}-{n}") for n in range(1, 10**6))

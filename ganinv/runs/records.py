@@ -27,7 +27,7 @@ from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.result import Inversion, save_result
-from ganinv.locks import TRAINING, locked, read_note
+from ganinv.locks import TRAINING, is_locked, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
@@ -142,6 +142,11 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
+def locks(folder: Path) -> list[Path]:
+    """List the locks of the runs, then those of the images, in a run's folder."""
+    return [*folder.glob(f"{LOCK}-*"), *folder.glob(f"*/{LOCK}")]
+
+
 def collect(folder: str | Path) -> dict[str, Any]:
     """Gather metrics.json and metrics.csv of a run folder from its records; return the metrics.
 
@@ -160,6 +165,8 @@ def collect(folder: str | Path) -> dict[str, Any]:
         metrics = gather(records)
         write_json(folder / "metrics.json", metrics)
         write_csv(folder / "metrics.csv", _table(metrics["images"]))
+        for lock in locks(folder):
+            is_locked(lock)  # which removes one that a killed process left
     return metrics
 
 
@@ -177,8 +184,9 @@ def adopt(folder: Path) -> None:
     An entry counts where the image's latent is there.
     """
     for name, entry in _written(folder).items():
-        whole = (folder / name / "latent.safetensors").is_file()
-        if whole and not (folder / name / RECORD).exists():
+        if os.path.exists(os.path.join(folder, name, RECORD)):  # as most do
+            continue
+        if (folder / name / "latent.safetensors").is_file():
             write_record(folder, name, entry)
 
 
