@@ -71,7 +71,7 @@ def test_an_older_entry_does_not_come_back_for_files_half_replaced(tmp_path):
 def test_what_the_new_result_may_not_have_goes_with_the_older_one(tmp_path):
     finished_images(tmp_path, "a").begin("a")
     left = {path.name for path in (tmp_path / "a").iterdir()}
-    assert left == {RECORD, *OUTPUTS, "pasted.png", "metrics.json"}
+    assert left == {RECORD, *OUTPUTS, "pasted.png"}
 
 
 @pytest.mark.parametrize("file", [*OUTPUTS, *ALSO, RECORD])
