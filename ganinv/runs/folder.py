@@ -17,7 +17,7 @@ from ganinv.core_yaml import read_yaml
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import TEMPORARY
 from ganinv.locks import is_locked, locked, read_note
-from ganinv.runs.names import ALSO, OUTPUTS, RECORD
+from ganinv.runs.names import ALSO, INDEX, OUTPUTS, RECORD, SHEET
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
     CHANGING,
@@ -84,17 +84,23 @@ class RunFolder:
             yield
 
     def _check_content(self) -> None:
-        """Raise ParamsError for a folder with the parameters of something else, and no results."""
-        try:
+        """Raise ParamsError for a folder with the parameters, or the page, of something else."""
+        there: dict[str, Any] = {}
+        with contextlib.suppress(ParamsError):
             there = read_yaml(self.path / "params.yaml")
-        except ParamsError:
+        known = there.keys() <= Params.model_fields.keys()
+        if (there and known) or (self.path / "metrics.json").is_file() or read_records(self.path):
             return
-        if there.keys() <= Params.model_fields.keys() or (self.path / "metrics.json").is_file():
-            return
-        if not read_records(self.path):
+        if there:
             raise ParamsError(
                 f"{self.path} holds no run, and its params.yaml are those of something else, such "
                 "as a training; name another folder by --out"
+            )
+        taken = (name for name in (INDEX, SHEET, "environment.json") if (self.path / name).exists())
+        if name := next(taken, ""):
+            raise ParamsError(
+                f"{self.path} holds no run, and a run would overwrite its {name}; name another "
+                "folder by --out"
             )
 
     def _is_strange(self, record: dict[str, Any] | None) -> bool:

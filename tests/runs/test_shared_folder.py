@@ -188,3 +188,13 @@ def test_a_folder_that_is_a_file_is_said(toy_params, photos, tmp_path, silent):
     (tmp_path / "run").write_text("")
     with pytest.raises((ParamsError, WriteError), match="run"):
         run_experiment(toy_params(photos), say=silent)
+
+
+@pytest.mark.parametrize("name", ["index.html", "contact_sheet.jpg", "environment.json"])
+def test_a_page_that_no_run_wrote_is_not_overwritten(toy_params, photos, tmp_path, silent, name):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("somebody's")
+    with pytest.raises(ParamsError, match=f"would overwrite its {name}"):
+        run_experiment(toy_params(photos), fresh=True, say=silent)
+    assert os.listdir(tmp_path / "run") == [name]
+    assert (tmp_path / "run" / name).read_text() == "somebody's"
