@@ -51,7 +51,7 @@ def _acquire(lock, path):
             return
         except filelock.Timeout:
             raise InUseError(f"another process is at work in {path.parent}") from None
-        except FileNotFoundError as error:  # the folder, empty, was removed at this moment
+        except (FileNotFoundError, FileExistsError) as error:  # the folder was just removed
             if not left:
                 raise WriteError(path, error) from error
         except OSError as error:
