@@ -51,7 +51,7 @@ def _acquire(lock, path):
             return
         except (filelock.Timeout, RuntimeError):  # the second: this very thread holds it
             raise InUseError(f"another process is at work in {path.parent}") from None
-        except (FileNotFoundError, FileExistsError) as error:  # the empty folder was just removed
+        except (FileNotFoundError, FileExistsError) as error:  # the folder was just removed
             if not left:
                 raise WriteError(path, error) from error
         except OSError as error:

@@ -39,7 +39,7 @@ def test_the_step_command_measures_in_processes_and_says_the_ratio(toy_path, tmp
         ("step --resolution 48", "--resolution is a power of two; got 48"),
         ("step --steps 0", "--steps"),
         ("step --batch 0", "--batch"),
-        ("step --device tpu", "no device 'tpu'"),
+        ("step --device tpu", "a TPU is not supported"),
         ("step --device cpu --generator ffhq-studnet", "did you mean ffhq-student"),
         ("scale --loss psnr", "--loss"),
         ("scale --images 3", "--images needs two different numbers"),
@@ -77,4 +77,4 @@ def test_the_command_writes_json_and_says_what_was_reached(
 
 def test_a_recipe_that_does_not_exist_is_2(capsys):
     assert status_of(["quality", "--recipe", "nobody"]) == 2
-    assert "no recipe 'nobody'" in capsys.readouterr().err
+    assert "no preset named 'nobody'" in capsys.readouterr().err
