@@ -23,17 +23,15 @@ def align(
     ] = "largest",
 ) -> None:
     """Cut faces out of photographs as FFHQ does it, with a record for `ganinv paste`."""
+    from ganinv.images.faces import parse_face
     from ganinv.runs.checks import check_out
     from ganinv.runs.inputs import find_photos
 
+    parse_face(face)
     check_out(str(out))
     failed = 0
     left_out: list[str] = []
-    photos = find_photos(inputs, True, left_out=left_out.append)
-    from ganinv.images.alignment import parse_face  # here: it takes the seconds of torch
-
-    parse_face(face)
-    for photo in photos:
+    for photo in find_photos(inputs, True, left_out=left_out.append):
         try:
             _align_one(photo, out, size, face)
         except ImageError as error:

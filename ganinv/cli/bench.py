@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from ganinv.cli.shared import Overrides, ParamsFile, a_path
+from ganinv.compute.names import check_device
 from ganinv.errors import ParamsError
 from ganinv.runs.params import Params
 
@@ -38,6 +39,7 @@ def bench_step(
 ) -> None:
     """Time one step of a search in W+: ours beside code as the published projectors write it."""
     _check_power_of_two(resolution)
+    _check_device(device)
     from ganinv.bench import step as bench
     from ganinv.compute.device import resolve_device
 
@@ -85,6 +87,7 @@ def bench_scale(
     counts = images or (1, 2, 4)
     if len(set(counts)) < 2:
         raise ParamsError("--images needs two different numbers or more, to fit a line through")
+    _check_device(device)
     from ganinv.bench import scale as bench
     from ganinv.compute.device import resolve_device
 
@@ -142,6 +145,7 @@ def bench_quality(
     out: Out = None,
 ) -> None:
     """Measure quality against evaluations and seconds: our recipes beside published ones."""
+    _check_device(device)
     from ganinv.bench import quality as bench
 
     result = bench.bench_quality(
@@ -157,6 +161,13 @@ def bench_quality(
             print(bench.describe_reach(row, found))
     if out is not None:
         print(out)
+
+
+def _check_device(device: str) -> None:
+    try:
+        check_device(device)
+    except ValueError as error:
+        raise ParamsError(f"no device {device!r}: {error}") from None
 
 
 def _check_power_of_two(resolution: int) -> None:

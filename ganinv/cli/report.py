@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ganinv.cli.shared import Fresh, Overrides, a_path, complain
+from ganinv.runs.params import Params
 
 
 def report(
@@ -18,6 +19,10 @@ def report(
 ) -> None:
     """Run the experiments' notebooks and assemble the comparison."""
     from ganinv.errors import ReportError
+    from ganinv.runs.checks import check_out
+
+    Params.load(None, overrides)  # both before the seconds that torch takes
+    check_out(str(out))
     from ganinv.report.experiments import make_report
 
     try:
@@ -38,6 +43,9 @@ def gan_report(
 ) -> None:
     """Train small GANs, compare and invert them. The same command again goes on."""
     from ganinv.errors import ReportError
+    from ganinv.runs.checks import check_out
+
+    check_out(str(out))
     from ganinv.report.gans import make_gan_report
 
     try:

@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
 from ganinv.errors import ImageError, NoFaceError, ParamsError, printable
-from ganinv.images.faces import TRIED, find_faces
+from ganinv.images.faces import TRIED, find_faces, parse_face
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image
 
@@ -70,16 +70,6 @@ def frame(
     if face == "all":
         raise ParamsError("face: all faces make several images; name one: largest, 1, 2, …")
     return cut_squares(image, size, align, notice, face)[0].image
-
-
-def parse_face(face: int | str) -> int | str:
-    """Check which face is meant: "largest", "all", or its number from 1. Raises ParamsError."""
-    text = str(face).strip().lower()
-    if text in ("largest", "all"):
-        return text
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise ParamsError(f"face: {printable(face)} is none of largest, all, and numbers from 1")
 
 
 def cut_squares(

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ganinv.errors import ParamsError, printable
+
 DETECTION_SIDE = 1200  # longer photographs are shrunk for the detector; it costs by the pixel
 CLEAR_SCORE = 0.3  # the sample photographs score 1.1 to 2.4, a patch on a spacesuit 0.12
 SURE_SCORE = 0.6  # below it, a turned face may be meant
@@ -37,6 +39,16 @@ class _Face:
     score: float
     area: float  # of the detector's box, in pixels of the photograph
     landmarks: np.ndarray  # (68, 2), pixels of the photograph
+
+
+def parse_face(face: int | str) -> int | str:
+    """Check which face is meant: "largest", "all", or its number from 1. Raises ParamsError."""
+    text = str(face).strip().lower()
+    if text in ("largest", "all"):
+        return text
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise ParamsError(f"face: {printable(face)} is none of largest, all, and numbers from 1")
 
 
 def find_faces(image: Image.Image) -> list[np.ndarray]:

@@ -85,3 +85,27 @@ def test_align_refuses_an_output_below_a_file(tmp_path, make_photo, capsys):
     photo = make_photo(tmp_path / "me.png")
     assert cli("align", photo, "--out", photo / "x") == 2
     assert "is a file" in capsys.readouterr().err
+
+
+WITHOUT_TORCH = [
+    ["align", "me.png", "--out", "o", "--face", "0"],
+    ["align", "absent.png", "--out", "o"],
+    ["report", "--set", "nosuch=5"],
+    ["bench", "step", "--device", "gpu"],
+    ["bench", "quality", "--device", "mps"],
+    ["weights", "info", "nosuch.pkl"],
+    ["weights", "convert", "nosuch"],
+]
+
+
+@pytest.mark.parametrize("words", WITHOUT_TORCH, ids=" ".join)
+def test_wrong_arguments_are_told_without_torch(tmp_path, words):
+    code = "import sys; sys.modules['torch'] = None\nfrom ganinv.cli.main import main\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code + "main(sys.argv[1:])", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == (1 if words[0] == "weights" else 2), done.stderr
+    assert done.stderr.strip() and "Traceback" not in done.stderr
