@@ -146,7 +146,6 @@ def bench_quality(
 ) -> None:
     """Measure quality against evaluations and seconds: our recipes beside published ones."""
     _check_device(device)
-    Params.load(None, overrides)
     from ganinv.bench import quality as bench
 
     result = bench.bench_quality(
@@ -168,7 +167,7 @@ def _check_device(device: str) -> None:
     try:
         check_device(device)
     except ValueError as error:
-        raise ParamsError(f"--device {device}: {error}") from None
+        raise ParamsError(f"no device {device!r}: {error}") from None
 
 
 def _check_power_of_two(resolution: int) -> None:

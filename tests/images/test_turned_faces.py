@@ -8,8 +8,8 @@ from PIL import Image
 
 from ganinv.errors import NoFaceError, ParamsError
 from ganinv.images import faces
-from ganinv.images.alignment import cut_squares, face_square, frame, parse_face
-from ganinv.images.faces import find_faces
+from ganinv.images.alignment import cut_squares, face_square, frame
+from ganinv.images.faces import find_faces, parse_face
 from ganinv.images.reading import open_image
 from ganinv.runs.samples import find_sample
 from helpers.squares import turned
