@@ -14,7 +14,7 @@ from ganinv.cli.shared import (
     describe,
     tell,
 )
-from ganinv.errors import BadArgumentsError, printable
+from ganinv.errors import BadArgumentsError, GaninvError, printable
 from ganinv.runs.params import Params
 
 
@@ -91,7 +91,10 @@ def invert(
     )
     from ganinv.runs.checks import check_run
 
-    check_run(settings)  # before the seconds that torch takes
+    try:
+        check_run(settings)  # before the seconds that torch takes
+    except GaninvError as error:
+        raise type(error)(f"{error}{_looked_from(params, str(error))}") from None
     from ganinv.runs.experiment import run_experiment
 
     try:
@@ -100,6 +103,13 @@ def invert(
         raise BadArgumentsError(error) from None
     _summarize(run)
     raise typer.Exit(1 if run.failed else 0)
+
+
+def _looked_from(params: str | None, message: str) -> str:
+    """Where the paths of a parameter file were looked for, where one is missing."""
+    if params is None or not Path(params).is_file() or "no file" not in message:
+        return ""
+    return f" (looked for from {Path().resolve()} and from {Path(params).resolve().parent})"
 
 
 def _summarize(run):

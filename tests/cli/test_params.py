@@ -172,3 +172,28 @@ def test_the_shell_completes_presets_and_parameters(tmp_path):
             },
         )
         assert done.stdout.split() == [found], done.stderr
+
+
+def test_a_run_is_repeated_and_verified_from_anywhere_until_its_files_are_gone(
+    quick, photo, toy_path, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    near = tmp_path / "toy.safetensors"
+    near.write_bytes(toy_path.read_bytes())
+    words = [*quick[:-1], "run", "--generator", "toy.safetensors"]
+    assert cli("invert", "photos/me.png", *words) == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert cli("verify", "../run") == 0
+    assert cli("invert", "--params", "../run/params.yaml", "--out", "again") == 0
+    latents = [p.read_bytes() for p in tmp_path.rglob("latent.safetensors")]
+    assert len(latents) == 2 and latents[0] == latents[1]
+    photo.rename(tmp_path / "moved.png")
+    capsys.readouterr()
+    assert cli("invert", "--params", "../run/params.yaml", "--out", "more") == 2
+    error = capsys.readouterr().err
+    assert "no file or folder ../photos/me.png" in error
+    assert f"looked for from {tmp_path / 'elsewhere'} and from {tmp_path / 'run'}" in error
+    near.unlink()
+    assert cli("verify", "../run") == 1
+    assert "looked for from" in capsys.readouterr().err
