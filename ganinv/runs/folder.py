@@ -107,24 +107,29 @@ class RunFolder:
         """Whether a record is that of a result under other settings."""
         return record is not None and is_finished(record) and record.get("settings") != self.key
 
+    def _result(self, image_id: str) -> dict[str, Any] | None:
+        """The entry of a finished result of this run's settings, or None."""
+        entry = read_record(self.path, image_id)
+        return entry if is_finished(entry) and not self._is_strange(entry) else None
+
     def _of_other_crops(self, marks: Mapping[str, Callable[[], Marks]]) -> list[str]:
         """Results, of images that are asked for, with another `align` or `face` than asked for."""
         found = []
         for name, read in marks.items():
-            entry = read_record(self.path, name)
-            if entry is None or not is_finished(entry) or self._is_strange(entry):
-                continue
-            asked = read()  # {} where the photograph cannot be read, which is said later
-            if asked and any(entry.get(key) != asked.get(key) for key in ("align", "face")):
+            entry = self._result(name)
+            asked = read() if entry else {}  # {} where it cannot be read, which is said later
+            if (
+                entry
+                and asked
+                and any(entry.get(key) != asked.get(key) for key in ("align", "face"))
+            ):
                 found.append(name)
         return found
 
     def is_of_another(self, image_id: str, marks: Marks) -> bool:
         """Whether a finished result of this run is that of another photograph, or crop."""
-        entry = read_record(self.path, image_id)
-        if entry is None or not is_finished(entry) or entry.get("settings") != self.key:
-            return False
-        return any(entry.get(name) != value for name, value in marks.items())
+        entry = self._result(image_id)
+        return entry is not None and _differs(entry, marks)
 
     def _check_nobody_else(self) -> None:
         """Raise InUseError where a run under other settings is at work; remove dead locks."""
@@ -168,12 +173,11 @@ class RunFolder:
 
     def finished(self, image_id: str, marks: Marks) -> dict[str, Any] | None:
         """Return an image's entry if it is this run's, of this photograph, its files there."""
-        entry = read_record(self.path, image_id)
-        if entry is None or not is_finished(entry) or entry.get("settings") != self.key:
+        entry = self._result(image_id)
+        if entry is None or not marks or _differs(entry, marks):
             return None
-        same = all(entry.get(name) == value for name, value in marks.items())
         whole = all((self.path / image_id / name).is_file() for name in OUTPUTS)
-        return entry if marks and same and whole else None
+        return entry if whole else None
 
     @contextlib.contextmanager
     def claim(self, image_id: str, *, wait: float = 0.0) -> Iterator[None]:
@@ -212,6 +216,10 @@ class RunFolder:
                 _unlink(folder / name)
         with contextlib.suppress(OSError):  # somebody's files are in it
             folder.rmdir()
+
+
+def _differs(entry: Mapping[str, Any], marks: Marks) -> bool:
+    return any(entry.get(name) != value for name, value in marks.items())
 
 
 def describe_changes(folder: Path, params: Params) -> str:
