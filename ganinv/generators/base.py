@@ -5,13 +5,26 @@ constant.
 """
 
 import math
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import nn
 
 NOISE_MODES = ("const", "random", "none")
 Noise = str | dict[str, torch.Tensor]  # a mode, or maps by layer
+Offsets = dict[int, torch.Tensor]  # by resolution, each (1 or N, C, r, r)
+
+
+class Flow(NamedTuple):
+    """What passes from one level of a synthesis network to the next.
+
+    `features` are (N, C, r, r), r being the level's resolution; `image` is the image so far,
+    (N, 3, r, r), where a network sums images of its levels, else None.
+    """
+
+    features: torch.Tensor
+    image: torch.Tensor | None = None
 
 
 class Generator(nn.Module):
@@ -23,14 +36,19 @@ class Generator(nn.Module):
     inputs; buffers `w_avg` (w_dim,), the mean of W, and `w_std` (), the root of the mean squared
     distance to it.
 
-    Subclasses implement `mapping` and `synthesis`. Inputs and outputs are on the module's device,
-    float32; images are (N, 3, H, W) in about [-1, 1], not clamped.
+    Subclasses implement `mapping` and the parts of `synthesis`: `enter`, `level` and `leave`. A
+    level is what computes at one resolution; the first is at 4 pixels, each further one at twice
+    those before. Inputs and outputs are on the module's device, float32; images are (N, 3, H, W) in
+    about [-1, 1], not clamped.
     """
 
     name: str = ""
     sha256: str = ""
     styled: bool = True  # has style inputs, hence W and W+; else its only latent is z
     c_dim: int = 0  # the number of class labels
+    mapping_parts: tuple[
+        str, ...
+    ] = ()  # the names of modules that `mapping` takes, not `synthesis`
     w_avg: torch.Tensor
     w_std: torch.Tensor
 
@@ -51,13 +69,118 @@ class Generator(nn.Module):
         """Map z (N, z_dim), and labels c where the model has them, to ws (N, num_ws, w_dim)."""
         raise NotImplementedError
 
-    def synthesis(self, ws: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
+    def synthesis(
+        self, ws: torch.Tensor, noise: Noise = "const", features: Offsets | None = None
+    ) -> torch.Tensor:
         """Render ws (N, num_ws, w_dim) to images (N, 3, resolution, resolution).
 
         `noise` is "const" (the stored maps), "random" (drawn anew), "none", or maps in the form
-        of `noise_maps`, each (1 or N, 1, H, W), through which gradients flow.
+        of `noise_maps`, each (1 or N, 1, H, W), through which gradients flow. `features` are
+        offsets {r: (1 or N, C, r, r)} in the form of `feature_shapes`, added to what leaves the
+        level at that resolution; gradients flow through them too. Raises ValueError for what does
+        not fit.
+        """
+        self.check_ws(ws)
+        maps, offsets = self.noise_for(noise, len(ws)), self._offsets(features, len(ws))
+        flow = self._run(self.enter(ws), range(self.levels), ws, maps, offsets)
+        return self.leave(flow, ws)
+
+    def head(self, ws: torch.Tensor, resolution: int, noise: Noise = "const") -> Flow:
+        """Compute the levels up to that at `resolution`, of `feature_shapes`: what leaves it."""
+        self.check_ws(ws)
+        self._check_resolution(resolution)
+        levels = range(_level_at(resolution) + 1)
+        return self._run(self.enter(ws), levels, ws, self.noise_for(noise, len(ws)), {})
+
+    def tail(
+        self,
+        flow: Flow,
+        ws: torch.Tensor,
+        resolution: int,
+        noise: Noise = "const",
+        features: Offsets | None = None,
+    ) -> torch.Tensor:
+        """Render images from what left the level at `resolution`, as `head` gives it.
+
+        `tail(head(ws, r), ws, r, features=…)` is `synthesis(ws, features=…)`; `features` are those
+        at `resolution` and above.
+        """
+        self.check_ws(ws)
+        self._check_resolution(resolution)
+        offsets = self._offsets(features, len(ws))
+        if below := [r for r in offsets if r < resolution]:
+            raise ValueError(
+                f"features at {below[0]} lie below the tail, which starts at {resolution}"
+            )
+        if resolution in offsets:
+            flow = flow._replace(features=flow.features + offsets.pop(resolution))
+        levels = range(_level_at(resolution) + 1, self.levels)
+        flow = self._run(flow, levels, ws, self.noise_for(noise, len(ws)), offsets)
+        return self.leave(flow, ws)
+
+    def _run(
+        self,
+        flow: Flow,
+        levels: Iterable[int],
+        ws: torch.Tensor,
+        maps: list[torch.Tensor | None],
+        offsets: Offsets,
+    ) -> Flow:
+        for index in levels:
+            flow = self.level(index, flow, ws, maps)
+            if 4 << index in offsets:
+                moved = flow.features + offsets[4 << index].to(flow.features.dtype)
+                flow = flow._replace(features=moved)
+        return flow
+
+    @property
+    def levels(self) -> int:
+        """The number of levels; the last may be at the image's resolution or at half of it."""
+        return len(self.feature_shapes())
+
+    def feature_shapes(self) -> dict[int, tuple[int, int, int]]:
+        """Say what features a level hands on, by its resolution: {r: (C, r, r)}, smallest first.
+
+        A level whose features nothing reads but its own image head hands none on.
         """
         raise NotImplementedError
+
+    def enter(self, ws: torch.Tensor) -> Flow:
+        """Make what the first level takes, for ws (N, num_ws, w_dim)."""
+        raise NotImplementedError
+
+    def level(
+        self, index: int, flow: Flow, ws: torch.Tensor, maps: list[torch.Tensor | None]
+    ) -> Flow:
+        """Compute a level, 0 being the first; `maps` are the noise of all layers."""
+        raise NotImplementedError
+
+    def leave(self, flow: Flow, ws: torch.Tensor) -> torch.Tensor:
+        """Make images (N, 3, resolution, resolution) of what leaves the last level."""
+        raise NotImplementedError
+
+    def synthesis_parameters(self) -> dict[str, nn.Parameter]:
+        """Give the weights that `synthesis` renders by, those of `mapping` left out: {name: it}."""
+        mapping = tuple(f"{part}." for part in self.mapping_parts)
+        return {name: p for name, p in self.named_parameters() if not name.startswith(mapping)}
+
+    def _check_resolution(self, resolution: int) -> None:
+        if resolution not in self.feature_shapes():
+            offered = ", ".join(map(str, self.feature_shapes()))
+            named = self.name or "this generator"
+            raise ValueError(f"{named} has no features at {resolution!r}; there are {offered}")
+
+    def _offsets(self, features: Offsets | None, count: int) -> Offsets:
+        """Return a copy of the offsets. Raises ValueError for those that do not fit."""
+        shapes = self.feature_shapes() if features else {}
+        for resolution, offset in (features or {}).items():
+            self._check_resolution(resolution)
+            shape = shapes[resolution]
+            if tuple(offset.shape) not in ((1, *shape), (count, *shape)):
+                raise ValueError(
+                    f"the features at {resolution} are {tuple(offset.shape)}, not {(1, *shape)}"
+                )
+        return dict(features or {})
 
     def check_labels(self, c: torch.Tensor | None) -> None:
         """Raise ValueError unless labels are given exactly where the generator has classes."""
@@ -163,6 +286,10 @@ def measure_w(
     generator.float()
     generator.w_avg.copy_(w_avg)
     generator.w_std.fill_(w_std)
+
+
+def _level_at(resolution):
+    return resolution.bit_length() - 3  # 4 is level 0
 
 
 def _check_maps(given, stored, count):

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganinv.generators.base import Generator, Noise
+from ganinv.generators.base import Flow, Generator
 from ganinv.images.pixels import at_least_float32
 
 SPREAD = 0.02  # of the weights at the start (section 4 of the paper)
@@ -61,7 +61,7 @@ class DCGAN(Generator):
     def __init__(self, *, resolution: int = 64, width: int = 64, z_dim: int = 128) -> None:
         super().__init__(resolution=resolution, z_dim=z_dim, w_dim=z_dim, num_ws=1)
         self.w_std.fill_(math.sqrt(z_dim))
-        widths = channels(resolution, width)
+        self.widths = widths = channels(resolution, width)
         self.project = nn.Linear(z_dim, 16 * widths[0], bias=False)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=b == 3)
@@ -80,13 +80,21 @@ class DCGAN(Generator):
         self.check_labels(c)
         return self.broadcast(z, truncation)
 
-    def synthesis(self, ws: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
-        self.check_ws(ws)
-        self.noise_for(noise, len(ws))  # there are no maps, but a wrong name is to be refused
+    def feature_shapes(self) -> dict[int, tuple[int, int, int]]:
+        return {4 << i: (c, 4 << i, 4 << i) for i, c in enumerate(self.widths)}
+
+    def enter(self, ws: torch.Tensor) -> Flow:
         x = self.project(ws[:, 0]).view(len(ws), 4, 4, -1).permute(0, 3, 1, 2)  # (N, C, 4, 4)
-        for norm, up in zip(self.norms, self.up, strict=True):
-            x = up(F.relu(norm(x)))  # (N, C', 2H, 2W)
-        return at_least_float32(x).tanh()
+        return Flow(x)
+
+    def level(
+        self, index: int, flow: Flow, ws: torch.Tensor, maps: list[torch.Tensor | None]
+    ) -> Flow:
+        x = flow.features if index == 0 else self.up[index - 1](flow.features)  # (N, C', 2H, 2W)
+        return Flow(F.relu(self.norms[index](x)))
+
+    def leave(self, flow: Flow, ws: torch.Tensor) -> torch.Tensor:
+        return at_least_float32(self.up[-1](flow.features)).tanh()
 
 
 class DCGANDiscriminator(nn.Module):

@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganinv.generators.base import Generator, Noise
+from ganinv.generators.base import Flow, Generator
 from ganinv.images.pixels import at_least_float32
 
 SLOPE = 0.2  # of every leaky ReLU, as in StyleGAN2
@@ -116,6 +116,7 @@ class MobileStyleGAN(Generator):
     belongs to the block's image head, and of these only the last exists in the student.
     """
 
+    mapping_parts = ("fc",)
     blocks: Sequence[Block]  # torch types a ModuleList's items as Tensor | Module
 
     def __init__(
@@ -128,6 +129,7 @@ class MobileStyleGAN(Generator):
     ) -> None:
         blocks = len(channels) - 1
         super().__init__(resolution=8 * 2**blocks, z_dim=z_dim, w_dim=w_dim, num_ws=3 * blocks + 2)
+        self.channels = tuple(channels)
         widths = [z_dim] + [w_dim] * mapping_layers
         self.fc = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
         self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
@@ -167,13 +169,22 @@ class MobileStyleGAN(Generator):
     def noise_scale(self, stored: torch.Tensor) -> torch.Tensor:
         return stored.std()  # their strength is multiplied into them
 
-    def synthesis(self, ws: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
-        self.check_ws(ws)
-        maps = self.noise_for(noise, len(ws))
-        x = self.const.expand(len(ws), -1, -1, -1)
-        x = self.first(x, ws[:, 0], maps[0])
-        for i, block in enumerate(self.blocks):
-            x = block(x, ws[:, 1 + 3 * i : 4 + 3 * i], maps[1 + 2 * i : 3 + 2 * i])
+    def feature_shapes(self) -> dict[int, tuple[int, int, int]]:
+        return {4 << i: (c, 4 << i, 4 << i) for i, c in enumerate(self.channels)}
+
+    def enter(self, ws: torch.Tensor) -> Flow:
+        return Flow(self.const.expand(len(ws), -1, -1, -1))
+
+    def level(
+        self, index: int, flow: Flow, ws: torch.Tensor, maps: list[torch.Tensor | None]
+    ) -> Flow:
+        if index == 0:
+            return Flow(self.first(flow.features, ws[:, 0], maps[0]))
+        rows, noise = ws[:, 3 * index - 2 : 3 * index + 1], maps[2 * index - 1 : 2 * index + 1]
+        return Flow(self.blocks[index - 1](flow.features, rows, noise))
+
+    def leave(self, flow: Flow, ws: torch.Tensor) -> torch.Tensor:
+        x = flow.features
         x = x * self.to_img_style(ws[:, -1]).to(x.dtype)
         x = F.conv2d(x, self.to_img, self.to_img_bias)  # (N, 12, R/2, R/2)
         return inverse_haar(at_least_float32(x))

@@ -33,9 +33,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ganinv.generators.base import Generator, Noise
+from ganinv.generators.base import Flow, Generator
+from ganinv.generators.frozen_ops import SLOPE, activate, convolve, frozen_conv
 
-SLOPE = 0.2
 GAIN = math.sqrt(2)  # of a leaky ReLU
 EPS = 1e-8
 ARCHITECTURES = ("skip", "resnet", "orig")
@@ -79,77 +79,6 @@ class Style(nn.Module):
     def forward(self, w: torch.Tensor) -> torch.Tensor:
         """Give the scales of w."""
         return F.linear(w, self.weight, self.bias)
-
-
-class _FrozenConv(torch.autograd.Function):
-    """A convolution, or a transposed one, whose weight takes no gradient.
-
-    Each is the other's adjoint, so the backward pass needs the weight alone; autograd's own keeps
-    the input as well.
-    """
-
-    @staticmethod
-    def forward(ctx, x, weight, transposed, stride, padding, groups):
-        ctx.save_for_backward(weight)
-        ctx.options = transposed, stride, padding, groups
-        return _convolve(x, weight, *ctx.options)
-
-    @staticmethod
-    def backward(ctx, grad):
-        transposed, *options = ctx.options
-        return _convolve(grad, *ctx.saved_tensors, not transposed, *options), *[None] * 5
-
-
-def _convolve(x, weight, transposed, stride, padding, groups):
-    convolve = F.conv_transpose2d if transposed else F.conv2d
-    return convolve(x, weight, stride=stride, padding=padding, groups=groups)
-
-
-def frozen_conv(
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    *,
-    transposed: bool = False,
-    stride: int = 1,
-    padding: int = 0,
-    groups: int = 1,
-) -> torch.Tensor:
-    """Apply `conv2d` or `conv_transpose2d` by a frozen weight, in x's own type."""
-    return _FrozenConv.apply(x, weight.to(x.dtype), transposed, stride, padding, groups)
-
-
-class _Activate(torch.autograd.Function):
-    """a = clamp(leaky_relu(factors * x + noise + bias)), which keeps its result and no input.
-
-    A leaky ReLU can be undone, so the backward pass finds factors * x again from a; where the
-    clamp cut, no gradient flows.
-    """
-
-    @staticmethod
-    def forward(ctx, x, factors, noise, bias, limit):
-        x = x * factors + bias
-        x = F.leaky_relu(x if noise is None else x + noise, SLOPE)
-        x = x if limit is None else x.clamp(-limit, limit)
-        ctx.save_for_backward(x, factors, noise, bias)
-        ctx.limit = limit
-        return x
-
-    @staticmethod
-    def backward(ctx, grad):
-        a, factors, noise, bias = ctx.saved_tensors
-        slope = 1 - (1 - SLOPE) * (a < 0).to(a.dtype)
-        grad = grad * slope
-        if ctx.limit is not None:
-            limit = torch.full((), ctx.limit, dtype=a.dtype, device=a.device)  # as a was rounded
-            grad = torch.where(a.abs() < limit, grad, 0)
-        scaled = a / slope - bias
-        scaled = scaled if noise is None else scaled - noise
-        wide = torch.promote_types(a.dtype, torch.float32)  # bf16 would lose small summands
-        grad_factors = (grad * scaled).sum((2, 3), keepdim=True, dtype=wide) / factors
-        grad_noise = None
-        if noise is not None and ctx.needs_input_grad[2]:
-            grad_noise = grad.sum(1, keepdim=True).sum_to_size(noise.shape)
-        return grad * factors, grad_factors.to(factors.dtype), grad_noise, None, None
 
 
 def per_channel(factors: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -214,24 +143,28 @@ class StyledConv(nn.Module):
 
     def prepare(self) -> None:
         """Compute the sums of squares that demodulation takes."""
-        squares = self.weight.detach().square().sum((2, 3))
-        self.squares = squares if self.up else squares.T.contiguous()  # (c_in, c_out)
+        self.squares = self._sum_squares().detach().contiguous()  # (c_in, c_out)
+
+    def _sum_squares(self):
+        squares = self.weight.square().sum((2, 3))
+        return squares if self.up else squares.T
 
     def forward(self, x: torch.Tensor, w: torch.Tensor, noise: torch.Tensor | None) -> torch.Tensor:
         """Convolve x (N, c_in, H, W) by the style of w (N, w_dim), with a map or None."""
         style = self.style(w)
         x = x * per_channel(style, x)
         if self.blur is not None:
-            x = self.blur(frozen_conv(x, self.weight, transposed=True, stride=2))
+            x = self.blur(convolve(x, self.weight, transposed=True, stride=2))
         else:
-            x = frozen_conv(x, self.weight, padding=1)
+            x = convolve(x, self.weight, padding=1)
         gain = GAIN * self.gain
-        demodulation = (style.square() @ self.squares + EPS).rsqrt() * gain  # (N, c_out)
+        squares = self._sum_squares() if self.weight.requires_grad else self.squares
+        demodulation = (style.square() @ squares + EPS).rsqrt() * gain  # (N, c_out)
         if noise is not None:
             noise = (noise * (self.noise_strength * gain)).to(x.dtype)
         bias = per_channel(self.bias * gain, x)
         limit = None if self.clamp is None else self.clamp * self.gain
-        return _Activate.apply(x, per_channel(demodulation, x), noise, bias, limit)
+        return activate(x, per_channel(demodulation, x), noise, bias, limit)
 
 
 class ToRGB(nn.Module):
@@ -300,7 +233,7 @@ class Block(nn.Module):
             x = self.conv0(x, ws[:, 0], noise[0])
         x = self.conv1(x, ws[:, -2], noise[-1])
         if self.skip is not None:
-            x = x + self.blur.upsample(frozen_conv(before, self.skip.weight)) * math.sqrt(0.5)
+            x = x + self.blur.upsample(convolve(before, self.skip.weight)) * math.sqrt(0.5)
         if image is not None:
             image = self.blur.upsample(image)
         if self.to_rgb is None:
@@ -319,6 +252,7 @@ class StyleGAN2(Generator):
     first convolution takes index 0, block i takes 2i - 1 and 2i, and its image head 2i + 1.
     """
 
+    mapping_parts = ("mapping_network",)
     blocks: Sequence[Block]  # torch types a ModuleList's items as Tensor | Module
 
     def __init__(
@@ -338,7 +272,7 @@ class StyleGAN2(Generator):
         super().__init__(
             resolution=4 * 2 ** (blocks - 1), z_dim=z_dim, w_dim=w_dim, num_ws=2 * blocks
         )
-        self.c_dim = c_dim
+        self.c_dim, self.channels = c_dim, tuple(channels)
         self.mapping_network = Mapping(z_dim, c_dim, c_embed, mapping)
         self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
         self.blocks = cast(
@@ -379,14 +313,26 @@ class StyleGAN2(Generator):
         self.check_labels(c)
         return self.broadcast(self.mapping_network(z, c), truncation)
 
-    def synthesis(self, ws: torch.Tensor, noise: Noise = "const") -> torch.Tensor:
-        self.check_ws(ws)
-        maps = self.noise_for(noise, len(ws))
+    def feature_shapes(self) -> dict[int, tuple[int, int, int]]:
+        # what leaves the last block is read by nothing
+        return {4 << i: (c, 4 << i, 4 << i) for i, c in enumerate(self.channels[:-1])}
+
+    @property
+    def levels(self) -> int:
+        return len(self.blocks)
+
+    def enter(self, ws: torch.Tensor) -> Flow:
+        return Flow(self.const.expand(len(ws), -1, -1, -1))
+
+    def level(
+        self, index: int, flow: Flow, ws: torch.Tensor, maps: list[torch.Tensor | None]
+    ) -> Flow:
         kind = ws.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else ws.dtype
+        first = max(2 * index - 1, 0)
+        rows, noise = ws[:, first : 2 * index + 2], maps[first : 2 * index + 1]
         with torch.autocast(kind, enabled=False):  # from here on, types are chosen by hand
-            x, image = self.const.to(dtype).expand(len(ws), -1, -1, -1), None
-            for i, block in enumerate(self.blocks):
-                first = max(2 * i - 1, 0)
-                x, image = block(x, image, ws[:, first : 2 * i + 2], maps[first : 2 * i + 1])
-        return cast(torch.Tensor, image)  # the last block has an image head
+            return Flow(*self.blocks[index](flow.features.to(dtype), flow.image, rows, noise))
+
+    def leave(self, flow: Flow, ws: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, flow.image)  # the last block has an image head

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 
 from ganinv.bench.plain import plain_synthesis
 from ganinv.generators.base import freeze
-from ganinv.generators.stylegan2 import Block, StyledConv, _Activate, frozen_conv
+from ganinv.generators.frozen_ops import _Activate, frozen_conv
+from ganinv.generators.stylegan2 import Block, StyledConv
 from helpers.networks import ARCHITECTURES, assert_close, distance, random_stylegan2, random_ws
 from helpers.plain_synthesis import images_and_gradients, random_maps
 
