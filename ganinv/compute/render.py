@@ -17,17 +17,26 @@ from ganinv.compute.device import autocast, full_precision
 
 
 @torch.no_grad()
-def render_result(generator: Any, latent: Tensor, noise: dict[str, Tensor] | None = None) -> Tensor:
+def render_result(
+    generator: Any,
+    latent: Tensor,
+    noise: dict[str, Tensor] | None = None,
+    features: dict[int, Tensor] | None = None,
+) -> Tensor:
     """Render one latent (num_ws, w_dim) by the plain generator in float32: (3, H, W).
 
-    `noise` are maps to be used in place of the stored ones.
+    `noise` are maps to be used in place of the stored ones, `features` offsets {r: (C, r, r)} to
+    the features.
     """
     # as a search leaves them: another layout would be summed in another order, to other last bits
     generator.to(memory_format=torch.channels_last)
     if noise:
         noise = {name: x.to(generator.device) for name, x in noise.items()}
+    given: dict[str, Any] = {"noise": noise or "const"}
+    if features:
+        given["features"] = {r: x[None].to(generator.device) for r, x in features.items()}
     with full_precision():
-        return generator.synthesis(latent[None].to(generator.device), noise=noise or "const")[0]
+        return generator.synthesis(latent[None].to(generator.device), **given)[0]
 
 
 def make_renderer(
@@ -47,34 +56,56 @@ def make_renderer(
     since it can take minutes. Where compilation fails, a warning says so and the plain function is
     returned.
     """
+    kinds = batch, noise == "const"
+    example = _example(generator, batch, noise)
+    fast, how = make_function(
+        generator, "synthesis", generator.synthesis, precision, compiled, say, example, kinds
+    )
+    # other strides would compile anew
+    return lambda ws, noise="const": fast(ws.contiguous(), noise=noise), how
+
+
+def make_function(
+    generator: Any,
+    name: str,
+    function: Callable[..., Tensor],
+    precision: str,
+    compiled: str,
+    say: Callable[[str], object],
+    example: tuple[Any, ...],
+    kinds: tuple[Any, ...] = (),
+) -> tuple[Callable[..., Tensor], str]:
+    """Make a function of a generator fast, as `make_renderer` does its synthesis.
+
+    It is compiled once per generator, `name`, `precision` and `kinds`, all that makes it another
+    program, and warmed up by one forward and backward pass on the arguments `example`.
+    """
     generator.to(memory_format=torch.channels_last)
 
-    def render_by(synthesis):
-        def render(ws, noise="const"):
-            with autocast(ws.device, precision):
-                # other strides would compile anew
-                return synthesis(ws.contiguous(), noise=noise).float()
+    def render_by(compute):
+        def render(*args, **options):
+            with autocast(generator.device, precision):
+                return compute(*args, **options).float()
 
         return render
 
     if compiled == "off":
-        return render_by(generator.synthesis), "off"
+        return render_by(function), "off"
     cache = generator.__dict__.setdefault("_renderers", {})
-    # a copy of the generator brings the dict of the original
-    key = id(generator), precision, batch, noise == "const"
+    key = id(generator), name, precision, *kinds  # a copy brings the dict of the original
     if key not in cache:
         say("compiling the generator: a minute or two the first time on a machine, then seconds")
-        synthesis, how = compile_or_warn(
-            generator.synthesis,
-            lambda x: _warm_up(generator, render_by(x), batch, noise),
+        fast, how = compile_or_warn(
+            function,
+            lambda x: render_by(x)(*example).square().mean().backward(),
             generator.device,
         )
-        cache[key] = render_by(synthesis), how
+        cache[key] = render_by(fast), how
     return cache[key]
 
 
-def _warm_up(generator, render, batch, noise):
+def _example(generator, batch, noise):
     ws = generator.w_avg.expand(batch, generator.num_ws, -1).clone().requires_grad_(True)
     if noise != "const":
         noise = {name: x.detach().clone().requires_grad_(True) for name, x in noise.items()}
-    render(ws, noise).square().mean().backward()
+    return ws, noise

@@ -1,4 +1,4 @@
-"""The search: look for the latent whose image is the target.
+"""The search: look for the latent whose image is the target, then refine what it renders.
 
     latent* = argmin over the space of loss(G(latent), target)
 
@@ -6,8 +6,10 @@ One image at a time; the generator's weights are frozen. The search may run in b
 (see `compute`), but the result is rendered and measured in float32 by the plain generator.
 """
 
+import functools
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,8 +27,16 @@ from ganinv.images.pixels import quantize
 from ganinv.images.targets import ImageLike, as_target
 from ganinv.inversion.noise_maps import autocorrelation, normalize, start_maps
 from ganinv.inversion.optimizers import make_optimizer, make_rates
-from ganinv.inversion.params import SearchParams
+from ganinv.inversion.params import SearchParams, losses_of
 from ganinv.inversion.progress import progress
+from ganinv.inversion.refine import refine
+from ganinv.inversion.refinement import (
+    Refinement,
+    beside,
+    check_refine,
+    render_refined,
+    start_refinement,
+)
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.search import Search, SearchState
 from ganinv.inversion.spaces import check_space
@@ -80,32 +90,70 @@ def invert(
     image = as_target(target, generator.resolution, align=align, stacklevel=3)
     wanted = quantize(image.to(generator.device))
     codes: Codes | None = find_encoder(params, generator, encoder)
+    begun = _begin_refinement(params, generator)
     search = begin(generator, wanted, params, codes, image_id, trace_at)
     search.watched = callback is not None
     say = print if params.log_every else _silent
-    render, compiled = make_renderer(
-        generator, params.precision, params.compile, say, noise=search.maps()
-    )
-    compare = make_loss(
-        params.loss,
-        wanted,
+    compiled: str = params.compile
+    render = None
+    if params.steps:
+        render, compiled = make_renderer(
+            generator, params.precision, params.compile, say, noise=search.maps()
+        )
+    compare_with = functools.partial(
+        make_loss,
         lpips_net=params.lpips_net,
-        loss_resolution=params.loss_resolution,
         precision=params.precision,
         compiled=compiled,
         encode=None if codes is None else rows_encoder(codes, generator),
         own=own,
     )
     label = image_id or "inversion"
-    with kept_memory(generator.device), progress(label, params.steps, params.log_every) as report:
+    with (
+        kept_memory(generator.device),
+        progress(label, params.all_steps, params.log_every) as report,
+    ):
         try:
-            descend(search, lambda: evaluate(search, render, compare), report, callback)
+            if render is not None:
+                compare = compare_with(params.loss, wanted, loss_resolution=params.loss_resolution)
+                descend(search, lambda: evaluate(search, render, compare), report, callback)
+            if params.refine != "none" and not search.stopped:
+                refine(
+                    search,
+                    wanted,
+                    _kept_noise(search),
+                    begun,
+                    compare_with=lambda image: compare_with(
+                        params.refine_loss, image, loss_resolution=params.refine_loss_resolution
+                    ),
+                    compiled=compiled,
+                    image_id=image_id,
+                    say=say,
+                    report=report,
+                    callback=callback,
+                )
         except KeyboardInterrupt:
             if not keep_interrupted:
                 raise
             search.interrupted = True
-            search.stopped = f"interrupted at step {search.step} of {params.steps}; {KEPT}"
+            search.stopped = f"interrupted at step {search.step} of {params.all_steps}; {KEPT}"
     return finish(search, wanted, dict(precision=params.precision, compile=compiled))
+
+
+def _begin_refinement(params: SearchParams, generator: Generator) -> Refinement:
+    check_refine(params, generator)
+    if params.refine == "none" and (path := beside(params.init)):
+        warnings.warn(
+            f"{path} holds a refinement that refine: none leaves out; set refine to what made it, "
+            "to go on from it",
+            stacklevel=3,  # the caller of `invert`
+        )
+    return start_refinement(params, generator)
+
+
+def _kept_noise(search: Search) -> dict[str, Tensor]:
+    """The optimized noise maps that belong to the result; {} where the generator's own do."""
+    return {} if search.params.noise_maps == "dropped" else search.found().noise
 
 
 def gather(
@@ -117,11 +165,13 @@ def gather(
     its function.
     """
     own: dict[str, OwnTerm] = {}
-    if "loss" in changes:
-        loss, own = name_own(changes["loss"])
-        changes = changes | {"loss": loss}
+    for field in ("loss", "refine_loss"):
+        if field in changes:
+            loss, more = name_own(changes[field])
+            changes, own = changes | {field: loss}, own | more
     params = SearchParams.make(changes) if params is None else params.replace(**changes)
-    check_own(params.loss, own)
+    for loss in losses_of(params):
+        check_own(loss, own)
     return params, own
 
 
@@ -201,9 +251,11 @@ def evaluate(search: Search, render: Renderer, compare: Comparison) -> Tensor:
 @torch.no_grad()
 def finish(search: Search, target: Tensor, settings: dict[str, str]) -> Inversion:
     """Render and measure the best that a search found, in float32, and bring it to the CPU."""
-    found, params = search.found(), search.params
-    kept = {} if params.noise_maps == "dropped" else found.noise
-    image = render_result(search.generator, found.latent, kept)
+    found, params, kept = search.found(), search.params, _kept_noise(search)
+    image = code_image = render_result(search.generator, found.latent, kept)
+    refinement = {name: x.half() for name, x in found.refinement.items()}  # as it is saved
+    if refinement:
+        image = render_refined(search.generator, found.latent, kept, refinement)
     if search.snapshots:
         search.snapshots = [shot for shot in search.snapshots if shot[0] < len(search.history)]
         search.keep_snapshot(len(search.history), image)
@@ -223,6 +275,9 @@ def finish(search: Search, target: Tensor, settings: dict[str, str]) -> Inversio
         snapshots=search.snapshots,
         trace=search.trace,
         interrupted=search.interrupted,
+        refinement={name: x.cpu() for name, x in refinement.items()},
+        code_image=code_image.cpu() if refinement else None,
+        code_metrics=_measured(code_image, target) if refinement else {},
         params=params,
         generator=search.generator.name,
         generator_sha256=search.generator.sha256,
@@ -239,7 +294,7 @@ def resolve(params: P, generator: Generator) -> P:
     """Replace every `auto` of a search's parameters by what it means here."""
     resolved = {
         "precision": resolve_precision(params.precision, generator.device),
-        "compile": resolve_compile(params.compile, generator, params.steps),
+        "compile": resolve_compile(params.compile, generator, params.all_steps),
         "coordinates": resolve_coordinates(params.coordinates, params.optimizer, generator),
     }
     return params.model_copy(update=resolved)

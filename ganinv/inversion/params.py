@@ -89,6 +89,46 @@ class SearchParams(Strict):
         allow_inf_nan=False,
         description="weight of the penalty that keeps optimized noise maps free of pictures",
     )
+    refine: Literal["none", "features", "weights", "both"] = Field(
+        "none",
+        description="what is fitted to the photograph after the latent is found: an offset to the "
+        "generator's features at one resolution, its weights, or both",
+    )
+    refine_steps: int = Field(50, ge=0, description="steps of the refinement")
+    refine_lr: float | Literal["auto"] = Field(
+        "auto",
+        description="Adam's rate in the refinement; auto is 0.09 for features and both, whose "
+        "weights move by a sixtieth of it, and 0.001 for weights",
+    )
+    refine_lr_schedule: Literal["ramp", "constant"] = Field(
+        "ramp",
+        description="ramp rises over 5 steps and falls by a cosine over the second half",
+    )
+    refine_resolution: int = Field(
+        64, ge=4, description="the resolution of the features that get an offset"
+    )
+    refine_loss: str | dict[str, float] = Field(
+        {"l2_full": 4.0, "lpips_vgg": 1.0, "lpips_alex": 1.0},
+        json_schema_extra={"names": list(TERMS)},
+        description="what the refinement minimizes, as loss",
+    )
+    refine_loss_resolution: int = Field(
+        256, ge=8, description="as loss_resolution, for refine_loss"
+    )
+    refine_stop: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="end the refinement once the first LPIPS term of refine_loss is so low; 0 "
+        "takes all steps",
+    )
+    refine_locality: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="weight of the regularizer that keeps other images of the generator as they "
+        "are while weights move",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="of every random draw, with the image's name")
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto",
@@ -102,6 +142,11 @@ class SearchParams(Strict):
         25, ge=0, description="steps between the pictures of progress.gif; 0 keeps none"
     )
 
+    @property
+    def all_steps(self) -> int:
+        """The steps of the search and of the refinement together."""
+        return self.steps + (self.refine_steps if self.refine != "none" else 0)
+
     @field_validator("space")
     @classmethod
     def _known_space(cls, value: str) -> str:
@@ -109,7 +154,14 @@ class SearchParams(Strict):
             raise ValueError(f"there are the spaces {', '.join(SPACES)}")
         return value
 
-    @field_validator("loss", mode="before")
+    @field_validator("refine_lr", mode="before")
+    @classmethod
+    def _rate_is_positive(cls, value: Any) -> Any:
+        if value == "auto" or (type(value) in (int, float) and 0 < value < float("inf")):
+            return value if value == "auto" else float(value)
+        raise ValueError("give auto, or a number above 0")
+
+    @field_validator("loss", "refine_loss", mode="before")
     @classmethod
     def _known_terms(cls, value: Any) -> Any:
         names = [value] if isinstance(value, str) else value
@@ -128,10 +180,27 @@ class SearchParams(Strict):
 
     @model_validator(mode="after")
     def _terms_have_pixels(self) -> "SearchParams":
-        for name in loss_weights(self.loss):
-            pixels = row_of(name).pixels
-            if self.loss_resolution < pixels:
-                raise ValueError(f"loss_resolution: {name} needs at least {pixels} pixels")
+        for before, loss, resolution in (
+            ("", self.loss, self.loss_resolution),
+            ("refine_", self.refine_loss, self.refine_loss_resolution),
+        ):
+            for name in loss_weights(loss):
+                pixels = row_of(name).pixels
+                if resolution < pixels:
+                    raise ValueError(
+                        f"{before}loss_resolution: {name} needs at least {pixels} pixels"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_asked_can_be_refined(self) -> "SearchParams":
+        terms = loss_weights(self.refine_loss)
+        if self.refine_stop and not any(name.startswith("lpips") for name in terms):
+            raise ValueError("refine_stop: refine_loss has no LPIPS term that could be so low")
+        if self.refine_locality and self.refine not in ("weights", "both"):
+            raise ValueError(
+                "refine_locality: only weights change other images; set refine: weights"
+            )
         return self
 
     @model_validator(mode="after")
@@ -142,6 +211,11 @@ class SearchParams(Strict):
         if self.plateau and self.noise_injection:
             raise ValueError("plateau: with noise_injection, no loss is that of the latent kept")
         return self
+
+
+def losses_of(params: SearchParams) -> list[str | dict[str, float]]:
+    """Return what a search minimizes: its loss, and that of its refinement where it has one."""
+    return [params.loss] + ([] if params.refine == "none" else [params.refine_loss])
 
 
 def _check_weights(weights: dict[str, Any]) -> None:

@@ -15,6 +15,12 @@ from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.latent_files import GeneratorFile, save_latent
 from ganinv.inversion.params import SearchParams
+from ganinv.inversion.refinement import (
+    REFINEMENT,
+    Refinement,
+    describe_refinement,
+    save_refinement,
+)
 from ganinv.inversion.search import Found
 from ganinv.measures.reconstruction import METRICS
 
@@ -26,14 +32,16 @@ class Inversion:
     """What a search found, on the CPU.
 
     `latent` (num_ws, w_dim) is the best seen and `best_step` the step that evaluated it; `noise`
-    are the optimized maps that belong to it, {} where the generator's own do; `image` and `target`
-    are (3, H, W) in [-1, 1], `image` not clamped. `history` has one dict per step:
-    step, loss, its terms, lr, seconds (those of the start included) and evaluations, both counted
-    from the start, and best_step, the step that evaluated the best latent so far. `stopped` is the
-    reason where the search ended early, else "", and `interrupted` whether an interrupt ended it.
-    `settings` are the precision and whether the search was compiled, as it really ran; `params` are
-    those of the search; `generator` and `generator_sha256` the generator's name and the hash of its
-    weight file.
+    are the optimized maps that belong to it, {} where the generator's own do. `refinement` is what
+    was then added (see `inversion.refinement`), float16, or {}; `best_step` and `best_loss` are
+    then those of the refinement, `code_image` is what the latent alone renders, and `code_metrics`
+    say how good that is. `image` and `target` are (3, H, W) in [-1, 1], `image` not clamped.
+    `history` has one dict per step: step, phase ("code" or "refine"), loss, its terms, lr, seconds
+    (those of the start included) and evaluations, both counted from the start, and best_step, the
+    step that evaluated the best so far of its phase. `stopped` is the reason where the search ended
+    early, else "", and `interrupted` whether an interrupt ended it. `settings` are the precision
+    and whether the search was compiled, as it really ran; `params` are those of the search;
+    `generator` and `generator_sha256` the generator's name and the hash of its weight file.
     """
 
     latent: Tensor
@@ -51,6 +59,9 @@ class Inversion:
     snapshots: list[tuple[int, np.ndarray]] = field(default_factory=list)
     trace: list[Found] = field(default_factory=list)
     interrupted: bool = False
+    refinement: Refinement = field(default_factory=dict)
+    code_image: Tensor | None = None
+    code_metrics: dict[str, float] = field(default_factory=dict)
     params: SearchParams | None = None
     generator: str = ""
     generator_sha256: str = ""
@@ -60,6 +71,8 @@ class Inversion:
         parts = [f"latent {tuple(self.latent.shape)}", f"image {tuple(self.image.shape)}"]
         if self.noise:
             parts.append(f"{len(self.noise)} noise maps")
+        if self.refinement:
+            parts.append(f"refined by {describe_refinement(self.refinement)}")
         return f"Inversion({', '.join(parts + self._numbers())})"
 
     def _numbers(self) -> list[str]:
@@ -118,6 +131,7 @@ class Inversion:
                 "generator": self.generator,
                 "generator_sha256": self.generator_sha256,
             }
+            | ({"code": self.code_metrics} if self.refinement else {})
         )
 
 
@@ -125,7 +139,8 @@ def save_result(folder: Path, inversion: Inversion) -> None:
     """Write what every folder of a result holds, whole files or none.
 
     They are target.png, reconstruction.png, difference.png, history.csv, history.json and
-    latent.safetensors, which names the generator. Raises WriteError.
+    latent.safetensors, which names the generator; of a refined result also refinement.safetensors
+    and code.png, what the latent alone renders. Raises WriteError.
     """
     target, result = to_uint8(inversion.target), to_uint8(inversion.image)
     save_png(folder / "target.png", target)
@@ -133,6 +148,9 @@ def save_result(folder: Path, inversion: Inversion) -> None:
     save_png(folder / "difference.png", figures.difference_image(target, result))
     origin = GeneratorFile(inversion.generator, inversion.generator_sha256)
     save_latent(folder / "latent.safetensors", inversion.latent, origin, inversion.noise)
+    if inversion.refinement and inversion.code_image is not None:
+        save_refinement(folder / REFINEMENT, inversion.refinement, origin)
+        save_png(folder / "code.png", to_uint8(inversion.code_image))
     write_csv(folder / "history.csv", inversion.history)
     write_json(folder / "history.json", inversion.history)
 

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,22 +14,28 @@ from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.noise_maps import strengthened
 from ganinv.inversion.optimizers import RAMP_UP
 from ganinv.inversion.params import SearchParams
+from ganinv.inversion.refinement import Refinement
 from ganinv.inversion.spaces import SPACES
 from ganinv.inversion.style_axes import style_axes
 
 SNAPSHOT_SIZE = 256
 INJECTED = 0.75  # the share of the steps in which noise is added to the latent
+CODE, REFINE = "code", "refine"  # the phases of a history
 PLATEAU = 0.01  # a loss that fell by less than this share stands still
 
 
 @dataclass(frozen=True)
 class Found:
-    """The best so far, with what it had cost: latent (num_ws, w_dim) and noise on the device."""
+    """The best so far, with what it had cost: latent (num_ws, w_dim) and noise on the device.
+
+    `refinement` is {} while the latent is looked for.
+    """
 
     evaluations: int
     seconds: float
     latent: Tensor
     noise: dict[str, Tensor]
+    refinement: Refinement = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,9 @@ class Best:
 class SearchState:
     """What a callback sees after a step; nothing that it changes reaches the search.
 
-    `step` counts from 1 to `steps`; `loss`, its `terms` (not weighted) and `lr` are the step's, by
-    L-BFGS those of the best point that it evaluated; `seconds` counts from the start.
+    `step` counts from 1 to `steps`, those of a refinement included; `phase` is code while the
+    latent moves, then refine. `loss`, its `terms` (not weighted) and `lr` are the step's, by L-BFGS
+    those of the best point that it evaluated; `seconds` counts from the start.
     """
 
     step: int
@@ -63,6 +70,7 @@ class SearchState:
     seconds: float
     best_loss: float
     best_step: int
+    phase: str
     _latent: Tensor = field(repr=False)
     _image: Tensor = field(repr=False)
 
@@ -128,6 +136,7 @@ class Search:
         self.snapshots: list[tuple[int, np.ndarray]] = []
         self.trace: list[Found] = []
         self.stopped, self.interrupted = "", False  # why the search ended early
+        self.phase, self.refinement = CODE, Refinement()
         self.watched = False  # whether `state` will ask for the image of each step
         self.image: Tensor | None = None  # (3, H, W), of `lowest`
 
@@ -178,6 +187,24 @@ class Search:
         if first and every and (self.step - 1) % every == 0:
             self.keep_snapshot(self.step - 1, image)
 
+    def begin_refinement(self) -> None:
+        """Let the latent be, and judge by another loss from now on."""
+        self.phase, self.best = REFINE, replace(self.best, loss=math.inf)
+        self.spread, self.previous, self.may_rest = 0.0, None, False
+        self.start_clock()
+
+    def note(self, step: int, loss: float, terms: dict[str, float], image: Tensor) -> bool:
+        """Note a step of the refinement; whether it is the best so far. `image` is (3, H, W)."""
+        self.step, self.lowest = step, (loss, terms)
+        self.evaluations += 1
+        self.image = image.detach() if self.watched else None
+        every = self.params.snapshot_every
+        if every and (step - 1) % every == 0:
+            self.keep_snapshot(step - 1, image)
+        if better := loss < self.best.loss:
+            self.best = replace(self.best, loss=loss, step=step)
+        return better
+
     def _copied_noise(self) -> dict[str, Tensor]:
         return {name: x.detach().clone() for name, x in self.noise.items()}
 
@@ -193,7 +220,8 @@ class Search:
         self.previous = self.lowest or self.previous
         loss, terms = self.previous or (math.nan, {})
         row = dict(step=self.step, loss=loss, **terms, lr=lr, seconds=self.seconds)
-        self.history.append(row | dict(evaluations=self.evaluations, best_step=self.best.step))
+        row |= dict(evaluations=self.evaluations, best_step=self.best.step, phase=self.phase)
+        self.history.append(row)
         if self.may_rest:
             self.bests.append(self.best.loss)
         if self.trace_at and self.evaluations >= self.trace_at[0]:
@@ -207,13 +235,14 @@ class Search:
         assert self.image is not None  # a first step evaluates
         return SearchState(
             step=row["step"],
-            steps=self.params.steps,
+            steps=self.params.all_steps,
             loss=loss,
             terms=dict(terms),
             lr=row["lr"],
             seconds=row["seconds"],
             best_loss=self.best.loss,
             best_step=self.best.step,
+            phase=self.phase,
             _latent=self.space.to_ws(self.best.latent, self.generator),
             _image=self.image,
         )
@@ -232,4 +261,5 @@ class Search:
             seconds=self.seconds,
             latent=self.space.to_ws(self.best.latent, self.generator).clone(),
             noise=strengthened(self.best.noise, self.generator),
+            refinement=self.refinement,
         )

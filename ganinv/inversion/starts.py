@@ -10,7 +10,7 @@ from torch import Tensor
 from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
 from ganinv.inversion.latent_files import load_latent
-from ganinv.inversion.params import STARTS, SearchParams
+from ganinv.inversion.params import STARTS, SearchParams, losses_of
 from ganinv.losses.terms import needs_encoder
 
 Codes = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> codes (N, num_ws, w_dim)
@@ -74,7 +74,7 @@ def check_start(params: SearchParams, generator: Generator, encoder: Codes | Non
 
 def uses_encoder(params: SearchParams) -> bool:
     """Whether a search starts from an encoder or asks one at every step."""
-    return params.init == "encoder" or needs_encoder(params.loss)
+    return params.init == "encoder" or any(map(needs_encoder, losses_of(params)))
 
 
 def find_encoder(

@@ -79,6 +79,19 @@ class Lpips(nn.Module):
         weights = list(self.weights)
         return _Distance.apply(compare or compare_levels, targets, weights, *features)
 
+    def map(self, a: Tensor, b: Tensor) -> Tensor:
+        """Distance (N, H, W) of images a to images b, pixel by pixel: levels enlarged and summed.
+
+        Its mean is the distance, but for what enlarging (bilinear) changes.
+        """
+        levels = zip(self.targets(a), self.targets(b), self.weights, strict=True)
+        parts = [(weight * (u - t).square()).sum(1, keepdim=True) for u, t, weight in levels]
+        enlarged = [
+            nn.functional.interpolate(x, size=a.shape[2:], mode="bilinear", align_corners=False)
+            for x in parts
+        ]
+        return torch.stack(enlarged).sum(0)[:, 0]
+
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Distance (N,) of images a to images b, with gradients to a."""
         return self.distance(self.features(a), self.targets(b))

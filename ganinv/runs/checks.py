@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ganinv.errors import ParamsError, printable
-from ganinv.inversion.params import STARTS
+from ganinv.inversion.params import STARTS, losses_of
 from ganinv.losses.terms import check_own, needs_encoder
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
@@ -16,7 +16,8 @@ def check_run(params: Params) -> None:
 
     Raises ParamsError or WeightsError, as the run itself would.
     """
-    check_own(params.loss)
+    for loss in losses_of(params):
+        check_own(loss)
     find_photos(params.images, params.align)
     if params.out != "auto":
         check_out(params.out)
@@ -24,7 +25,7 @@ def check_run(params: Params) -> None:
         raise ParamsError(
             f"init is none of {', '.join(STARTS)}, and there is no file {printable(params.init)}"
         )
-    if params.init == "encoder" or needs_encoder(params.loss):
+    if params.init == "encoder" or any(map(needs_encoder, losses_of(params))):
         if params.encoder is None:
             what = "init: encoder" if params.init == "encoder" else "this loss"
             raise ParamsError(f"{what} needs an encoder; name one with the parameter encoder")

@@ -35,8 +35,8 @@ def test_a_callback_sees_every_step_and_changes_none(toy, toy_images, changes):
     assert_same_bits(run, search(toy, toy_images[0][0], **changes))
     assert len(states) == len(run.history) == 6
     for (state, numbers, latent, image), row in zip(states, run.history, strict=True):
-        assert state.steps == 6
-        same = row.keys() - {"evaluations"}
+        assert state.steps == 6 and state.phase == row["phase"] == "code"
+        same = row.keys() - {"evaluations", "phase"}
         assert {name: numbers[name] for name in same} == {name: row[name] for name in same}
         assert all(type(value) in (int, float) for value in numbers.values())
         assert latent.shape == (8, 32) and image.shape == (3, 32, 32)

@@ -16,6 +16,8 @@ from ganinv.seeds import image_rng
 from helpers.searches import search
 from helpers.toys import rendering_by
 
+COLUMNS = ["step", "loss", "l2", "lr", "seconds", "evaluations", "best_step", "phase"]
+
 # --- history ---
 
 
@@ -24,7 +26,7 @@ def test_history_has_one_row_per_step(toy, toy_images, optimizer):
     run = search(toy, toy_images[0][0], optimizer=optimizer, steps=7)
     assert [row["step"] for row in run.history] == list(range(1, 8))
     for row in run.history:
-        assert list(row) == ["step", "loss", "l2", "lr", "seconds", "evaluations", "best_step"]
+        assert list(row) == COLUMNS and row["phase"] == "code"
         assert row["loss"] == row["l2"] and math.isfinite(row["loss"])
     for key in ("seconds", "evaluations"):
         values = [row[key] for row in run.history]
@@ -36,7 +38,7 @@ def test_history_keeps_its_columns_once_lbfgs_has_converged(toy, toy_images):
     run = search(toy, toy_images[0][0], optimizer="lbfgs", lr=1.0, steps=100)
     assert run.history[-1]["evaluations"] == run.history[-2]["evaluations"]  # nothing left to do
     for row in run.history:
-        assert list(row) == ["step", "loss", "l2", "lr", "seconds", "evaluations", "best_step"]
+        assert list(row) == COLUMNS
 
 
 def test_learning_rates_follow_the_schedule(toy, toy_images):
