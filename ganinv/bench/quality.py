@@ -22,12 +22,12 @@ import numpy as np
 from ganinv.bench.measure import Isolate, in_a_process
 from ganinv.bench.step import KEPT, LOSSES, PLAIN, Case, measure
 from ganinv.compute.device import resolve_device
-from ganinv.compute.render import render_result
 from ganinv.errors import ImageError, ParamsError
 from ganinv.files import write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
+from ganinv.inversion.refinement import render_refined
 from ganinv.losses.terms import loss_weights
 from ganinv.measures.reconstruction import METRICS, compute_metrics
 from ganinv.params import find_params
@@ -185,7 +185,8 @@ def _time_plain(recipes, device, say, isolate):
 def _search(generator, target, photo, params, encoder, points):
     """One search: (a row of evaluations, seconds and metrics per point, the result last; why it
     stopped, or "")."""
-    most = max(params.steps, 1) * (params.line_search if params.optimizer == "lbfgs" else 1)
+    tried = params.line_search if params.optimizer == "lbfgs" else 1
+    most = max(params.steps, 1) * tried + params.all_steps - params.steps
     trace_at = np.unique(np.geomspace(1, most, points + 1).round().astype(int))
     run = invert(
         generator,
@@ -200,7 +201,7 @@ def _search(generator, target, photo, params, encoder, points):
     rows = []
     for found in run.trace:
         noise = {} if params.noise_maps == "dropped" else found.noise
-        image = render_result(generator, found.latent, noise)
+        image = render_refined(generator, found.latent, noise, found.refinement)
         metrics = compute_metrics(image, run.target.to(image.device))
         rows.append({"evaluations": found.evaluations, "seconds": found.seconds} | metrics)
     rows.append({"evaluations": run.evaluations, "seconds": run.seconds} | run.metrics)

@@ -38,6 +38,7 @@ from ganinv.inversion.refinement import (
     start_refinement,
 )
 from ganinv.inversion.result import Inversion
+from ganinv.inversion.saved_code import CodeFile, restore_code, save_code
 from ganinv.inversion.search import Search, SearchState
 from ganinv.inversion.spaces import check_space
 from ganinv.inversion.starts import Codes, find_encoder, find_start, rows_encoder
@@ -67,6 +68,7 @@ def invert(
     trace_at: Iterable[int] = (),
     callback: Callable[[SearchState], object] | None = None,
     keep_interrupted: bool = False,
+    code_file: CodeFile | None = None,
     **changes: Any,
 ) -> Inversion:
     """Invert one image: (3, H, W) in [-1, 1] of the generator's resolution, or an image file.
@@ -79,6 +81,8 @@ def invert(
     together with `seed`. After the evaluations `trace_at` the best so far is kept. `callback` is
     called with a `SearchState` after every step. A loss that is not finite ends the search with the
     best latent so far, and so does a KeyboardInterrupt during the steps with `keep_interrupted`.
+    A latent that is to be refined waits in `code_file`, and is taken from there, in place of the
+    search, by a later call with the same key.
     Raises ValueError for a target that cannot be used and for parameters that do not exist or do
     not fit, WeightsError where weights are not here.
     """
@@ -93,51 +97,87 @@ def invert(
     begun = _begin_refinement(params, generator)
     search = begin(generator, wanted, params, codes, image_id, trace_at)
     search.watched = callback is not None
+    encode = None if codes is None else rows_encoder(codes, generator)
+    run, compiled = _plan(search, wanted, begun, encode, own, image_id, code_file, callback)
+    _run(run, search, image_id or "inversion", keep_interrupted)
+    return finish(search, wanted, dict(precision=params.precision, compile=compiled))
+
+
+def _plan(
+    search: Search,
+    target: Tensor,
+    begun: Refinement,
+    encode: Codes | None,
+    own: dict[str, OwnTerm],
+    image_id: str,
+    code_file: CodeFile | None,
+    callback: Callable[[SearchState], object] | None,
+) -> tuple[Callable[[Callable[[dict], None]], None], str]:
+    """Make the function that takes the steps, of search and refinement, and reports each row.
+
+    It comes with "on" or "off": whether it is compiled. What takes long to make is made here.
+    """
+    params = search.params
+    known = code_file is not None and restore_code(code_file, search)
     say = print if params.log_every else _silent
-    compiled: str = params.compile
-    render = None
-    if params.steps:
-        render, compiled = make_renderer(
-            generator, params.precision, params.compile, say, noise=search.maps()
-        )
+    render, compiled = _renderer(search, say, needed=params.steps > 0 and not known)
     compare_with = functools.partial(
         make_loss,
         lpips_net=params.lpips_net,
         precision=params.precision,
         compiled=compiled,
-        encode=None if codes is None else rows_encoder(codes, generator),
+        encode=encode,
         own=own,
     )
-    label = image_id or "inversion"
+
+    def run(report: Callable[[dict], None]) -> None:
+        if render is not None:
+            compare = compare_with(params.loss, target, loss_resolution=params.loss_resolution)
+            descend(search, lambda: evaluate(search, render, compare), report, callback)
+        if params.refine == "none" or search.stopped:
+            return
+        if code_file is not None and not known:
+            save_code(code_file, search)
+        compare_refined = functools.partial(
+            compare_with, params.refine_loss, loss_resolution=params.refine_loss_resolution
+        )
+        noise = _kept_noise(search)
+        rng = image_rng(params.seed, f"{image_id}/refine")
+        refine(search, target, noise, begun, rng, compare_refined, compiled, say, report, callback)
+
+    return run, compiled
+
+
+def _run(
+    run: Callable[[Callable[[dict], None]], None],
+    search: Search,
+    label: str,
+    keep_interrupted: bool,
+) -> None:
+    """Call `run` with what reports its rows; an interrupt ends the search where it may."""
+    params = search.params
     with (
-        kept_memory(generator.device),
+        kept_memory(search.generator.device),
         progress(label, params.all_steps, params.log_every) as report,
     ):
         try:
-            if render is not None:
-                compare = compare_with(params.loss, wanted, loss_resolution=params.loss_resolution)
-                descend(search, lambda: evaluate(search, render, compare), report, callback)
-            if params.refine != "none" and not search.stopped:
-                refine(
-                    search,
-                    wanted,
-                    _kept_noise(search),
-                    begun,
-                    compare_with=lambda image: compare_with(
-                        params.refine_loss, image, loss_resolution=params.refine_loss_resolution
-                    ),
-                    compiled=compiled,
-                    image_id=image_id,
-                    say=say,
-                    report=report,
-                    callback=callback,
-                )
+            run(report)
         except KeyboardInterrupt:
             if not keep_interrupted:
                 raise
             search.interrupted = True
             search.stopped = f"interrupted at step {search.step} of {params.all_steps}; {KEPT}"
-    return finish(search, wanted, dict(precision=params.precision, compile=compiled))
+
+
+def _renderer(
+    search: Search, say: Callable[[str], object], needed: bool
+) -> tuple[Renderer | None, str]:
+    """What renders the steps of a search, and whether it is compiled; None where none is left."""
+    params = search.params
+    if not needed:
+        return None, params.compile
+    maps = search.maps()
+    return make_renderer(search.generator, params.precision, params.compile, say, noise=maps)
 
 
 def _begin_refinement(params: SearchParams, generator: Generator) -> Refinement:

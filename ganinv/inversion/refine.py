@@ -24,7 +24,6 @@ from ganinv.inversion.refinement import FEATURES, WEIGHTS, Refinement, tune
 from ganinv.inversion.search import Search
 from ganinv.losses.lpips import LPIPS_SIZE, load_lpips
 from ganinv.losses.terms import loss_weights
-from ganinv.seeds import image_rng
 
 KEPT = "the best so far is kept"
 RISE = 5  # steps in which a rate goes up
@@ -181,12 +180,11 @@ def refine(
     target: Tensor,
     noise: dict[str, Tensor],
     begin: Refinement,
-    *,
+    rng: torch.Generator,
     compare_with: Callable[[Tensor], Comparison],
     compiled: str,
-    image_id: str = "",
-    say: Callable[[str], object] = print,
-    report: Callable[[dict], object] = print,
+    say: Callable[[str], object],
+    report: Callable[[dict], object],
     callback: Callable[[Any], object] | None = None,
 ) -> None:
     """Refine the best latent of a search by the algorithm that its parameters name.
@@ -209,7 +207,7 @@ def refine(
         compare_with=compare_with,
         compiled=compiled,
         say=say,
-        rng=image_rng(search.params.seed, f"{image_id}/refine"),
+        rng=rng,
         report=report,
         callback=callback,
     )

@@ -219,7 +219,7 @@ class Search:
         # L-BFGS that has converged evaluates nothing
         self.previous = self.lowest or self.previous
         loss, terms = self.previous or (math.nan, {})
-        row = dict(step=self.step, loss=loss, **terms, lr=lr, seconds=self.seconds)
+        row: dict = dict(step=self.step, loss=loss, **terms, lr=lr, seconds=self.seconds)
         row |= dict(evaluations=self.evaluations, best_step=self.best.step, phase=self.phase)
         self.history.append(row)
         if self.may_rest:

@@ -18,15 +18,24 @@ def describe_loss(params: SearchParams) -> str:
     return " + ".join(f"{weight:g} {label(name)}" for name, weight in params.loss.items())
 
 
+def describe_refine(params: SearchParams) -> str:
+    """Name the refinement in a few words, "" for none."""
+    at = f"features at {params.refine_resolution}"
+    what = {"none": "", "features": at, "weights": "weights", "both": f"{at} and weights"}
+    named = what[params.refine]
+    return named and f"{named}, {params.refine_steps} steps"
+
+
 def describe(params: SearchParams) -> str:
     """Name a run's parameters in one line, as figures carry it."""
     optimizer = {"adam": "Adam", "lbfgs": "L-BFGS"}[params.optimizer]
     start = params.init if params.init in STARTS else "a saved latent"
     noise = "" if params.noise_maps == "stored" else f", noise maps {params.noise_maps}"
     axes = " along the styles' axes" if params.coordinates == "style" else ""
+    refined = f", then {describe_refine(params)}" if params.refine != "none" else ""
     return (
         f"{params.space.upper()}{axes}{noise}, {describe_loss(params)}, {optimizer}, from {start}, "
-        f"{params.steps} steps"
+        f"{params.steps} steps{refined}"
     )
 
 

@@ -27,6 +27,8 @@ from ganinv.images.crops import describe_crop
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
 from ganinv.inversion.invert import invert, resolve
+from ganinv.inversion.params import losses_of
+from ganinv.inversion.refinement import beside, check_refine
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.spaces import check_space
 from ganinv.inversion.starts import check_start, find_encoder
@@ -99,8 +101,13 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
     """
     values = params.model_dump(include=SETTINGS - {"generator", "encoder"})
     values["device"] = params.device.partition(":")[0]
-    if Path(params.init).is_file():
-        values["init"] = hashlib.sha256(Path(params.init).read_bytes()).hexdigest()
+    begun = [Path(params.init)] if Path(params.init).is_file() else []
+    if params.refine == "none":  # what cannot decide has no say
+        values = {name: x for name, x in values.items() if not name.startswith("refine")}
+    elif refinement := beside(params.init):
+        begun.append(refinement)
+    if begun:
+        values["init"] = "+".join(hashlib.sha256(x.read_bytes()).hexdigest() for x in begun)
     text = json.dumps([numerics, values, sorted(weights.values())], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -166,7 +173,9 @@ def prepare(params: Params, generator: Generator) -> Encoder | None:
     """
     encoder = find_encoder(params, generator)
     try:
-        check_own(params.loss, {})
+        for loss in losses_of(params):
+            check_own(loss, {})
+        check_refine(params, generator)
         check_space(params.space, generator)
         if params.coordinates == "style":
             find_style_matrices(generator)
@@ -278,7 +287,9 @@ class Work:
         face = photo.face or "largest"
         (cut,) = cut_squares(picture, self.generator.resolution, photo.align, notice, face)
         self.note_environment()
-        inversion = self.search(from_pil(cut.image), image_id=photo.name)
+        waiting = self.folder.code_file(photo.id, marks, fresh=self.fresh)
+        more = {} if self.params.refine == "none" else {"code_file": waiting}
+        inversion = self.search(from_pil(cut.image), image_id=photo.name, **more)
         self.changed = True
         self.folder.begin(photo.id)
         save_inversion(
@@ -295,6 +306,7 @@ class Work:
             crop = describe_crop(cut, photo.path, picture.size, place, sha256)
             entry = _entry(photo, inversion) | marks | {"crop": crop.to_dict()}
             self.entries[photo.id] = self.folder.note(photo.id, entry)
+            waiting.path.unlink(missing_ok=True)
         if inversion.interrupted:
             raise KeyboardInterrupt
 

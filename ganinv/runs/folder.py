@@ -7,6 +7,7 @@ image has a lock, which the operating system holds.
 
 import contextlib
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,9 @@ from typing import Any
 from ganinv.core_yaml import read_yaml
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import TEMPORARY
+from ganinv.inversion.saved_code import CodeFile
 from ganinv.locks import is_locked, locked, read_note
-from ganinv.runs.names import ALSO, INDEX, OUTPUTS, RECORD, SHEET
+from ganinv.runs.names import ALSO, CODE, INDEX, OUTPUTS, PASTED, RECORD, REFINED, SHEET
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
     CHANGING,
@@ -176,7 +178,8 @@ class RunFolder:
         entry = self._result(image_id)
         if entry is None or not marks or _differs(entry, marks):
             return None
-        whole = all((self.path / image_id / name).is_file() for name in OUTPUTS)
+        files = (*OUTPUTS, *(REFINED if "code" in entry else ()))
+        whole = all((self.path / image_id / name).is_file() for name in files)
         return entry if whole else None
 
     @contextlib.contextmanager
@@ -191,8 +194,16 @@ class RunFolder:
         Its record says so until `note`: one that is missing might be taken from metrics.json.
         """
         self.note(image_id, {"failed": CHANGING})
-        for name in ALSO[:2]:  # what the new result may not have
-            _unlink(self.path / image_id / name)
+        for name in ALSO:  # what the new result may not have
+            if name != PASTED:
+                _unlink(self.path / image_id / name)
+
+    def code_file(self, image_id: str, marks: Marks, *, fresh: bool = False) -> CodeFile:
+        """Return where an image's code waits for its refinement; `fresh` removes one that does."""
+        path = self.path / image_id / CODE
+        if fresh:
+            _unlink(path)
+        return CodeFile(path, json.dumps([self.key, marks], sort_keys=True))
 
     def note(self, image_id: str, entry: dict[str, Any]) -> dict[str, Any]:
         """Write an image's record, with the settings it was made under; return it."""
@@ -212,7 +223,7 @@ class RunFolder:
             if is_finished(record) and not self._is_strange(record):
                 return
             left = [path.name for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
-            for name in (*OUTPUTS, *ALSO, *left, RECORD):
+            for name in (*OUTPUTS, *ALSO, CODE, *left, RECORD):
                 _unlink(folder / name)
         with contextlib.suppress(OSError):  # somebody's files are in it
             folder.rmdir()
@@ -257,6 +268,7 @@ def default_folder(params: Params, key: str) -> Path:
     The same parameters have the same folder, so that the same command continues.
     """
     loss = params.loss if isinstance(params.loss, str) else "+".join(params.loss)
-    name = re.sub(r"[^\w+.-]", "_", f"{params.space}-{loss}-{params.steps}")
+    refined = "" if params.refine == "none" else f"-{params.refine}-{params.refine_steps}"
+    name = re.sub(r"[^\w+.-]", "_", f"{params.space}-{loss}-{params.steps}{refined}")
     digest = hashlib.sha256(f"{key} {params.align} {params.face}".encode()).hexdigest()
     return Path("runs") / f"{name}-{digest[:8]}"

@@ -11,7 +11,10 @@ OUTPUTS = (  # of every image
     "history.json",
     "latent.safetensors",
 )
-ALSO = ("progress.gif", "progress_strip.png", "pasted.png")  # of some
+REFINED = ("refinement.safetensors", "code.png")  # of every refined image
+CODE = "code.safetensors"  # while an image is refined
+PASTED = "pasted.png"  # by `ganinv paste`
+ALSO = ("progress.gif", "progress_strip.png", *REFINED, PASTED)  # of some
 SHEET, INDEX = "contact_sheet.jpg", "index.html"
 RESERVED = (  # no image may be called so: names of files beside the images' folders
     "params.yaml",

@@ -3,6 +3,7 @@
 DIR/params.yaml  environment.json  metrics.json  metrics.csv  contact_sheet.jpg  index.html
 DIR/<image id>/  record.json target.png reconstruction.png difference.png panel.png loss_curve.png
                  history.csv history.json latent.safetensors progress.gif progress_strip.png
+                 and of a refined one refinement.safetensors code.png
 
 An image's record.json is the truth about it: its entry, or {"failed": reason}. It is written last,
 and metrics.json is gathered from the records, so that any number of processes may write into one
@@ -25,7 +26,7 @@ from ganinv.errors import InUseError
 from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
-from ganinv.inversion.params import SearchParams
+from ganinv.inversion.params import SearchParams, losses_of
 from ganinv.inversion.result import Inversion, save_result
 from ganinv.locks import TRAINING, is_locked, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
@@ -60,7 +61,7 @@ def save_inversion(
         inversion.history,
         title=heading,
         best_step=inversion.best_step,
-        terms=[*TERMS, *loss_weights(params.loss)],
+        terms=[*TERMS, *(name for loss in losses_of(params) for name in loss_weights(loss))],
     )
     _save_figure(folder / "loss_curve.png", curve)
     if inversion.snapshots:

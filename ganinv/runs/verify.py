@@ -1,8 +1,10 @@
-"""Render each latent of a run again and compare its metrics."""
+"""Render each latent of a run again, with its refinement, and compare its metrics."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+
+from torch import Tensor
 
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
@@ -13,6 +15,13 @@ from ganinv.images.pixels import from_pil, to_uint8
 from ganinv.images.reading import open_image
 from ganinv.images.writing import read_png
 from ganinv.inversion.latent_files import load_latent, load_noise
+from ganinv.inversion.refinement import (
+    REFINEMENT,
+    Refinement,
+    check_refinement,
+    load_refinement,
+    render_refined,
+)
 from ganinv.measures.reconstruction import METRICS, compute_metrics
 from ganinv.runs.params import Params
 from ganinv.runs.records import read_metrics, read_run
@@ -70,25 +79,70 @@ def _complaint(
 ) -> str:
     """What is wrong with an image's results; `entry` is its record, `gathered` metrics.json's."""
     latent, metadata = load_latent(folder / "latent.safetensors")
-    made_by = json.loads(metadata.get("ganinv", "{}")).get("sha256")
-    if made_by != generator.sha256:
+    if _maker(metadata) != generator.sha256:
         return f"its latent was made with other weights of {generator.name}"
     if tuple(latent.shape) != (generator.num_ws, generator.w_dim):
         return f"its latent has shape {tuple(latent.shape)}"
-    image = render_result(generator, latent, load_noise(folder / "latent.safetensors"))
+    refinement = _refinement(folder, entry, generator)
+    noise = load_noise(folder / "latent.safetensors")
+    code = render_result(generator, latent, noise)
+    image = render_refined(generator, latent, noise, refinement) if refinement else code
     target = from_pil(open_image(folder / "target.png")).to(image.device)
     again = compute_metrics(image, target)
     for name in names:
+        if fault := _differs(name, entry, again):
+            return fault
         recorded = entry.get(name, "nothing")
-        if not _same(recorded, again[name], METRICS[name].tolerance):
-            return f"{name} is {again[name]:.5f}, recorded as {recorded}"
         if gathered.get(name, "nothing") != recorded:
             said = gathered.get(name, "nothing")
             return f"{name} is {recorded}, and {said} in metrics.json; `ganinv collect` gathers it"
-    stored = read_png(folder / "reconstruction.png").astype(int)
-    if abs(stored - to_uint8(image)).max() > 2:
+    if not _is_picture_of(image, folder / "reconstruction.png"):
         return "reconstruction.png is not what its latent renders"
+    return _complaint_of_code(folder, entry["code"], code, target) if refinement else ""
+
+
+def _refinement(folder: Path, entry: dict, generator: Generator) -> Refinement:
+    """The refinement that the record speaks of, {} for none. Raises ValueError for another."""
+    path = folder / REFINEMENT
+    if not isinstance(entry.get("code"), dict):
+        if path.is_file():
+            raise ValueError(f"{path.name} is there, but its record knows of no refinement")
+        return {}
+    refinement, metadata = load_refinement(path)
+    if _maker(metadata) != generator.sha256:
+        raise ValueError(f"its refinement was made with other weights of {generator.name}")
+    check_refinement(refinement, generator, path)
+    return refinement
+
+
+def _maker(metadata: dict[str, str]) -> object:
+    """The hash of the generator that a file of ours was made with."""
+    about = json.loads(metadata.get("ganinv", "{}"))
+    return about.get("sha256") if isinstance(about, dict) else None
+
+
+def _complaint_of_code(folder: Path, recorded: dict, code: Tensor, target: Tensor) -> str:
+    """What is wrong with what the latent alone renders."""
+    again = compute_metrics(code, target)
+    for name in recorded.keys() & METRICS.keys():
+        if fault := _differs(name, recorded, again):
+            return f"of the latent alone, {fault}"
+    if not _is_picture_of(code, folder / "code.png"):
+        return "code.png is not what its latent renders alone"
     return ""
+
+
+def _differs(name: str, recorded: dict, again: dict[str, float]) -> str:
+    value = recorded.get(name, "nothing")
+    if _same(value, again[name], METRICS[name].tolerance):
+        return ""
+    return f"{name} is {again[name]:.5f}, recorded as {value}"
+
+
+def _is_picture_of(image: Tensor, path: Path) -> bool:
+    stored = read_png(path).astype(int)
+    pixels = to_uint8(image)
+    return stored.shape == pixels.shape and abs(stored - pixels).max() <= 2
 
 
 def _same(recorded: object, computed: float, tolerance: float) -> bool:

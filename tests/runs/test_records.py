@@ -136,6 +136,7 @@ def test_history_is_written_twice_alike(finished):
             "seconds",
             "evaluations",
             "best_step",
+            "phase",
         ]
     with open(folder / "a" / "history.csv", newline="") as file:
         table = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
