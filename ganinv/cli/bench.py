@@ -1,4 +1,4 @@
-"""The command line's benchmarks: ganinv bench step | scale | quality | encoder."""
+"""The command line's benchmarks: ganinv bench step | refine | scale | quality | encoder."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -60,6 +60,37 @@ def bench_step(
             f"{row['generator']}, {row['loss']}, batch {row['batch']}: {row['speedup']:.1f} times "
             f"as fast as plain, with {row['memory']:.0%} of its memory"
         )
+    if out is not None:
+        print(out)
+
+
+@app.command("refine")
+def bench_refine(
+    generator: Annotated[
+        str, typer.Option(help="config-f (random weights), a name or a path")
+    ] = "config-f",
+    refine_resolution: Annotated[
+        list[int] | None, typer.Option(min=4, help="of the features; repeatable", show_default="64")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 7,
+    resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    out: Out = None,
+) -> None:
+    """Time one step of the refinement by features beside one of the search, with their memory."""
+    _check_power_of_two(resolution)
+    _check_device(device)
+    from ganinv.bench import refine as bench
+    from ganinv.compute.device import resolve_device
+
+    bench.bench_refine(
+        generator,
+        refine_resolution or (64,),
+        steps=steps,
+        resolution=resolution,
+        device=resolve_device(device),
+        out=out,
+    )
     if out is not None:
         print(out)
 
