@@ -16,7 +16,7 @@ from ganinv.weights.readers.lpips_backbones import read_backbone
 from ganinv.weights.readers.mobile_stylegan import read_mobile_stylegan
 from ganinv.weights.readers.networks import read_part, read_parts
 from ganinv.weights.readers.parts import Network
-from ganinv.weights.store import save_weights
+from ganinv.weights.store import read_description, save_weights
 
 VERSION = 1  # of the conversion; another one makes kept conversions be made anew
 
@@ -33,7 +33,10 @@ def convert_checkpoint(
     if not path.is_file():
         raise WeightsError(f"there is no file {path}")
     if path.suffix == ".safetensors":
-        raise WeightsError(f"{path} is a safetensors file already")
+        what = "but holds no network that ganinv knows"
+        if "architecture" in read_description(path):
+            what = "of ours: it is taken wherever weights are, and needs no conversion"
+        raise WeightsError(f"{path} is a safetensors file already, {what}")
     target = path.with_suffix(".safetensors") if out is None else Path(out)
     if target.suffix != ".safetensors":
         raise WeightsError(f"{target} does not end in .safetensors")
