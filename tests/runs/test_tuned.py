@@ -161,9 +161,19 @@ def test_places_that_hold_something_else_are_refused(image, toy_path, tmp_path):
     assert toy_path.read_bytes() == before
 
 
-def test_an_earlier_file_is_replaced_and_needs_no_conversion(runs, tmp_path):
+def test_an_earlier_file_is_replaced(runs, tmp_path):
     out = tmp_path / "t.safetensors"
     first, second = (write_tuned(runs["weights"] / n, out).read_bytes() for n in "ab")
     assert first != second
-    with pytest.raises(WeightsError, match="already, of ours: .* needs no conversion"):
-        convert_checkpoint(out, tmp_path / "other.safetensors")
+
+
+def test_a_tuned_file_is_converted_to_one_of_the_same_weights(runs, tmp_path):
+    out = write_tuned(runs["weights"] / "a", tmp_path / "t.safetensors")
+    before = out.read_bytes()
+    (other,) = convert_checkpoint(out, tmp_path / "other.safetensors")
+    a, b = load_generator(out), load_generator(other)
+    ws = a.w_avg.expand(1, a.num_ws, -1)
+    assert torch.equal(a.synthesis(ws), b.synthesis(ws))
+    out.with_suffix(".json").unlink()
+    assert convert_checkpoint(out) == [out]  # described, and left as it is
+    assert out.read_bytes() == before and out.with_suffix(".json").is_file()
