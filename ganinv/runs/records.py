@@ -129,11 +129,16 @@ def gather_codes(images: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _over(images: Mapping[str, dict[str, Any]], statistic: Callable) -> dict[str, float]:
-    finite = (e for e in images.values() if e.get("psnr") is not None)
-    rows = [e for e in finite if math.isfinite(e["psnr"])]  # infinite for equal images
+    rows = [e for e in images.values() if _is_measured(e.get("psnr"))]  # infinite for equal images
     # a run may be older than a metric
     names = [n for n in (*METRICS, "seconds") if rows and all(n in row for row in rows)]
-    return {name: float(statistic([row[name] for row in rows])) for name in names}
+    over = {name: [x for x in (row[name] for row in rows) if _is_measured(x)] for name in names}
+    return {name: float(statistic(values)) for name, values in over.items() if values}
+
+
+def _is_measured(number: float | None) -> bool:
+    """Whether a metric could be measured: it is NaN where not, null in JSON."""
+    return number is not None and math.isfinite(number)
 
 
 @contextlib.contextmanager
