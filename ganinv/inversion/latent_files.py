@@ -45,6 +45,15 @@ def save_latent(
     write_tensors(path, tensors, {"ganinv": described})
 
 
+def maker_of(metadata: dict[str, str]) -> str:
+    """Return the hash of the generator that a file's metadata name, "" where they name none."""
+    try:
+        about = json.loads(metadata.get("ganinv", "{}"))
+    except (ValueError, RecursionError):
+        return ""
+    return str(about.get("sha256", "")) if isinstance(about, dict) else ""
+
+
 def load_noise(path: str | Path) -> dict[str, Tensor]:
     """Read the optimized noise maps in a latent.safetensors, {} where there are none.
 
