@@ -203,6 +203,9 @@ def refine(
     search.refinement = begin
     if not search.params.refine_steps:
         return
+    # as a search leaves them, also where this code was searched by an earlier process: another
+    # layout would be summed in another order, to other last bits
+    search.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     ws = search.space.to_ws(search.best.latent, search.generator)[None].contiguous()
     task = Task(
         search=search,

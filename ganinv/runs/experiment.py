@@ -336,4 +336,5 @@ def _entry(photo: Photo, inversion: Inversion) -> dict:
             "best_loss": inversion.best_loss,
             "title": photo.title,
         }
+        | ({"code": inversion.code_metrics} if inversion.refinement else {})
     )

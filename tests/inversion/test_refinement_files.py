@@ -188,7 +188,7 @@ DAMAGED = {  # how it is written, and what is said of it
         "no place for",
     ),
     "a buffer": (tensors_file({"weights.first.noise": torch.zeros(1, 1, 4, 4)}), "no place for"),
-    "a hostile name": (tensors_file({"features.\x1b[2J\n": FITS}), r"features.\\x1b\[2J\\\n"),
+    "a hostile name": (tensors_file({"features.\x1b[2J\n": FITS}), r"features.\\x1b\[2J\\n"),
     "another shape": (
         tensors_file({OFFSET: torch.zeros(16, 8, 8)}),
         r"\(16, 8, 8\), but toy takes",
