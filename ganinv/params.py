@@ -23,6 +23,7 @@ from ganinv.paths import params_folder, presets_folder
 
 MAX_FAULTS = 10  # that a message lists
 PATH: dict[str, Any] = {"path": True}  # json_schema_extra of a field that may hold a path
+FOLDER = PATH | {"folder": True}  # or one of a folder
 
 
 class Strict(BaseModel):
@@ -119,7 +120,8 @@ class Strict(BaseModel):
             return [cls._place(name, item, folder) for item in value]
         if value in (*_words(cls.model_fields[name]), "samples"):
             return value
-        many = get_origin(cls.model_fields[name].annotation) is list
+        field = cls.model_fields[name]
+        many = get_origin(field.annotation) is list or bool(_extra(field, "folder"))
         return _placed(value, folder, os.path.exists if many else os.path.isfile)
 
     @classmethod

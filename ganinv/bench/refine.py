@@ -78,9 +78,7 @@ def measure_stage(stage: Stage, steps: int) -> dict[str, Any]:
     generator = find_generator(stage.generator, stage.resolution, stage.device)
     target = draw_targets(generator, 1)[0]
     refining = stage.refine_resolution != SEARCH
-    counts = {"steps": 0, "refine_steps": WARM_UP + steps}
-    if not refining:
-        counts = {"steps": WARM_UP + steps}
+    taken = WARM_UP + steps
     ends: list[float] = []
 
     def watch(state: Any) -> None:
@@ -99,15 +97,16 @@ def measure_stage(stage: Stage, steps: int) -> dict[str, Any]:
         log_every=0,
         snapshot_every=0,
         callback=watch,
-        **counts,
+        steps=0 if refining else taken,
+        refine_steps=taken,
     )
-    taken = torch.tensor(ends).diff()[WARM_UP - 1 :].tolist()
+    seconds = torch.tensor(ends).diff()[WARM_UP - 1 :].tolist()
     return {
         "generator": generator.name,
         "resolution": generator.resolution,
         "stage": str(stage),
-        "seconds": statistics.median(taken),
-        "all_seconds": taken,
+        "seconds": statistics.median(seconds),
+        "all_seconds": seconds,
         "peak_mb": peak_mb(stage.device),
         "device": str(generator.device),
         **run.settings,

@@ -41,7 +41,7 @@ from ganinv.inversion.result import Inversion
 from ganinv.inversion.saved_code import CodeFile, restore_code, save_code
 from ganinv.inversion.search import Search, SearchState
 from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import Codes, find_encoder, find_start, rows_encoder
+from ganinv.inversion.starts import Codes, find_encoder, find_start, own_start, rows_encoder
 from ganinv.inversion.style_axes import resolve_coordinates
 from ganinv.losses.reconstruction import make_loss
 from ganinv.losses.terms import OwnTerm, check_own, name_own
@@ -89,7 +89,7 @@ def invert(
     params, own = gather(params, changes)
     if callback is not None and not callable(callback):
         raise ParamsError(f"callback must be a function of the search's state; got {callback!r}")
-    params = resolve(params, generator)
+    params = own_start(resolve(params, generator), image_id)
     align = getattr(params, "align", True)  # a parameter of runs
     image = as_target(target, generator.resolution, align=align, stacklevel=3)
     wanted = quantize(image.to(generator.device))

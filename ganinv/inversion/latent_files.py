@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganinv.weights.store import read_tensors, write_tensors
 
+LATENT = "latent.safetensors"
 NOISE = "noise."  # before the names of noise maps in a latent's file
 
 
@@ -28,6 +29,17 @@ class GeneratorFile(NamedTuple):
 
     name: str
     sha256: str
+
+
+def find_latent(start: str | Path, image_id: str = "") -> Path | None:
+    """Find the file of a saved latent, None where there is none.
+
+    `start` is that file, the folder of an image, or that of a run, where it is the one of
+    `image_id`.
+    """
+    path = Path(start)
+    places = [path, path / LATENT, *([path / image_id / LATENT] if image_id else [])]
+    return next((place for place in places if place.is_file()), None)
 
 
 def save_latent(

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from ganinv.errors import shorten
 from ganinv.inversion.spaces import SPACES
 from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
-from ganinv.params import PATH, Strict
+from ganinv.params import FOLDER, PATH, Strict
 
 STARTS = ("mean_w", "random", "encoder")
 
@@ -28,8 +28,9 @@ class SearchParams(Strict):
     )
     init: str = Field(
         "mean_w",
-        json_schema_extra={"names": list(STARTS)} | PATH,
-        description="mean_w, random, encoder, or the path of a saved latent",
+        json_schema_extra={"names": list(STARTS)} | FOLDER,
+        description="mean_w, random, encoder, or the path of a saved latent, or of a run, whose "
+        "images begin with their own latents there; a refinement beside it is gone on from",
     )
     encoder: str | None = Field(
         None,

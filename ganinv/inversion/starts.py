@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
-from ganinv.inversion.latent_files import load_latent
+from ganinv.inversion.latent_files import find_latent, load_latent
 from ganinv.inversion.params import STARTS, SearchParams, losses_of
 from ganinv.losses.terms import needs_encoder
 
+P = TypeVar("P", bound=SearchParams)
 Codes = Callable[[Tensor], Tensor]  # images (N, 3, H, W) -> codes (N, num_ws, w_dim)
 
 
@@ -41,11 +42,12 @@ def find_start(
             raise ValueError("init: encoder needs an encoder; name one with the parameter encoder")
         latent = fit_rows(encoder(target[None])[0], generator)
     else:
-        latent = _saved(init, generator)
+        latent = read_start(init, generator)
     return latent.to(generator.w_avg)
 
 
-def _saved(init: str, generator: Generator) -> Tensor:
+def read_start(init: str, generator: Generator) -> Tensor:
+    """Read a saved latent (1 or num_ws, w_dim). Raises ValueError for one that does not fit."""
     if not Path(init).is_file():
         raise ValueError(f"init is none of {', '.join(STARTS)} and no file {init} exists")
     latent, _ = load_latent(init)
@@ -60,10 +62,26 @@ def _saved(init: str, generator: Generator) -> Tensor:
     return latent
 
 
+def own_start(params: P, image_id: str) -> P:
+    """Replace a folder to start from by the latent of an image in it.
+
+    Raises ValueError where the folder holds none.
+    """
+    if params.init in STARTS or not Path(params.init).is_dir():
+        return params
+    path = find_latent(params.init, image_id)
+    if path is None:
+        raise ValueError(
+            f"init: {params.init} holds no latent of {image_id or 'an image'}; name the folder of "
+            "a run that has one, or a latent.safetensors"
+        )
+    return params.model_copy(update={"init": str(path)})
+
+
 def check_start(params: SearchParams, generator: Generator, encoder: Codes | None) -> None:
     """Raise ValueError for a start, or an encoder to be asked, that no image could begin with."""
-    if params.init not in STARTS:
-        _saved(params.init, generator)
+    if params.init not in STARTS and not Path(params.init).is_dir():
+        read_start(params.init, generator)
     if uses_encoder(params) and encoder is None:
         what = "init: encoder" if params.init == "encoder" else "this loss"
         raise ValueError(f"{what} needs an encoder; name one with the parameter encoder")

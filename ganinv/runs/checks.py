@@ -21,9 +21,10 @@ def check_run(params: Params) -> None:
     find_photos(params.images, params.align)
     if params.out != "auto":
         check_out(params.out)
-    if params.init not in STARTS and not os.path.isfile(params.init):
+    if params.init not in STARTS and not os.path.exists(params.init):
         raise ParamsError(
-            f"init is none of {', '.join(STARTS)}, and there is no file {printable(params.init)}"
+            f"init is none of {', '.join(STARTS)}, and there is no file or folder "
+            f"{printable(params.init)}"
         )
     if params.init == "encoder" or any(map(needs_encoder, losses_of(params))):
         if params.encoder is None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,11 +28,12 @@ from ganinv.images.crops import describe_crop
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
 from ganinv.inversion.invert import invert, resolve
-from ganinv.inversion.params import losses_of
+from ganinv.inversion.latent_files import find_latent
+from ganinv.inversion.params import STARTS, losses_of
 from ganinv.inversion.refinement import beside, check_refine
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import check_start, find_encoder
+from ganinv.inversion.starts import check_start, find_encoder, own_start, read_start
 from ganinv.inversion.style_axes import find_style_matrices
 from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
@@ -106,6 +108,8 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
         values = {name: x for name, x in values.items() if not name.startswith("refine")}
     elif refinement := beside(params.init):
         begun.append(refinement)
+    if Path(params.init).is_dir():
+        values["init"] = "folder"  # an image's entry says which latent
     if begun:
         values["init"] = "+".join(hashlib.sha256(x.read_bytes()).hexdigest() for x in begun)
     text = json.dumps([numerics, values, sorted(weights.values())], sort_keys=True)
@@ -144,7 +148,7 @@ def run_experiment(
     folder = RunFolder(params.out, key)
     if any(folder.path.resolve() in photo.path.resolve().parents for photo in photos):
         set_aside = False  # the photographs would go with it
-    marks = functools.cache(_marks)
+    marks = functools.cache(functools.partial(_marks, params))
 
     note_environment = functools.partial(_note_environment, folder, params, weights, [])
     if keep_interrupted:
@@ -193,14 +197,22 @@ def _note_environment(folder, params, weights, noted):
         noted.append(path)
 
 
-def _marks(photo: Photo) -> Marks:
-    """What an entry says of its photograph, so that it is known again; {} if it cannot be read."""
+def _marks(params: Params, photo: Photo) -> Marks:
+    """What an entry says of its photograph, so that it is known again; {} if it cannot be read.
+
+    Where each image has a latent of its own to start from, that counts as well.
+    """
     try:
         data = read_bytes(photo.path)
     except ImageError:
         return {}
     sha256 = hashlib.sha256(data).hexdigest()
-    return {"image_sha256": sha256, "align": photo.align, "face": photo.face or None}
+    marks = {"image_sha256": sha256, "align": photo.align, "face": photo.face or None}
+    if params.init in STARTS or not Path(params.init).is_dir():
+        return marks
+    start = find_latent(params.init, photo.id)
+    files = [start, beside(start) if params.refine != "none" else None] if start else []
+    return marks | {"init_sha256": [sha256_file(path) for path in files if path]}
 
 
 @dataclass
@@ -288,7 +300,17 @@ class Work:
         (cut,) = cut_squares(picture, self.generator.resolution, photo.align, notice, face)
         self.note_environment()
         waiting = self.folder.code_file(photo.id, marks, fresh=self.fresh)
-        more = {} if self.params.refine == "none" else {"code_file": waiting}
+        more: dict[str, Any] = {}
+        if self.params.refine != "none":
+            more["code_file"] = waiting
+        try:
+            begun = own_start(self.params, photo.id)
+            if begun is not self.params:
+                read_start(begun.init, self.generator)
+                check_refine(begun, self.generator)
+                more["init"] = begun.init
+        except ValueError as error:
+            raise ImageError(str(error)) from None
         inversion = self.search(from_pil(cut.image), image_id=photo.name, **more)
         self.changed = True
         self.folder.begin(photo.id)

@@ -236,7 +236,8 @@ def write_params(folder: str | Path, params: Params) -> None:
     folder = Path(folder)
     values = params.model_dump()
     for name in ("generator", "encoder", "init"):
-        values[name] = _from(folder, values[name], os.path.isfile)
+        is_there = os.path.exists if name == "init" else os.path.isfile
+        values[name] = _from(folder, values[name], is_there)
     is_name = re.compile(r"samples|sample:.*").fullmatch
     values["images"] = [
         x if is_name(x) else _from(folder, x, os.path.exists) for x in values["images"]

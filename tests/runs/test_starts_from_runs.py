@@ -1,0 +1,61 @@
+"""A run whose images begin with their own latents of an earlier run."""
+
+import pytest
+import torch
+
+from ganinv.errors import ParamsError
+from ganinv.inversion.latent_files import load_latent
+from ganinv.runs.experiment import run_experiment
+
+REFINED = dict(refine="features", refine_resolution=8, refine_loss="l2", refine_steps=4)
+
+
+def latents(folder, names):
+    return [load_latent(folder / name / "latent.safetensors")[0] for name in names]
+
+
+def test_each_image_begins_with_its_own_latent(toy_params, photos, tmp_path, silent):
+    first = run_experiment(toy_params(photos, out=str(tmp_path / "first")), say=silent)
+    names = list(first.results["images"])
+    again = toy_params(photos, out=str(tmp_path / "again"), init=str(first.out), steps=0)
+    second = run_experiment(again, say=silent)
+    a, b = latents(first.out, names), latents(second.out, names)
+    assert len(a) > 1 and not torch.equal(a[0], a[1])
+    assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_it_goes_on_from_code_and_refinement(toy_params, photos, tmp_path, silent):
+    first = toy_params(photos[:1], out=str(tmp_path / "first"), **REFINED)
+    done = run_experiment(first, say=silent).results["images"]["a"]
+    more = first.replace(out=str(tmp_path / "more"), init=str(tmp_path / "first"), steps=0)
+    went_on = run_experiment(more, say=silent).results["images"]["a"]
+    assert went_on["psnr"] > done["psnr"] > done["code"]["psnr"]
+    assert went_on["code"]["psnr"] == pytest.approx(done["code"]["psnr"], abs=1e-4)
+    assert run_experiment(more, say=silent).seconds < 5  # finished earlier, and known
+
+
+def test_another_latent_is_another_result(toy_params, photos, tmp_path, silent, inverted):
+    first = toy_params(photos[:1], out=str(tmp_path / "first"))
+    run_experiment(first, say=silent)
+    again = toy_params(
+        photos[:1], out=str(tmp_path / "again"), init=str(tmp_path / "first"), steps=0
+    )
+    before = run_experiment(again, say=silent).results["images"]["a"]
+    run_experiment(first.replace(steps=first.steps + 1), fresh=True, say=silent)
+    assert "another photograph, or crop" in run_experiment(again, say=silent).failed["a"]
+    after = run_experiment(again, fresh=True, say=silent).results["images"]["a"]
+    assert after["psnr"] != before["psnr"]
+
+
+def test_an_image_without_a_latent_there_fails_alone(toy_params, photos, tmp_path, silent):
+    first = run_experiment(toy_params(photos[:1], out=str(tmp_path / "first")), say=silent)
+    again = toy_params(photos, out=str(tmp_path / "again"), init=str(first.out), steps=0)
+    run = run_experiment(again, say=silent)
+    assert list(run.results["images"]) == ["a"]
+    assert all("holds no latent of" in reason for reason in run.failed.values()) and run.failed
+
+
+def test_a_folder_that_is_not_there_is_refused(toy_params, photos, tmp_path, silent):
+    missing = toy_params(photos, init=str(tmp_path / "nowhere"))
+    with pytest.raises(ParamsError, match="nowhere"):
+        run_experiment(missing, say=silent)
