@@ -3,7 +3,9 @@
 import base64
 import html
 import io
+import itertools
 import math
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from PIL import Image, ImageDraw, ImageFont
 DIFFERENCE_TOP = 0.5  # mean absolute difference on [0, 1] at which the colour scale ends
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 INK = "#1d1d1f"
+PANEL, REFINED_PANEL = (12, 4.6), (15.6, 4.8)  # inches; the second has one picture more
+TITLE = 70  # characters of a line above a curve
 LAST_FRAME = 2.0  # seconds that an animation rests on its result
 
 
@@ -43,17 +47,32 @@ def save_figure(figure: Figure, path: Path | str, dpi: int = 110) -> None:
     figure.savefig(path, format=str(path).rsplit(".", 1)[-1], dpi=dpi)
 
 
-def panel(target: np.ndarray, reconstruction: np.ndarray, *, title: str, caption: str) -> Figure:
-    """Draw target, reconstruction and their difference side by side, with a scale."""
-    figure = new_figure(12, 4.6)
-    axes = figure.subplots(1, 3)
-    pictures = (target, reconstruction, difference_map(target, reconstruction))
-    names = ("target", "reconstruction", "mean absolute difference, of full range")
-    for axis, picture, name in zip(axes, pictures, names, strict=True):
-        shown = axis.imshow(picture, cmap="inferno", vmin=0, vmax=DIFFERENCE_TOP)
+def panel(
+    target: np.ndarray,
+    reconstruction: np.ndarray,
+    *,
+    title: str,
+    caption: str,
+    code: np.ndarray | None = None,
+) -> Figure:
+    """Draw target, reconstruction and their difference side by side, with a scale.
+
+    `code` is what the latent alone renders, of a refined result: it comes after the target.
+    """
+    shown = {
+        "target": target,
+        "the code alone": code,
+        "reconstruction": reconstruction,
+        "mean absolute difference, of full range": difference_map(target, reconstruction),
+    }
+    pictures = {name: picture for name, picture in shown.items() if picture is not None}
+    figure = new_figure(*(PANEL if code is None else REFINED_PANEL))
+    axes = figure.subplots(1, len(pictures))
+    for axis, (name, picture) in zip(axes, pictures.items(), strict=True):
+        drawn = axis.imshow(picture, cmap="inferno", vmin=0, vmax=DIFFERENCE_TOP)
         axis.set_title(name, fontsize=10)
         axis.set_axis_off()
-    scale = figure.colorbar(shown, ax=axes[2], fraction=0.046, extend="max")
+    scale = figure.colorbar(drawn, ax=axes[-1], fraction=0.046, extend="max")
     scale.ax.tick_params(labelsize=8)
     figure.suptitle(plain(title), fontsize=12, fontweight="bold")
     figure.supxlabel(plain(caption), fontsize=10)
@@ -70,24 +89,45 @@ def loss_curve(
 ) -> Figure:
     """Draw the loss per step on a log scale, with its terms where there are several.
 
-    `terms` are the names that a column of the history may have as a term of the loss.
+    `terms` are the names that a column of the history may have as a term of the loss. A refinement
+    has a loss of its own: it is parted from the search by a line, and no curve crosses that.
     """
     figure = new_figure(7, 4)
     axis = figure.subplots()
-    steps = [row["step"] for row in history]
-    shown = [name for name in history[0] if name in terms] if history else []
-    for key in ["loss", *shown] if len(shown) > 1 else ["loss"]:
-        axis.plot(steps, [row.get(key, math.nan) for row in history], label=key, lw=1.6)
+    by_phase = itertools.groupby(history, lambda row: row.get("phase"))
+    phases = [list(rows) for _, rows in by_phase]
+    drawn: dict[str, str] = {}  # colours by name: a term of two phases has one
+    for number, rows in enumerate(phases):
+        if number:
+            _part(axis, (phases[number - 1][-1]["step"] + rows[0]["step"]) / 2)
+        steps = [row["step"] for row in rows]
+        for key in _columns(rows[0], terms):
+            label = None if key in drawn else key  # once in the legend
+            colour = drawn.setdefault(key, f"C{len(drawn)}")
+            values = [row.get(key, math.nan) for row in rows]
+            axis.plot(steps, values, label=label, color=colour, lw=1.6)
     best = next((row for row in history if row["step"] == best_step), None)
     if best:
         axis.plot(best_step, best["loss"], "o", color=INK, label=f"best, step {best_step}")
-    axis.set(
-        xlabel="step", ylabel="loss", title=plain(title), yscale="log" if history else "linear"
-    )
+    heading = plain(textwrap.fill(title, TITLE))
+    axis.set(xlabel="step", ylabel="loss", title=heading, yscale="log" if history else "linear")
     axis.grid(alpha=0.3, which="both")
     if history:
         axis.legend()
     return figure
+
+
+def _columns(row: Mapping[str, Any], terms: Collection[str]) -> list[str]:
+    """The columns of a history that are drawn: the loss, and its terms where it has several."""
+    shown = [name for name in row if name in terms]
+    return ["loss", *shown] if len(shown) > 1 else ["loss"]
+
+
+def _part(axis, step):
+    """Draw the line at which a refinement begins, its name beside it at the top."""
+    axis.axvline(step, color=INK, lw=0.8)
+    place = dict(xycoords=("data", "axes fraction"), xytext=(4, -4), textcoords="offset points")
+    axis.annotate("refinement", (step, 1), va="top", fontsize=8, **place)
 
 
 def curves(
@@ -108,9 +148,17 @@ def curves(
     return figure
 
 
-def progress_frames(snapshots: Sequence[tuple[int, np.ndarray]]) -> list[np.ndarray]:
-    """Write its step below each snapshot (step, picture); the last one is the result."""
-    frames = [_labelled(picture, f"step {step}") for step, picture in snapshots[:-1]]
+def progress_frames(
+    snapshots: Sequence[tuple[int, np.ndarray]], *, refined_after: float = math.inf
+) -> list[np.ndarray]:
+    """Write its step below each snapshot (step, picture); the last one is the result.
+
+    `refined_after` is the last step of the search: what comes after it is marked as refined.
+    """
+    frames = [
+        _labelled(picture, f"step {step}{', refined' if step > refined_after else ''}")
+        for step, picture in snapshots[:-1]
+    ]
     return [*frames, _labelled(snapshots[-1][1], "result")]
 
 

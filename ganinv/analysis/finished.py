@@ -10,6 +10,7 @@ import numpy as np
 
 from ganinv.files import read_json
 from ganinv.images.writing import read_png
+from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import params_folder
 from ganinv.runs.experiment import Run, run_experiment
 from ganinv.runs.params import Params
@@ -102,11 +103,12 @@ def common_images(experiments: Sequence[Experiment]) -> list[str]:
 
 
 def value(experiment: Experiment, image_id: str, name: str) -> float | None:
-    """Return a number of an image's entry, None where the run is older than the metric.
+    """Return a number of an image's entry, None where it was not measured.
 
-    A metric without bound is null in JSON: infinity here.
+    So it is also where the run is older than the metric. One without bound is infinity.
     """
     entry = experiment.images[image_id]
-    if name not in entry:
-        return None
-    return math.inf if entry[name] is None else entry[name]
+    if name not in METRICS:
+        return entry.get(name)
+    number = METRICS[name].read(entry[name]) if name in entry else math.nan
+    return None if math.isnan(number) else number

@@ -1,12 +1,12 @@
-"""ganinv weights list | fetch | verify | convert | info."""
+"""ganinv weights list | fetch | verify | convert | tune | info."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ganinv.cli.shared import a_path
-from ganinv.errors import WeightsError
+from ganinv.cli.shared import a_path, tell
+from ganinv.errors import BadArgumentsError, WeightsError
 
 weights_app = typer.Typer(no_args_is_help=True, help="Weights: what is here, fetching, checking.")
 
@@ -64,6 +64,30 @@ def weights_convert(
 
     for path in convert_checkpoint(file, out, head):
         print(path)
+
+
+@weights_app.command("tune")
+def weights_tune(
+    image: Annotated[
+        Path, typer.Argument(parser=a_path, help="an image's folder in a run, refined by weights")
+    ],
+    file: Annotated[
+        Path, typer.Argument(parser=a_path, help="the .safetensors file to be written")
+    ],
+    generator: Annotated[
+        str | None,
+        typer.Option(help="the generator that was refined, where params.yaml does not find it"),
+    ] = None,
+) -> None:
+    """Write a generator file of the weights that a refinement tuned to one photograph."""
+    if not image.is_dir():
+        raise BadArgumentsError(f"there is no folder {image}; give RUN/IMAGE, an image's folder")
+    from ganinv.runs.tuned import write_tuned  # after the check: it imports torch
+
+    try:
+        tell(write_tuned(image, file, generator=generator, say=tell))
+    except ValueError as error:
+        raise BadArgumentsError(error) from None
 
 
 @weights_app.command("info")

@@ -16,6 +16,7 @@ stand on their heads 0.5 at most.
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -83,12 +84,20 @@ def _by_size(faces):
 
 
 @functools.cache
-def _models():
+def frontal_detector() -> Any:
+    """Load dlib's detector of upright faces (HOG), once."""
+    import dlib
+
+    return dlib.get_frontal_face_detector()
+
+
+@functools.cache
+def landmark_predictor() -> Any:
+    """Load dlib's predictor of 68 landmarks, once."""
     import dlib
     import face_recognition_models
 
-    predictor = dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
-    return dlib.get_frontal_face_detector(), predictor
+    return dlib.shape_predictor(face_recognition_models.pose_predictor_model_location())
 
 
 @functools.cache
@@ -102,7 +111,7 @@ def _cnn():
 
 
 def _landmarks(pixels, box):
-    return np.array([(p.x, p.y) for p in _models()[1](pixels, box).parts()])
+    return np.array([(p.x, p.y) for p in landmark_predictor()(pixels, box).parts()])
 
 
 def _find(small, degrees, scale):
@@ -122,7 +131,7 @@ def _find(small, degrees, scale):
 
 def _detect(pixels, upsample):
     """Boxes of faces with their scores; faint finds count only where there is no clear one."""
-    boxes, scores, _ = _models()[0].run(pixels, upsample, 0.0)
+    boxes, scores, _ = frontal_detector().run(pixels, upsample, 0.0)
     found = list(zip(scores, boxes, strict=True))
     return [find for find in found if find[0] >= CLEAR_SCORE] or found
 
@@ -216,7 +225,7 @@ def _face_in(small, degrees, box, scale):
     chip = chip.resize((240, 240))
     scores = {}
     for more in (0, *QUARTERS):
-        _, found, _ = _models()[0].run(np.asarray(_turn(chip, more)), 0, -1.0)
+        _, found, _ = frontal_detector().run(np.asarray(_turn(chip, more)), 0, -1.0)
         scores[more] = max(found, default=-2.0)
     more = max(scores, key=lambda turn: scores[turn])  # the first of equals: as it was found
     upright = np.asarray(_turn(turned, more))

@@ -9,6 +9,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from ganinv.inversion.search import REFINE
+
 
 @contextlib.contextmanager
 def progress(
@@ -52,12 +54,16 @@ def _due(row, steps, log_every):
     return row["step"] % log_every == 0 or row["step"] in (1, steps)
 
 
+def _phase(row):
+    return "refining  " if row.get("phase") == REFINE else ""
+
+
 def _lines(label, steps, log_every, stream):
     pace = _Pace(steps)
 
     def report(row):
         if _due(row, steps, log_every):
-            line = f"{label}  step {row['step']}/{steps}  {pace.describe(row)}"
+            line = f"{label}  step {row['step']}/{steps}  {_phase(row)}{pace.describe(row)}"
             print(line, file=stream, flush=True)
 
     return report
@@ -76,7 +82,7 @@ def _bar(label, steps, log_every, stream):
 
     def report(row):
         if _due(row, steps, log_every):
-            bar.update(task, state=f"{row['step']}/{steps}  {pace.describe(row)}")
+            bar.update(task, state=f"{row['step']}/{steps}  {_phase(row)}{pace.describe(row)}")
         bar.update(task, completed=row["step"])
 
     return report, bar.stop

@@ -78,27 +78,31 @@ class Inversion:
     def _numbers(self) -> list[str]:
         """The steps, the metrics and how it ended, in words."""
         best = f" (best: {self.best_step}, loss {self.best_loss:.4g})" if self.history else ""
-        shown = [
-            f"{METRICS[name].label} {METRICS[name].show(value, unit=True)}"
-            for name, value in self.metrics.items()
-            if name in METRICS
-        ]
+        shown = _in_words(self.metrics)
         return [f"{len(self.history)} steps{best}", *shown, *([self.stopped] * bool(self.stopped))]
 
     def _repr_html_(self) -> str:
-        """Show target, reconstruction and their difference in a notebook, with the metrics."""
-        pictures = to_uint8(self.target), to_uint8(self.image)
-        names = ("target", "reconstruction", "difference, black for none")
+        """Show target, reconstruction and their difference in a notebook, with the metrics.
+
+        Of a refined result also what the latent alone renders, with its metrics.
+        """
+        target, result = to_uint8(self.target), to_uint8(self.image)
+        pictures = {"target": target}
+        if self.code_image is not None:
+            pictures["the code alone"] = to_uint8(self.code_image)
+        pictures["reconstruction"] = result
+        pictures["difference, black for none"] = figures.difference_image(target, result)
         shown = [
             figures.image_html(_sized(picture), alt=name, caption=name)
-            for name, picture in zip(
-                names, (*pictures, figures.difference_image(*pictures)), strict=True
-            )
+            for name, picture in pictures.items()
         ]
-        made_by = [self.generator] if self.generator else []
-        text = html.escape(" · ".join(made_by + self._numbers()))
+        lines = [" · ".join([*([self.generator] * bool(self.generator)), *self._numbers()])]
+        if self.refinement:
+            lines.append(f"refined by {describe_refinement(self.refinement)}")
+            lines[-1] += f"; the code alone: {' · '.join(_in_words(self.code_metrics))}"
+        text = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
         row = f'<div style="display: flex; flex-wrap: wrap; gap: 0.6rem">{"".join(shown)}</div>'
-        return f"<div>{row}<div>{text}</div></div>"
+        return f"<div>{row}{text}</div>"
 
     def save(self, folder: str | Path) -> Path:
         """Write the result into a folder, made where it is missing, and return its path.
@@ -165,6 +169,14 @@ def _folder(folder):
     if folder.exists() and not folder.is_dir():
         raise BadArgumentsError(f"{folder} is a file; name a folder to save into")
     return folder
+
+
+def _in_words(metrics):
+    return [
+        f"{METRICS[name].label} {METRICS[name].show(value, unit=True)}"
+        for name, value in metrics.items()
+        if name in METRICS
+    ]
 
 
 def _sized(picture):

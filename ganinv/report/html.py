@@ -13,7 +13,7 @@ from ganinv import figures
 from ganinv.analysis.verdicts import Verdict
 
 PICTURE_WIDTH = 400  # pixels, in grids
-ABSENT = "—"  # in place of a number that there is not
+ABSENT = "–"  # in place of a number that there is not
 
 
 def verdict_cards(verdicts: Iterable[Verdict]) -> str:

@@ -1,6 +1,7 @@
 """Tables and curves of reports/benchmarks/*.json, for the report's page on benchmarks."""
 
 import html
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,8 +84,12 @@ def recipe_table(result: Result) -> str:
 
 
 def _mean(rows, key):
-    """None where a row lacks it: figures may be older than a metric."""
-    return float(np.mean([row[key] for row in rows])) if all(key in row for row in rows) else None
+    """The mean of what was measured; None where a row lacks it: figures may be older than it."""
+    if not all(key in row for row in rows):
+        return None
+    found = [METRICS[key].read(row[key]) if key in METRICS else row[key] for row in rows]
+    values = [number for number in found if not math.isnan(number)]
+    return float(np.mean(values)) if values else None
 
 
 def recipe_curves(result: Result, image: str) -> str:

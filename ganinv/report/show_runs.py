@@ -54,9 +54,15 @@ def _mean_and_spread(experiment, images, name):
 
 
 def _over(experiment, images, name, statistic):
-    """A statistic of a metric over some images; None where not all of them have it."""
-    values = [value(experiment, image, name) for image in images]
-    return float(statistic(values)) if values and None not in values else None
+    """A statistic over those images of which it was measured; None for a run older than it.
+
+    What cannot be measured follows from the target, so it is missing from all experiments alike.
+    """
+    if any(name not in experiment.images[image] for image in images):
+        return None
+    found = [value(experiment, image, name) for image in images]
+    values = [number for number in found if number is not None]
+    return float(statistic(values)) if values else None
 
 
 def image_table(experiments: Sequence[Experiment]) -> str:
@@ -225,12 +231,23 @@ def reaching_table(new: Experiment, old: Experiment) -> str:
 
 
 def metric_lines(experiments: Sequence[Experiment]) -> str:
-    """Draw each metric across the experiments, one line per image."""
-    figure = figures.new_figure(2.75 * len(METRICS), 3.4)
-    axes = figure.subplots(1, len(METRICS))
+    """Draw each metric that was measured across the experiments, one line per image."""
+    images = common_images(experiments)
+    shown = [
+        name
+        for name in METRICS
+        if any(value(e, image, name) is not None for e in experiments for image in images)
+    ]
+    rows = -(-len(shown) // 4) or 1  # six make two rows of three
+    columns = -(-len(shown) // rows) or 1
+    figure = figures.new_figure(max(2.75 * columns, 8.25), 3.1 * rows + 0.3)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     names = [e.name for e in experiments]
-    for axis, (key, metric) in zip(axes, METRICS.items(), strict=True):
-        for k, image_id in enumerate(common_images(experiments)):
+    for axis in axes[len(shown) :]:
+        axis.set_axis_off()
+    for axis, key in zip(axes, shown, strict=False):
+        metric = METRICS[key]
+        for k, image_id in enumerate(images):
             found = [value(e, image_id, key) for e in experiments]
             values = [math.nan if x is None else x for x in found]  # nan leaves a gap
             title = experiments[0].images[image_id]["title"]

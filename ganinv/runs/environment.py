@@ -21,6 +21,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "lpips",
+    "torchmetrics",
     "scikit-image",
     "numpy",
     "pillow",

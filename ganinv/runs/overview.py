@@ -20,23 +20,30 @@ from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
 from ganinv.runs.names import INDEX, SHEET
 from ganinv.runs.params import Params
-from ganinv.runs.records import read_metrics
+from ganinv.runs.records import gather_codes, read_metrics
 
 SIDE = 160  # pixels of a picture on the sheet
 LINE = 20  # pixels of a line of text below it
 COLUMNS = 4
+REFINED = {  # what a result is, by what was refined
+    "features": "a code and a feature map",
+    "weights": "a code and changed weights",
+    "both": "a code, a feature map and changed weights",
+}
 MOST = 200  # images on a sheet; reading one takes some 40 ms
 STYLE = """
 body { margin: 0 auto; max-width: 1320px; padding: 0 1rem 3rem; color: #1d1d1f;
   font: 16px/1.5 system-ui, sans-serif; }
 figure { margin: 1.2rem 0; }
 figure img { width: 100%; height: auto; aspect-ratio: 1320 / 506; background: #f6f7f9; }
+figure.refined img { aspect-ratio: 1716 / 528; }
 figcaption, p, li { overflow-wrap: anywhere; }
 nav, .files { display: flex; flex-wrap: wrap; gap: .1rem .9rem; margin: .4rem 0; }
 nav a, .files a { color: #0b57a4; }
 .failed { background: #fff4d6; border: 1px solid #e6c76a; border-radius: 6px; padding: .2rem 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: left; }
+.wide { overflow-x: auto; }
 """
 
 
@@ -128,7 +135,8 @@ def _short(name: str) -> str:
 
 def _brief(entry: Mapping[str, Any]) -> str:
     shown = [m for m in ("psnr", "lpips_alex") if m in entry]
-    return "   ".join(f"{METRICS[m].label} {METRICS[m].show(entry[m], unit=True)}" for m in shown)
+    words = [f"{METRICS[m].label} {METRICS[m].show(entry[m], unit=True)}" for m in shown]
+    return "   ".join(words + ["refined"] * _is_refined(entry))
 
 
 def _page(metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
@@ -143,6 +151,7 @@ def _page(metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
         f"<h1>{count}</h1><p>{_text(describe(params))}; {_text(params.generator)}</p>",
         f"<nav>{nav}</nav>",
         _failures(failed),
+        _note(images, params),
         _means(metrics),
         *(_figure(name, entry) for name, entry in images.items()),
         "</html>\n",
@@ -166,20 +175,56 @@ def _means(metrics: Mapping[str, Any]) -> str:
     names = [name for name in METRICS if name in mean]
     if len(metrics["images"]) < 2 or not names:
         return ""
+    codes = gather_codes(metrics["images"])
+    refined, all_images = len(codes["images"]), len(metrics["images"])
     head = "<th>mean ± std</th>" + "".join(
         f"<th>{_text(METRICS[n].heading)} {METRICS[n].arrow}</th>" for n in names
     )
-    row = "".join(f"<td>{METRICS[n].show(mean[n])} ± {METRICS[n].show(std[n])}</td>" for n in names)
-    return f"<table><tr>{head}</tr><tr><td></td>{row}</tr></table>"
+    rows = [_row("refined" if refined else "", names, mean, std)]
+    if refined:
+        count = "" if refined == all_images else f", of {refined} images"
+        rows.append(_row(f"the code alone{count}", names, codes["mean"], codes["std"]))
+    return f'<div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
+
+
+def _row(name: str, metrics: list[str], mean: Mapping[str, Any], std: Mapping[str, Any]) -> str:
+    cells = ["" for _ in metrics]
+    for place, metric in enumerate(metrics):
+        if metric in mean:
+            show = METRICS[metric].show
+            cells[place] = f"{show(mean[metric])} ± {show(std[metric])}"
+    return f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _note(images: Mapping[str, Mapping[str, Any]], params: Params) -> str:
+    """What a refined result is, where there are any."""
+    if not any(_is_refined(entry) for entry in images.values()):
+        return ""
+    what = REFINED.get(params.refine, "more than a code")
+    return (
+        f"<p>The results are refined: each is {what}, and not a code by itself. The reconstruction "
+        "needs all of that; “the code alone” is what the latent renders without it, and what can "
+        "be compared with the codes of other runs.</p>"
+    )
+
+
+def _is_refined(entry: Mapping[str, Any]) -> bool:
+    return isinstance(entry.get("code"), dict)
 
 
 def _figure(name: str, entry: Mapping[str, Any]) -> str:
-    place = quote(name)
+    place, refined = quote(name), _is_refined(entry)
     about = f"{_text(entry.get('title', name))}: {_text(describe_metrics(entry))}"
-    files = ("target.png", "reconstruction.png", "latent.safetensors", "record.json")
+    files = ["target.png", "reconstruction.png", "latent.safetensors", "record.json"]
+    shown = ["photograph", "reconstruction", "difference"]
+    if refined:
+        about += f"<br>the code alone: {_text(describe_metrics(entry['code']))}"
+        files[1:1], files[4:4] = ["code.png"], ["refinement.safetensors"]
+        shown.insert(1, "the code alone")
     links = "".join(f'<a href="{place}/{file}">{file}</a>' for file in files)
+    kind = ' class="refined"' if refined else ""
     return (
-        f'<figure id="{_text(name)}"><a href="{place}/panel.png"><img src="{place}/panel.png" '
-        f'loading="lazy" alt="{_text(name)}: photograph, reconstruction, difference"></a>'
+        f'<figure id="{_text(name)}"{kind}><a href="{place}/panel.png">'
+        f'<img src="{place}/panel.png" loading="lazy" alt="{_text(name)}: {", ".join(shown)}"></a>'
         f'<figcaption>{about}<div class="files">{links}</div></figcaption></figure>'
     )

@@ -28,6 +28,7 @@ from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.params import SearchParams, losses_of
 from ganinv.inversion.result import Inversion, save_result
+from ganinv.inversion.search import REFINE
 from ganinv.locks import TRAINING, is_locked, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
@@ -53,9 +54,11 @@ def save_inversion(
     target, result = to_uint8(inversion.target), to_uint8(inversion.image)
     save_result(folder, inversion)
     heading = f"{title}: {describe(params)}"
-    panel = figures.panel(
-        target, result, title=heading, caption=describe_metrics(inversion.metrics)
-    )
+    caption, code = describe_metrics(inversion.metrics), None
+    if inversion.code_image is not None:
+        caption += f"\nthe code alone: {describe_metrics(inversion.code_metrics)}"
+        code = to_uint8(inversion.code_image)
+    panel = figures.panel(target, result, title=heading, caption=caption, code=code)
     _save_figure(folder / "panel.png", panel)
     curve = figures.loss_curve(
         inversion.history,
@@ -65,7 +68,8 @@ def save_inversion(
     )
     _save_figure(folder / "loss_curve.png", curve)
     if inversion.snapshots:
-        frames = figures.progress_frames(inversion.snapshots)
+        searched = sum(row["phase"] != REFINE for row in inversion.history)
+        frames = figures.progress_frames(inversion.snapshots, refined_after=searched)
         with atomic_path(folder / "progress.gif") as path:
             figures.save_gif(frames, path)
         save_png(folder / "progress_strip.png", figures.strip(frames))
@@ -115,12 +119,26 @@ def gather(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def gather_codes(images: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Make of entries what is known of the latents alone, those of refined results.
+
+    They are images, mean and std, as `gather` has them.
+    """
+    codes = {name: e["code"] for name, e in images.items() if isinstance(e.get("code"), dict)}
+    return {"images": codes, "mean": _over(codes, np.mean), "std": _over(codes, np.std)}
+
+
 def _over(images: Mapping[str, dict[str, Any]], statistic: Callable) -> dict[str, float]:
-    finite = (e for e in images.values() if e.get("psnr") is not None)
-    rows = [e for e in finite if math.isfinite(e["psnr"])]  # infinite for equal images
+    rows = [e for e in images.values() if _is_measured(e.get("psnr"))]  # infinite for equal images
     # a run may be older than a metric
     names = [n for n in (*METRICS, "seconds") if rows and all(n in row for row in rows)]
-    return {name: float(statistic([row[name] for row in rows])) for name in names}
+    over = {name: [x for x in (row[name] for row in rows) if _is_measured(x)] for name in names}
+    return {name: float(statistic(values)) for name, values in over.items() if values}
+
+
+def _is_measured(number: float | None) -> bool:
+    """Whether a metric could be measured: it is NaN where not, null in JSON."""
+    return number is not None and math.isfinite(number)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Render each latent of a run again, with its refinement, and compare its metrics."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,13 +45,12 @@ def verify(
     if not recorded["images"]:
         raise ValueError(f"{folder} holds no finished image to verify")
     generator = _load(params, folder, device)
-    # those that the run computed: it may be older than a metric
-    entries = recorded["images"].values()
-    names = [name for name in METRICS if any(name in e for e in entries)] or list(METRICS)
     complaints = {}
     for name, entry in recorded["images"].items():
         try:
             also = gathered["images"].get(name, {})
+            # those that were computed: a result may be older than a metric, and than its neighbours
+            names = [m for m in METRICS if m in entry or m in also] or list(METRICS)
             complaint = _complaint(folder / name, entry, also, names, generator)
         except (OSError, ValueError) as error:
             complaint = str(error)
@@ -146,6 +146,6 @@ def _is_picture_of(image: Tensor, path: Path) -> bool:
 
 
 def _same(recorded: object, computed: float, tolerance: float) -> bool:
-    if recorded is None:  # JSON has no infinity
-        return computed == float("inf")
+    if recorded is None:  # JSON has no infinity, and no NaN for what cannot be measured
+        return not math.isfinite(computed)
     return isinstance(recorded, (int, float)) and abs(recorded - computed) <= tolerance

@@ -16,7 +16,7 @@ from ganinv.weights.readers.lpips_backbones import read_backbone
 from ganinv.weights.readers.mobile_stylegan import read_mobile_stylegan
 from ganinv.weights.readers.networks import read_part, read_parts
 from ganinv.weights.readers.parts import Network
-from ganinv.weights.store import save_weights
+from ganinv.weights.store import read_description, read_weights, save_weights
 
 VERSION = 1  # of the conversion; another one makes kept conversions be made anew
 
@@ -27,16 +27,17 @@ def convert_checkpoint(
     """Write each part of a checkpoint as safetensors and a JSON description; return the paths.
 
     They lie beside the checkpoint unless `out` names a file ending in .safetensors; of several
-    parts each has its kind before that ending. Raises WeightsError.
+    parts each has its kind before that ending. A file of ours is written again as it is, or, where
+    it is its own target, described beside it. Raises WeightsError.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"there is no file {path}")
-    if path.suffix == ".safetensors":
-        raise WeightsError(f"{path} is a safetensors file already")
     target = path.with_suffix(".safetensors") if out is None else Path(out)
     if target.suffix != ".safetensors":
         raise WeightsError(f"{target} does not end in .safetensors")
+    if path.suffix == ".safetensors":
+        return [_copy_own(path, target)]
     parts, source_sha256 = read_parts(path, head), sha256_file(path)
     names = [target]
     if len(parts) > 1:
@@ -46,6 +47,20 @@ def convert_checkpoint(
     for part, name in zip(parts, names, strict=True):
         write_network(part, name, source=path.name, source_sha256=source_sha256)
     return names
+
+
+def _copy_own(path: Path, target: Path) -> Path:
+    description = read_description(path)
+    architecture, config = description.get("architecture"), description.get("config")
+    if not isinstance(architecture, str) or not isinstance(config, dict):
+        raise WeightsError(f"{path} is a safetensors file, but holds no network that ganinv knows")
+    network = Network(architecture, config, read_weights(path)[1])
+    about = dict(source=path.name, source_sha256=sha256_file(path))
+    if target.exists() and target.samefile(path):
+        write_description(network, target, about)
+    else:
+        write_network(network, target, **about)
+    return target
 
 
 def save_network(network: Network, path: str | Path) -> None:
@@ -58,9 +73,14 @@ def save_network(network: Network, path: str | Path) -> None:
 def write_network(network: Network, path: Path, **source: Any) -> None:
     """Write a network to `path` and its description beside it. Raises WeightsError."""
     save_network(network, path)
+    write_description(network, path, source)
+
+
+def write_description(network: Network, path: Path, source: Mapping[str, Any]) -> None:
+    """Write the description of a network's file beside it, as JSON. Raises WeightsError."""
     written = dict(sha256=sha256_file(path), size=path.stat().st_size)
     try:
-        write_json(path.with_suffix(".json"), network.describe() | source | written)
+        write_json(path.with_suffix(".json"), network.describe() | dict(source) | written)
     except OSError as error:
         raise WeightsError(f"{path.with_suffix('.json')} cannot be written: {error}") from None
 

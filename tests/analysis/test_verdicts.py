@@ -1,5 +1,7 @@
 """Verdicts on hypotheses, from the metrics of runs."""
 
+import math
+
 import pytest
 
 from ganinv.analysis import finished, verdicts
@@ -69,6 +71,20 @@ def test_evaluations_to_reach_a_loss(tmp_path):
     assert verdicts.evaluations_to_reach(run, "a", 0.55) == 2
     assert verdicts.evaluations_to_reach(run, "a", 0.2) == 4
     assert verdicts.evaluations_to_reach(run, "a", 0.1) is None
+
+
+def test_images_without_a_number_are_not_judged(tmp_path):
+    """Null is infinity of PSNR, of equal images, and what was not measured elsewhere."""
+    old = fake_run(tmp_path / "old", {"a": {"identity": None}, "b": {"identity": 0.5}})
+    new = fake_run(tmp_path / "new", {"a": {"identity": None}, "b": {"identity": 0.4}})
+    exact = fake_run(tmp_path / "exact", {"a": {"psnr": None, "identity": 0.0}})
+    old, new, exact = (finished.read_experiment(p, p.name) for p in (old, new, exact))
+    assert finished.value(old, "a", "identity") is None
+    assert finished.value(exact, "a", "psnr") == math.inf
+    verdict = verdicts.better_everywhere(new, old, "identity")
+    assert (verdict.held, verdict.total) == (1, 1) and "0.500 → 0.400" in verdict.detail
+    assert verdicts.better_everywhere(exact, old, "identity").word == "not tested"
+    assert verdicts.better_everywhere(exact, old, "psnr").word == "confirmed"
 
 
 def test_a_metric_that_older_runs_lack_is_judged_where_both_have_it(tmp_path):

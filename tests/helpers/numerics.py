@@ -7,6 +7,7 @@ records them anew. Do that with, and only with, a raised `ganinv.numerics.NUMERI
 
 import hashlib
 import json
+import math
 import platform
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _run(generator, target, changes):
     run = ganinv.invert(generator, target, **(quick | changes))
     return {
         "losses": [row["loss"] for row in run.history],
-        "metrics": run.metrics,
+        "metrics": {name: x for name, x in run.metrics.items() if math.isfinite(x)},
         "latent": hashlib.sha256(run.latent.contiguous().numpy().tobytes()).hexdigest(),
     }
 

@@ -8,7 +8,9 @@ from ganinv.files import read_json, write_json
 from ganinv.runs.params import Params
 
 HOSTILE = '"><img src=x onerror=alert(1)>.png'
-USUAL = dict(psnr=20.0, ssim=0.5, lpips_alex=0.3, lpips_vgg=0.4)  # metrics of every image
+USUAL = dict(  # metrics of every image
+    psnr=20.0, ssim=0.5, ms_ssim=0.7, lpips_alex=0.3, lpips_vgg=0.4, identity=0.45
+)
 
 
 def fake_run(folder, values, losses=(1.0, 0.25)):
@@ -26,8 +28,9 @@ def fake_run(folder, values, losses=(1.0, 0.25)):
             pixels = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{picture}.png")
     names = (*USUAL, "seconds")
-    mean = {n: float(np.mean([e[n] for e in images.values()])) for n in names}
-    std = {n: float(np.std([e[n] for e in images.values()])) for n in names}
+    measured = {n: [e[n] for e in images.values() if e[n] is not None] for n in names}
+    mean = {n: float(np.mean(found)) for n, found in measured.items() if found}
+    std = {n: float(np.std(found)) for n, found in measured.items() if found}
     failed = {"bad": f"{HOSTILE}: the file is empty"}
     write_json(folder / "metrics.json", dict(images=images, mean=mean, std=std, failed=failed))
     (folder / "params.yaml").write_text(dump_yaml(Params().model_dump()))

@@ -17,6 +17,13 @@ def test_progress_comes_in_plain_lines_where_there_is_no_terminal(toy, toy_image
     assert "0m00s left" in lines[-1]
 
 
+def test_lines_of_a_refinement_say_so(toy, toy_images, capsys):
+    refined = dict(refine="features", refine_resolution=16, refine_steps=2, refine_loss="l2")
+    search(toy, toy_images[0][0], steps=2, log_every=1, **refined)
+    said = ["refining" in line for line in capsys.readouterr().out.splitlines()]
+    assert said == [False, False, True, True]
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -26,10 +33,11 @@ def test_progress_is_a_bar_on_a_terminal():
     terminal = Terminal()
     with progress("[b]me[/b]", 5, 2, terminal) as report:
         for step in range(1, 6):
-            report(dict(step=step, loss=1 / step, lr=0.1))
+            phase = "refine" if step > 3 else "code"
+            report(dict(step=step, loss=1 / step, lr=0.1, phase=phase))
     out = terminal.getvalue()
     assert "[b]me[/b]" in out  # a name is no markup
-    assert "5/5" in out and "s/step" in out
+    assert "5/5  refining  loss" in out and "s/step" in out  # the bar is drawn anew at the end
 
 
 def test_progress_can_be_silent(toy, toy_images, capsys):

@@ -1,14 +1,18 @@
 """Metrics against closed forms, scikit-image and the lpips package."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
 from ganinv import compute_metrics
+from ganinv.measures.reconstruction import METRICS, MS_SSIM_SIDE
 from ganinv.paths import project_root
 from helpers.lpips_package import package_lpips
 
@@ -72,6 +76,71 @@ def test_ssim_of_constants_by_its_formula():
     )
 
 
+BETAS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # table I of Wang et al. 2003, their exponents
+
+
+def plain_ms_ssim(a, b):
+    """Multi-scale SSIM of two levels (H, W, 3) by the formulas of Wang et al. 2003, in float64.
+
+    The means at each scale are those of all channels. As torchmetrics does, the edges that a
+    window would leave are cut off, but at the last scale, where the picture is mirrored.
+    """
+    c1, c2 = 0.01**2, 0.03**2
+    a, b = a / 255, b / 255
+    product = 1.0
+    for scale, beta in enumerate(BETAS):
+        x, y, xx, yy, xy = (windowed(p) for p in (a, b, a * a, b * b, a * b))
+        vx, vy, cov = xx - x * x, yy - y * y, xy - x * y
+        structure = (2 * cov + c2) / (vx + vy + c2)  # contrast and structure in one
+        if scale == len(BETAS) - 1:
+            luminance = (2 * x * y + c1) / (x * x + y * y + c1)
+            product *= max((luminance * structure).mean(), 0) ** beta
+        else:
+            product *= max(structure[5:-5, 5:-5].mean(), 0) ** beta
+        height, width = (n // 2 * 2 for n in a.shape[:2])
+        a, b = (
+            p[:height, :width].reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3))
+            for p in (a, b)
+        )
+    return product
+
+
+def windowed(picture):
+    """Means under a Gaussian window, 11x11, of standard deviation 1.5."""
+    weights = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    weights /= weights.sum()
+    for axis in (0, 1):
+        picture = correlate1d(picture, weights, axis=axis, mode="mirror")
+    return picture
+
+
+@pytest.mark.parametrize("side", [512, 300, 177])
+@pytest.mark.parametrize("strength", [5, 60])
+def test_ms_ssim_is_that_of_the_papers_formulas(photo, side, strength):
+    a = photo[:side, :side]
+    b = np.clip(a + np.random.default_rng(0).normal(0, strength, a.shape), 0, 255)
+    b = b.astype(np.uint8)
+    got = compute_metrics(from_levels(b), from_levels(a))["ms_ssim"]
+    assert 0.3 < got < 0.999
+    assert got == pytest.approx(plain_ms_ssim(a, b), abs=2e-5)
+
+
+def test_ms_ssim_of_equal_and_of_opposed_images(photo):
+    image = from_levels(photo)
+    assert compute_metrics(image, image)["ms_ssim"] == pytest.approx(1, abs=1e-6)
+    assert compute_metrics(-image, image)["ms_ssim"] == 0  # what correlates negatively counts as 0
+
+
+def test_ms_ssim_is_not_measured_where_five_scales_do_not_fit(photo):
+    """The least side is that which torchmetrics takes."""
+    for side, fits in ((MS_SSIM_SIDE, True), (MS_SSIM_SIDE - 1, False)):
+        image = from_levels(photo[:side, :side])
+        assert math.isfinite(compute_metrics(image, image)["ms_ssim"]) == fits
+        batch = image[None].contiguous()
+        with nullcontext() if fits else pytest.raises(ValueError, match="larger than 160"):
+            multiscale_structural_similarity_index_measure(batch, batch, data_range=1.0)
+
+
 @pytest.mark.parametrize("net", ["alex", "vgg"])
 def test_lpips_is_the_packages_on_the_box_mean_at_256(photo, net):
     target = photo
@@ -112,7 +181,8 @@ def test_noise_above_half_a_level_counts():
 
 def test_metrics_are_plain_floats():
     metrics = compute_metrics(from_levels(levels(0)), from_levels(levels(1)))
-    assert list(metrics) == ["psnr", "ssim", "lpips_alex", "lpips_vgg"]
+    names = ["psnr", "ssim", "ms_ssim", "lpips_alex", "lpips_vgg", "identity"]
+    assert list(metrics) == list(METRICS) == names
     assert all(type(value) is float for value in metrics.values())
 
 
@@ -120,6 +190,24 @@ def test_metrics_are_plain_floats():
 def test_shapes_that_differ_are_refused(shape):
     with pytest.raises(ValueError, match="shape"):
         compute_metrics(torch.zeros(shape), torch.zeros(3, 64, 64))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("psnr", None, "∞"),  # of equal images, read back from JSON
+        ("psnr", math.inf, "∞"),
+        ("psnr", math.nan, "–"),
+        ("psnr", 20.0, "20.00"),
+        ("ms_ssim", None, "–"),
+        ("ms_ssim", math.nan, "–"),
+        ("identity", None, "–"),
+        ("identity", math.nan, "–"),
+        ("identity", 0.4321, "0.432"),
+    ],
+)
+def test_null_is_infinity_of_psnr_and_else_not_measured(name, value, shown):
+    assert METRICS[name].show(value) == shown
 
 
 # --- what is taken and what is refused ---

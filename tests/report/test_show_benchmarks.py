@@ -1,5 +1,7 @@
 """The report's page on benchmarks: its tables say what the JSON says, with every text escaped."""
 
+import re
+
 import pytest
 
 from ganinv.files import read_json
@@ -11,7 +13,8 @@ MACHINE = dict(device=HOSTILE, threads=2, torch="2", system="s", date="2026-01-0
 
 
 def measured(recipe, evaluations, lpips):
-    metrics = dict(psnr=20.0 + evaluations, ssim=0.5, lpips_alex=lpips / 2, lpips_vgg=lpips)
+    metrics = dict(psnr=20.0 + evaluations, ssim=0.5, ms_ssim=0.7)
+    metrics |= dict(lpips_alex=lpips / 2, lpips_vgg=lpips, identity=lpips + 0.1)
     about = dict(recipe=recipe, image="a", evaluations=evaluations, seconds=evaluations / 2)
     return about | metrics
 
@@ -56,7 +59,28 @@ def test_a_metric_that_older_figures_lack_is_a_dash(quality):
         if row["recipe"] == "ours":
             del row["ssim"]
     text = show_benchmarks.recipe_table(quality)
-    assert text.count(">—<") == 1 and '<td class=" best">0.500</td>' in text
+    assert text.count(">–<") == 1 and '<td class=" best">0.500</td>' in text
+
+
+def test_what_was_not_measured_is_a_dash_and_left_out_of_means(quality):
+    ours = [row for row in quality["rows"] if row["recipe"] == "ours"]
+    others = [row | dict(image="b", identity=None) for row in ours]  # a photograph without a face
+    quality["rows"] = ours + others
+    assert ">0.300<" in plain_cells(show_benchmarks.recipe_table(quality))
+    for row in ours:
+        row["identity"] = None
+    text = plain_cells(show_benchmarks.recipe_table(quality))
+    assert text.count(">–<") == 1 and ">0.300<" not in text
+
+
+def test_equal_images_have_no_bound_in_psnr(quality):
+    quality["rows"][-1]["psnr"] = None  # as JSON has it
+    assert ">∞<" in plain_cells(show_benchmarks.recipe_table(quality))
+
+
+def plain_cells(text):
+    """A table without the marks of its best cells."""
+    return re.sub(r"<td[^>]*>", "<td>", text)
 
 
 def test_reaching_says_so_where_it_does_not(quality):

@@ -71,10 +71,39 @@ def test_a_metric_that_older_runs_lack_is_a_dash(tmp_path):
     old, new = (finished.read_experiment(p, p.name) for p in (old, new))
     means = cells(show_runs.mean_table([old, new]))
     column = 1 + list(METRICS).index("ssim")
-    assert (means[column], means[column + len(METRICS) + 3]) == ("—", "0.550 ± 0.050")
-    assert cells(show_runs.run_table(old)).count("—") == 1
-    assert cells(show_runs.image_table([old, new])).count("—") == 1
+    assert (means[column], means[column + len(METRICS) + 3]) == ("–", "0.550 ± 0.050")
+    assert cells(show_runs.run_table(old)).count("–") == 1
+    assert cells(show_runs.image_table([old, new])).count("–") == 1
     assert "<svg" in show_runs.metric_lines([old, new])
+
+
+def test_what_was_not_measured_is_a_dash_and_left_out_of_means(tmp_path):
+    faceless = {"identity": None}
+    old = fake_run(tmp_path / "old", {"a": faceless, "b": {"identity": 0.5}, "c": {}})
+    new = fake_run(tmp_path / "new", {"a": faceless, "b": {"identity": 0.2}, "c": {}})
+    old, new = (finished.read_experiment(p, p.name) for p in (old, new))
+    text = show_runs.mean_table([old, new])
+    assert "0.475 ± 0.025" in cells(text)  # of b and c
+    assert re.findall(r'<td class="[^"]*best">(0\.325[^<]*)', text) == ["0.325 ± 0.125"]
+    for shown in (show_runs.image_table([old, new]), show_runs.run_table(old)):
+        assert "∞" not in shown
+    images = cells(show_runs.image_table([old, new]))
+    assert images.count("–") == 2 and {"0.200", "0.500"} < set(images)
+    assert cells(show_runs.run_table(old)).count("–") == 1
+
+
+def test_equal_images_have_no_bound_in_psnr(tmp_path):
+    run = finished.read_experiment(fake_run(tmp_path / "run", {"a": {"psnr": None}}), "Run")
+    assert "∞" in cells(show_runs.run_table(run)) and "–" not in cells(show_runs.run_table(run))
+
+
+def test_metrics_that_no_run_measured_have_no_panel(tmp_path):
+    small = {"a": {"ms_ssim": None, "identity": None}}
+    run = finished.read_experiment(fake_run(tmp_path / "run", small), "Run")
+    usual = finished.read_experiment(fake_run(tmp_path / "usual", {"a": {}}), "Usual")
+    lines = show_runs.metric_lines([run])
+    assert "LPIPS-vgg" in lines and "Identity" not in lines and "MS-SSIM" not in lines
+    assert "Identity" in show_runs.metric_lines([run, usual])
 
 
 def test_a_metric_is_shown_once_it_is_a_row_of_the_table(tmp_path, monkeypatch):
@@ -83,7 +112,7 @@ def test_a_metric_is_shown_once_it_is_a_row_of_the_table(tmp_path, monkeypatch):
     new = fake_run(tmp_path / "new", {"a": {"toy": 3.25}})
     pair = [finished.read_experiment(p, p.name) for p in (old, new)]
     for show in (show_runs.mean_table, show_runs.image_table):
-        assert "Toy, m ↑" in show(pair) and "—" in cells(show(pair)) and ">3.2" in show(pair)
+        assert "Toy, m ↑" in show(pair) and "–" in cells(show(pair)) and ">3.2" in show(pair)
     assert "3.2" in cells(show_runs.run_table(pair[1]))
     assert "Toy, m" in show_runs.metric_lines(pair)
 

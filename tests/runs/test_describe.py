@@ -17,3 +17,7 @@ def test_parameters_in_words(toy_params):
 def test_metrics_in_words(psnr, shown):
     values = dict(psnr=psnr, ssim=0.75, lpips_alex=0.1, lpips_vgg=0.2)
     assert shown in describe.describe_metrics(values)
+
+
+def test_a_metric_that_was_not_measured_is_a_dash_and_one_that_is_absent_is_left_out():
+    assert describe.describe_metrics(dict(ssim=0.75, identity=None)) == "SSIM 0.750 · Identity –"

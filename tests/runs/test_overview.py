@@ -35,6 +35,16 @@ def test_hostile_names_are_text_in_the_page(tmp_path):
     assert page.count("&lt;img src=x") == 3
 
 
+def test_what_was_not_measured_is_a_dash_without_a_mean(tmp_path):
+    faceless = ENTRY | dict(ms_ssim=0.7, identity=None)
+    images = {"x": faceless, "y": faceless}
+    mean = dict(psnr=20.0, ms_ssim=0.7)
+    write_overview(tmp_path, dict(images=images, mean=mean, std=mean, failed={}), Params())
+    page = (tmp_path / INDEX).read_text()
+    assert page.count("Identity –") == 2 and "∞" not in page
+    assert "<th>MS-SSIM ↑</th>" in page and "<th>Identity" not in page
+
+
 def test_a_run_in_which_all_failed_has_a_page_without_a_sheet(tmp_path):
     write_overview(tmp_path, dict(images={}, mean={}, std={}, failed={"y": "empty"}), Params())
     assert [path.name for path in tmp_path.iterdir()] == [INDEX]

@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import math
 import os
 import shutil
 
@@ -17,9 +18,11 @@ from ganinv.images.pixels import from_pil, quantize, to_pil
 from ganinv.inversion.latent_files import load_latent
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.params import Params
+from ganinv.runs.records import gather
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
 from helpers.pictures import picture
+from helpers.runs import USUAL
 
 FILES = {
     "record.json",
@@ -37,6 +40,7 @@ FILES = {
 
 
 METRICS = ("psnr", "ssim", "lpips_alex", "lpips_vgg")
+UNMEASURED = ("ms_ssim", "identity")  # of images so small
 
 
 # --- what a run leaves ---
@@ -58,6 +62,7 @@ def test_metrics_have_their_keys(finished):
     assert set(metrics["images"]) == {"a", "b"} and metrics["failed"] == {}
     for entry in metrics["images"].values():
         assert set(entry) >= {*METRICS, "seconds", "steps", "evaluations", "best_step"}
+        assert [entry[name] for name in UNMEASURED] == [None, None]
         assert entry["steps"] == entry["evaluations"] == 6
         assert 1 <= entry["best_step"] <= 6
     for name in METRICS:
@@ -75,7 +80,33 @@ def test_metrics_are_those_of_the_pictures(finished):
             for which in ("reconstruction", "target")
         )
         again = compute_metrics(result, target)
-        assert {key: entry[key] for key in METRICS} == pytest.approx(again, abs=1e-5)
+        assert [entry[key] for key in METRICS] == pytest.approx(
+            [again[key] for key in METRICS], abs=1e-5
+        )
+
+
+@pytest.mark.parametrize("absent", [None, math.nan], ids=["read back", "in memory"])
+def test_means_are_those_of_what_was_measured(absent):
+    """A photograph without a face has no identity, and its other metrics count."""
+    found = {"a": (20.0, 0.4), "b": (23.0, absent), "c": (26.0, 0.6)}
+    records = {
+        name: USUAL | dict(psnr=p, identity=x, seconds=1.0) for name, (p, x) in found.items()
+    }
+    gathered = gather(records)
+    assert gathered["mean"]["identity"] == pytest.approx(0.5)
+    assert gathered["std"]["identity"] == pytest.approx(0.1)
+    assert gathered["mean"]["psnr"] == pytest.approx(23)
+    unmeasured = {name: record | dict(identity=absent) for name, record in records.items()}
+    assert gather(unmeasured)["mean"].keys() == gathered["mean"].keys() - {"identity"}
+
+
+def test_means_leave_out_equal_images_and_metrics_that_older_records_lack():
+    exact = USUAL | dict(psnr=None, identity=0.0, seconds=1.0)
+    other = USUAL | dict(identity=0.5, seconds=1.0)
+    assert gather({"a": exact, "b": other})["mean"]["identity"] == 0.5
+    older = {name: x for name, x in other.items() if name != "identity"}
+    mean = gather({"a": other, "b": older})["mean"]
+    assert "identity" not in mean and mean["ms_ssim"] == other["ms_ssim"]
 
 
 def test_table_holds_the_same_numbers(finished):
@@ -87,6 +118,7 @@ def test_table_holds_the_same_numbers(finished):
     for row in rows:
         for name in (*METRICS, "seconds", "steps"):
             assert float(row[name]) == images[row["image"]][name]
+        assert [row[name] for name in UNMEASURED] == ["", ""]
 
 
 def test_parameters_are_resolved(finished):

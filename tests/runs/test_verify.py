@@ -49,6 +49,34 @@ def test_verify_notices_a_metric_that_is_no_number(copied, silent, value):
     assert set(verify(copied, say=silent)) == {"b"}
 
 
+def change_entries(folder, images, change):
+    """Change the entries of some images, in their records and in metrics.json."""
+    metrics = strict_json(folder / "metrics.json")
+    for image in images:
+        change(metrics["images"][image])
+        (folder / image / "record.json").write_text(json.dumps(metrics["images"][image]))
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+@pytest.mark.parametrize("images", ["ab", "b"], ids=["all", "one of two"])
+def test_results_older_than_a_metric_are_verified_by_the_others(copied, silent, images):
+    def lose(entry):
+        del entry["ms_ssim"], entry["identity"]
+
+    change_entries(copied, images, lose)
+    assert verify(copied, say=silent) == {}
+    change_entries(copied, "b", lambda entry: entry.update(lpips_vgg=entry["lpips_vgg"] + 0.01))
+    assert "lpips_vgg" in verify(copied, say=silent)["b"]
+
+
+@pytest.mark.parametrize(("metric", "value"), [("identity", 0.3), ("ms_ssim", 1), ("ssim", None)])
+def test_verify_notices_what_was_measured_and_is_not_or_the_reverse(copied, silent, metric, value):
+    assert strict_json(copied / "b" / "record.json")["identity"] is None  # 32 pixels, no face
+    change_entries(copied, "b", lambda entry: entry.update({metric: value}))
+    complaints = verify(copied, say=silent)
+    assert set(complaints) == {"b"} and metric in complaints["b"]
+
+
 def change_latent(folder):
     path = folder / "latent.safetensors"
     latent, metadata = load_latent(path)

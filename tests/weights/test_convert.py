@@ -228,7 +228,7 @@ def test_a_checkpoint_is_never_overwritten(rosinality, capsys):
     before = rosinality.read_bytes()
     path = rosinality.rename(rosinality.with_name("net.safetensors"))
     assert cli("weights", "convert", path, "--out", path) == 1
-    assert f"{path} is a safetensors file already" in capsys.readouterr().err
+    assert f"{path} is not a whole safetensors file" in capsys.readouterr().err
     path = path.rename(path.with_name("net.json"))
     (path.parent / "link").symlink_to(path.parent)
     for out in ([], ["--out", path.parent / "link" / "net.safetensors"]):

@@ -109,9 +109,9 @@ def test_our_own_files_of_another_kind_are_refused(own_files):
     assert "'irse'" in sentence(load_generator, own_files["encoder"])
 
 
-def test_our_own_files_need_no_conversion(own_files):
-    for path in own_files.values():
-        assert "safetensors file already" in sentence(convert_checkpoint, path)
+def test_a_file_of_bare_tensors_is_no_network_to_convert(own_files):
+    message = sentence(convert_checkpoint, own_files["bare"])
+    assert "is a safetensors file, but holds no network that ganinv knows" in message
 
 
 def test_an_encoder_without_its_layers_is_refused(own_files):
