@@ -184,7 +184,8 @@ def _words(field: FieldInfo) -> tuple[str, ...]:
     """The words that a field knows: those of a Literal, or of its list of names."""
     if get_origin(field.annotation) is Literal:
         return get_args(field.annotation)
-    return tuple(_extra(field, "names") or ())
+    literals = [x for x in get_args(field.annotation) if get_origin(x) is Literal]
+    return (*(_extra(field, "names") or ()), *(word for x in literals for word in get_args(x)))
 
 
 def _spelled(value: Any, words: tuple[str, ...]) -> Any:

@@ -207,8 +207,8 @@ def gather(
     own: dict[str, OwnTerm] = {}
     for field in ("loss", "refine_loss"):
         if field in changes:
-            loss, more = name_own(changes[field])
-            changes, own = changes | {field: loss}, own | more
+            loss, own = name_own(changes[field], own)
+            changes = changes | {field: loss}
     params = SearchParams.make(changes) if params is None else params.replace(**changes)
     for loss in losses_of(params):
         check_own(loss, own)

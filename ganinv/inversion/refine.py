@@ -142,7 +142,7 @@ def both(task: Task) -> None:
     The mask: superpixels of the photograph (SLIC) whose LPIPS to the code's image is above the mean
     are what weights should not learn. There an offset moves; weights move by a sixtieth of its
     rate, and in the first half of the steps only, as in DHR's settings. Departures: one loss moves
-    both; the mask's threshold is the mean.
+    both; the mask's threshold is the mean; images near the latent may be held as by `weights`.
     """
     generator, r = task.generator, task.params.refine_resolution
     tuned, moving = _tunable(task)
@@ -157,7 +157,13 @@ def both(task: Task) -> None:
 
     example = begun.clone().requires_grad_()
     render = task.fast(f"both {r}", synthesis, task.ws, task.noise, example)
-    rate, half = task.rate(FEATURES_LR), task.params.refine_steps // 2
+    still = torch.zeros_like(begun)  # other images have no offset
+
+    def render_other(ws: Tensor, noise: Any) -> Tensor:
+        return render(ws, noise, still)
+
+    weight, half = task.params.refine_locality, task.params.refine_steps // 2
+    rate = task.rate(FEATURES_LR)
     descend(
         task,
         lambda: render(task.ws, task.noise, begun + mask * moved),
@@ -169,6 +175,7 @@ def both(task: Task) -> None:
             f"{FEATURES}{r}": (begun + mask * moved).detach()[0],
             **_differences(generator, moving),
         },
+        (lambda: weight * _locality(task, render_other)) if weight else None,
     )
 
 
@@ -196,6 +203,9 @@ def refine(
     search.refinement = begin
     if not search.params.refine_steps:
         return
+    # as a search leaves them, also where this code was searched by an earlier process: another
+    # layout would be summed in another order, to other last bits
+    search.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     ws = search.space.to_ws(search.best.latent, search.generator)[None].contiguous()
     task = Task(
         search=search,
@@ -278,7 +288,9 @@ def _tunable(task: Task) -> tuple[Generator, dict[str, torch.nn.Parameter]]:
     generator = task.generator
     begun = tune(generator, task.begin)
     if generator not in _copies:
-        _copies[generator] = copy.deepcopy(begun)
+        tuned = copy.deepcopy(begun)
+        tuned.__dict__.pop("_renderers", None)  # they hold the original, which could not be freed
+        _copies[generator] = tuned
     tuned = _copies[generator].to(generator.device)
     tuned.load_state_dict(begun.state_dict())
     tuned.prepare()

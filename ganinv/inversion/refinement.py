@@ -15,12 +15,13 @@ from torch import Tensor
 from ganinv.compute.render import render_result
 from ganinv.errors import printable
 from ganinv.generators.base import Generator
-from ganinv.inversion.latent_files import Named
+from ganinv.inversion.latent_files import Named, maker_of
 from ganinv.inversion.params import SearchParams
 from ganinv.weights.store import read_tensors, write_tensors
 
 REFINEMENT = "refinement.safetensors"
 FEATURES, WEIGHTS = "features.", "weights."  # before the names of its tensors
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 Refinement = dict[str, Tensor]
 
 
@@ -93,7 +94,7 @@ def check_refinement(refinement: Refinement, generator: Generator, source: objec
                 f"{named} holds {name} of shape {tuple(x.shape)}, but "
                 f"{generator.name or 'this generator'} takes {shapes[name]}"
             )
-        if not (x.is_floating_point() and x.isfinite().all()):
+        if not (x.dtype in FLOATS and x.isfinite().all()):
             raise ValueError(f"{named} holds {name}, which is no finite floating-point numbers")
 
 
@@ -119,7 +120,7 @@ def start_refinement(params: SearchParams, generator: Generator) -> Refinement:
     if path is None or params.refine == "none":
         return {}
     refinement, metadata = load_refinement(path)
-    made_by = json.loads(metadata.get("ganinv", "{}")).get("sha256", "")
+    made_by = maker_of(metadata)
     if made_by and generator.sha256 and made_by != generator.sha256:
         raise ValueError(
             f"the refinement in {printable(path)} was made with other weights than those of "
@@ -158,5 +159,7 @@ def load_refinement(path: str | Path) -> tuple[Refinement, dict[str, str]]:
 
 def beside(latent: str | Path) -> Path | None:
     """Return the path of the refinement that belongs to a latent's file, None without one."""
+    if not Path(latent).is_file():
+        return None
     path = Path(latent).with_name(REFINEMENT)
-    return path if Path(latent).is_file() and path.is_file() else None
+    return path if path.is_file() else None

@@ -189,19 +189,20 @@ class Search:
 
     def begin_refinement(self) -> None:
         """Let the latent be, and judge by another loss from now on."""
-        self.phase, self.best = REFINE, replace(self.best, loss=math.inf)
-        self.spread, self.previous, self.may_rest = 0.0, None, False
+        self.phase, self.lowest, self.previous = REFINE, None, None
+        self.spread, self.may_rest = 0.0, False
         self.start_clock()
 
     def note(self, step: int, loss: float, terms: dict[str, float], image: Tensor) -> bool:
         """Note a step of the refinement; whether it is the best so far. `image` is (3, H, W)."""
+        better = self.lowest is None or loss < self.best.loss
         self.step, self.lowest = step, (loss, terms)
         self.evaluations += 1
         self.image = image.detach() if self.watched else None
         every = self.params.snapshot_every
         if every and (step - 1) % every == 0:
             self.keep_snapshot(step - 1, image)
-        if better := loss < self.best.loss:
+        if better:
             self.best = replace(self.best, loss=loss, step=step)
         return better
 

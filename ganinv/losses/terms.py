@@ -13,7 +13,7 @@ Nothing here imports torch before a term is made: parameters are checked against
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -175,21 +175,24 @@ def _check_own(name: str, value: Any, wants_gradient: bool) -> "Tensor":
     return value
 
 
-def name_own(loss: Any) -> tuple[Any, dict[str, OwnTerm]]:
+def name_own(
+    loss: Any, known: Mapping[str, OwnTerm] | None = None
+) -> tuple[Any, dict[str, OwnTerm]]:
     """Name the functions in a loss, itself one or a dict with some as keys: (loss, {name: it}).
 
-    The name is own: and the function's own; lambdas, and names given before, get a number.
+    The name is own: and the function's own; lambdas, and names given before, get a number. `known`
+    are functions of another loss with their names, which they keep.
     """
-    own: dict[str, OwnTerm] = {}
+    own = dict(known or {})
     if callable(loss):
         name = _own_name(loss, own)
-        return name, {name: loss}
+        return name, own | {name: loss}
     if not isinstance(loss, dict):
         return loss, own
     named = {}
     for key, weight in loss.items():
         if callable(key):
-            name = _own_name(key, own.keys() | loss.keys())
+            name = _own_name(key, own, loss.keys())
             own[name] = key
             named[name] = weight
         else:
@@ -197,7 +200,10 @@ def name_own(loss: Any) -> tuple[Any, dict[str, OwnTerm]]:
     return named, own
 
 
-def _own_name(function: Any, taken: Any) -> str:
+def _own_name(function: Any, known: Mapping[str, OwnTerm], keys: Iterable[Any] = ()) -> str:
+    taken = {*known, *keys}
+    if named := next((name for name, other in known.items() if other is function), ""):
+        return named
     inner = getattr(function, "func", function)  # of a functools.partial
     given = getattr(inner, "__name__", type(inner).__name__)
     name = OWN + (re.sub(r"\W+", "_", given).strip("_") or "term")

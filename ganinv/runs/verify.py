@@ -1,6 +1,5 @@
 """Render each latent of a run again, with its refinement, and compare its metrics."""
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from ganinv.generators.load import load_generator
 from ganinv.images.pixels import from_pil, to_uint8
 from ganinv.images.reading import open_image
 from ganinv.images.writing import read_png
-from ganinv.inversion.latent_files import load_latent, load_noise
+from ganinv.inversion.latent_files import load_latent, load_noise, maker_of
 from ganinv.inversion.refinement import (
     REFINEMENT,
     Refinement,
@@ -79,7 +78,7 @@ def _complaint(
 ) -> str:
     """What is wrong with an image's results; `entry` is its record, `gathered` metrics.json's."""
     latent, metadata = load_latent(folder / "latent.safetensors")
-    if _maker(metadata) != generator.sha256:
+    if maker_of(metadata) != generator.sha256:
         return f"its latent was made with other weights of {generator.name}"
     if tuple(latent.shape) != (generator.num_ws, generator.w_dim):
         return f"its latent has shape {tuple(latent.shape)}"
@@ -98,7 +97,9 @@ def _complaint(
             return f"{name} is {recorded}, and {said} in metrics.json; `ganinv collect` gathers it"
     if not _is_picture_of(image, folder / "reconstruction.png"):
         return "reconstruction.png is not what its latent renders"
-    return _complaint_of_code(folder, entry["code"], code, target) if refinement else ""
+    if refinement:
+        return _complaint_of_code(folder, entry["code"], names, code, target)
+    return ""
 
 
 def _refinement(folder: Path, entry: dict, generator: Generator) -> Refinement:
@@ -109,22 +110,18 @@ def _refinement(folder: Path, entry: dict, generator: Generator) -> Refinement:
             raise ValueError(f"{path.name} is there, but its record knows of no refinement")
         return {}
     refinement, metadata = load_refinement(path)
-    if _maker(metadata) != generator.sha256:
+    if maker_of(metadata) != generator.sha256:
         raise ValueError(f"its refinement was made with other weights of {generator.name}")
     check_refinement(refinement, generator, path)
     return refinement
 
 
-def _maker(metadata: dict[str, str]) -> object:
-    """The hash of the generator that a file of ours was made with."""
-    about = json.loads(metadata.get("ganinv", "{}"))
-    return about.get("sha256") if isinstance(about, dict) else None
-
-
-def _complaint_of_code(folder: Path, recorded: dict, code: Tensor, target: Tensor) -> str:
+def _complaint_of_code(
+    folder: Path, recorded: dict, names: list[str], code: Tensor, target: Tensor
+) -> str:
     """What is wrong with what the latent alone renders."""
     again = compute_metrics(code, target)
-    for name in recorded.keys() & METRICS.keys():
+    for name in names:
         if fault := _differs(name, recorded, again):
             return f"of the latent alone, {fault}"
     if not _is_picture_of(code, folder / "code.png"):
@@ -140,7 +137,10 @@ def _differs(name: str, recorded: dict, again: dict[str, float]) -> str:
 
 
 def _is_picture_of(image: Tensor, path: Path) -> bool:
-    stored = read_png(path).astype(int)
+    try:
+        stored = read_png(path).astype(int)
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read ({error})") from None
     pixels = to_uint8(image)
     return stored.shape == pixels.shape and abs(stored - pixels).max() <= 2
 

@@ -51,6 +51,8 @@ def read_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, s
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     except (OSError, SafetensorError, ValueError) as error:
         raise ValueError(f"{path} is not a whole safetensors file ({error})") from None
+    except KeyError as error:  # of the library's table of types
+        raise ValueError(f"{path} holds numbers of the type {error}, not known here") from None
     return tensors, header.get("__metadata__", {})
 
 

@@ -63,6 +63,22 @@ def test_lpips_gradient_equals_the_package(both):
     assert torch.allclose(*gradients, atol=1e-3 * gradients[1].abs().max().item())
 
 
+def test_lpips_map_equals_the_packages(both):
+    ours, reference = both
+    a, b = sample("astronaut.png"), sample("hopper.jpg")
+    with torch.no_grad():
+        reference.spatial = True
+        try:
+            wanted = reference(a, b)[:, 0]  # (1, H, W)
+        finally:
+            reference.spatial = False
+        got = ours.map(a, b)
+    assert got.shape == (1, *a.shape[2:])
+    assert torch.allclose(got, wanted, atol=1e-5, rtol=1e-4)
+    assert got.mean().item() == pytest.approx(ours(a, b).item(), rel=0.1)
+    assert ours.map(a, a).abs().max() == 0
+
+
 def test_lpips_is_zero_for_equal_and_symmetric(both):
     ours, _ = both
     a, b = noise(0), noise(1)
