@@ -38,7 +38,7 @@ class SearchParams(Strict):
         description="what init: encoder starts from and loss: {domain: …} asks, a name or a path",
     )
     loss: str | dict[str, float] = Field(
-        "lpips",
+        {"lpips": 1.0, "l2": 0.5},
         json_schema_extra={"names": list(TERMS)},
         description="l2, lpips, or weights of l2, l2_full (at full size), lpips, lpips_vgg, "
         "lpips_alex, vgg (plain features) and domain to be summed",

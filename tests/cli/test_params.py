@@ -125,7 +125,7 @@ def test_an_option_given_to_the_wrong_command_says_where_it_goes(words, hint, ca
         (["invert", "PHOTO", "--generator", "absent.pkl"], "no file absent.pkl"),
         (["invert", "PHOTO", "--device", "mps"], "Apple"),
         (["invert", "PHOTO", "--device", "gpu"], "cuda"),
-        (["invert", "PHOTO", "--init", "absent.safetensors"], "no file absent.safetensors"),
+        (["invert", "PHOTO", "--init", "absent.safetensors"], "folder absent.safetensors"),
         (["invert", "PHOTO", "--init", "encoder"], "needs an encoder"),
         (["invert", "PHOTO", "--params", "fats"], "did you mean fast"),
         (["invert", "PHOTO", "--out", "PHOTO"], "is a file"),
