@@ -16,8 +16,8 @@ SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)") $(if $(ENCODER
 # tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
 # the four before it left
 NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 exp03_wplus_lpips \
-    exp04_wplus_lpips_encoder comparison indomain train_encoder quickstart benchmarks \
-    train_gan gan_objectives invert_dcgan))
+    exp04_wplus_lpips_encoder comparison indomain beyond_the_code train_encoder quickstart \
+    benchmarks train_gan gan_objectives invert_dcgan))
 
 .PHONY: help setup report gan quick test lint clean lock publish publish-gan encoder
 .DEFAULT_GOAL := help
