@@ -64,7 +64,7 @@ lock: $(READY)  ## pin the dependencies of pyproject.toml anew
 publish:  ## copy the last full report to reports/published/
 	mkdir -p reports/published
 	cp reports/*.html reports/overview.jpg reports/runs/comparison.json reports/published/
-	for run in reports/runs/exp0[1-4]; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+	for run in reports/runs/exp0[1-4] reports/runs/beyond; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
 
 publish-gan:  ## copy the last report on small GANs to reports/published/gan/
 	mkdir -p reports/published/gan

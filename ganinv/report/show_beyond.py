@@ -104,11 +104,11 @@ def edits_table(edits: Edits) -> str:
 
 def strips(strip: Mapping[str, Sequence[np.ndarray]], title: str) -> str:
     """Show the edits of a photograph: a row for the code, and one for each refinement of it."""
-    heads = [f"component 1, -{MOVE:g} σ", "as found", f"component 1, +{MOVE:g} σ"]
+    heads = [f"component 1, −{MOVE:g} σ", "as found", f"component 1, +{MOVE:g} σ"]
     heads += [f"to another face, t = {share:g}" for share in WAY[1:]]
     cells = [_head(text) for text in ["", *heads]]
     for name, pictures in strip.items():
-        cells.append(_head(name))
+        cells.append(_row_name(name))
         cells += [
             _picture(picture, f"{title}, {name}, {head}")
             for picture, head in zip(pictures, heads, strict=True)
@@ -138,6 +138,12 @@ def trade_off(experiments: Sequence[Experiment], images: Sequence[str], edits: E
 
 def _head(text: str) -> str:
     style = "font-size: 0.82rem; line-height: 1.25; align-self: end; overflow-wrap: anywhere"
+    return f'<div style="{style}">{html.escape(text)}</div>'
+
+
+def _row_name(text: str) -> str:
+    """A name that stays in view while its row is scrolled."""
+    style = "font-size: 0.82rem; align-self: center; position: sticky; left: 0; background: white"
     return f'<div style="{style}">{html.escape(text)}</div>'
 
 
