@@ -9,6 +9,7 @@ from ganinv.analysis.beyond import SIZE, WORST
 from ganinv.analysis.finished import Experiment
 from ganinv.images.writing import save_png
 from ganinv.report import show_beyond
+from ganinv.report.html import ABSENT
 from helpers.beyond import made_up
 from helpers.pages import read_tags
 from helpers.runs import HOSTILE
@@ -63,13 +64,13 @@ def test_a_metric_that_some_images_lack_says_of_how_many_it_is(study):
     for image_id in IMAGES:
         experiments[2].images[image_id]["psnr"] = None
     text = show_beyond.variants_table(experiments, IMAGES)
-    assert "20.00 ± 0.00 (1 of 2)" in text and cells(text).count("—") == 1
+    assert "20.00 ± 0.00 (1 of 2)" in text and cells(text).count(ABSENT) == 1
 
 
 def test_what_is_kept_is_named_with_its_bytes(study):
     text = show_beyond.kept_table(study[0], IMAGES)
     shown = cells(text)
-    assert shown[:5] == ["Code", "a code", "47.0 kB", "—", "47.0 kB"]
+    assert shown[:5] == ["Code", "a code", "47.0 kB", ABSENT, "47.0 kB"]
     assert shown[5:10] == [
         "Features 16",
         "a code and a feature map at 16",
