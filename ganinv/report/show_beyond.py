@@ -59,8 +59,8 @@ def kept_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
         at = f" at {params.refine_resolution}" if params.refine in ("features", "both") else ""
         kept = KEPT[params.refine].replace("feature map", f"feature map{at}")
         cells = [_bytes(code), _bytes(refinement) if refinement else ABSENT]
-        rows.append([experiment.name, kept, *cells, _bytes(code + refinement)])
-    return table(["", "what is kept", "code", "refinement", "together"], rows)
+        rows.append([f"{experiment.name}: {kept}", *cells, _bytes(code + refinement)])
+    return table(["what is kept", "code", "refinement", "together"], rows)
 
 
 def _bytes(count: float) -> str:

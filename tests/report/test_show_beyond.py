@@ -70,15 +70,10 @@ def test_a_metric_that_some_images_lack_says_of_how_many_it_is(study):
 def test_what_is_kept_is_named_with_its_bytes(study):
     text = show_beyond.kept_table(study[0], IMAGES)
     shown = cells(text)
-    assert shown[:5] == ["Code", "a code", "47.0 kB", ABSENT, "47.0 kB"]
-    assert shown[5:10] == [
-        "Features 16",
-        "a code and a feature map at 16",
-        "47.0 kB",
-        "2.0 MB",
-        "2.0 MB",
-    ]
-    assert "a code, a feature map at 64 and weights" in shown
+    assert shown[:4] == ["Code: a code", "47.0 kB", ABSENT, "47.0 kB"]
+    kept = "Features 16: a code and a feature map at 16"
+    assert shown[4:8] == [kept, "47.0 kB", "2.0 MB", "2.0 MB"]
+    assert "Both: a code, a feature map at 64 and weights" in shown
 
 
 def test_close_ups_have_a_row_for_each_photograph_and_are_not_scaled(study):
