@@ -19,26 +19,20 @@ LABEL = 88  # pixels of a row's name
 
 
 def variants_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
-    """Show every metric of every variant, mean ± standard deviation over the images, and its cost.
+    """Show every metric of every variant, mean ± standard deviation over the images.
 
-    The best mean of each metric is bold. Seconds of the code count once: refinements begin at it.
+    The best mean of each metric is bold.
     """
     found = {name: [finite_values(e, images, name) for e in experiments] for name in METRICS}
-    code = experiments[0]
-    search = np.mean([code.images[i]["seconds"] for i in images])
-    rows = []
-    for k, experiment in enumerate(experiments):
-        cells = [_mean_and_spread(found[name][k], len(images), name) for name in METRICS]
-        own = np.mean([experiment.images[i]["seconds"] for i in images])
-        more = experiment is not code
-        steps = f"{code.params.steps} + {experiment.params.refine_steps}" if more else None
-        seconds = f"{search:.0f} + {own:.0f}" if more else f"{search:.0f}"
-        rows.append([experiment.name, *cells, steps or code.params.steps, seconds])
+    rows = [
+        [e.name, *(_mean_and_spread(found[name][k], len(images), name) for name in METRICS)]
+        for k, e in enumerate(experiments)
+    ]
     best = set()
     for column, (name, values) in enumerate(found.items(), 1):
         row = best_row([float(np.mean(x)) if x else None for x in values], name)
         best |= {(row, column)} - {(None, column)}
-    return table(["mean ± std", *metrics_head(), "steps", "s per image"], rows, best)
+    return table(["mean ± std", *metrics_head()], rows, best)
 
 
 def _mean_and_spread(values: Sequence[float], count: int, name: str) -> str:
@@ -50,7 +44,12 @@ def _mean_and_spread(values: Sequence[float], count: int, name: str) -> str:
 
 
 def kept_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
-    """Show what each variant keeps of a photograph, and how many bytes that is on disk."""
+    """Show what each variant keeps of a photograph, in bytes on disk, and what that took.
+
+    Steps and seconds of a refinement stand behind those of the code that it begins from.
+    """
+    code_run = experiments[0]
+    search = np.mean([code_run.images[i]["seconds"] for i in images])
     rows = []
     for experiment in experiments:
         sizes = [kept_bytes(experiment.folder / image_id) for image_id in images]
@@ -59,8 +58,14 @@ def kept_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
         at = f" at {params.refine_resolution}" if params.refine in ("features", "both") else ""
         kept = KEPT[params.refine].replace("feature map", f"feature map{at}")
         cells = [_bytes(code), _bytes(refinement) if refinement else ABSENT]
-        rows.append([f"{experiment.name}: {kept}", *cells, _bytes(code + refinement)])
-    return table(["what is kept", "code", "refinement", "together"], rows)
+        steps, seconds = str(code_run.params.steps), f"{search:.0f}"
+        if experiment is not code_run:
+            own = np.mean([experiment.images[i]["seconds"] for i in images])
+            steps, seconds = f"{steps} + {params.refine_steps}", f"{seconds} + {own:.0f}"
+        cells += [_bytes(code + refinement), steps, seconds]
+        rows.append([f"{experiment.name}: {kept}", *cells])
+    head = ["what is kept", "code", "refinement", "together", "steps", "s per photograph"]
+    return table(head, rows)
 
 
 def _bytes(count: float) -> str:
