@@ -148,8 +148,8 @@ def _head(text: str) -> str:
 
 def _row_name(text: str) -> str:
     """A name that stays in view while its row is scrolled."""
-    style = "font-size: 0.82rem; align-self: center; position: sticky; left: 0; background: white"
-    return f'<div style="{style}">{html.escape(text)}</div>'
+    place = "place-self: start; position: sticky; left: 0; padding-right: 4px; background: white"
+    return f'<div style="font-size: 0.82rem; {place}">{html.escape(text)}</div>'
 
 
 def _picture(picture: np.ndarray, alt: str, quality: int = 85) -> str:
