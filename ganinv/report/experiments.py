@@ -1,6 +1,6 @@
 """The report: notebooks run by papermill from params/, assembled by nbconvert into HTML.
 
-    OUT/index.html exp01.html … exp04.html indomain.html benchmarks.html overview.jpg
+    OUT/index.html exp01.html … exp04.html indomain.html beyond.html benchmarks.html overview.jpg
     OUT/runs/<experiment>/   what each run left, and its summary.json
     OUT/notebooks/           the executed notebooks
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ganinv.analysis.beyond import COMPONENTS, RESOLUTIONS
 from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
@@ -31,6 +32,7 @@ PAGES = {
     "exp03": "Exp-03",
     "exp04": "Exp-04",
     "indomain": "In-domain",
+    "beyond": "Beyond the code",
     "benchmarks": "Benchmarks",
 }
 NOTEBOOKS = {
@@ -40,6 +42,7 @@ NOTEBOOKS = {
     "exp03": "exp03_wplus_lpips.ipynb",
     "exp04": "exp04_wplus_lpips_encoder.ipynb",
     "indomain": "indomain.ipynb",
+    "beyond": "beyond_the_code.ipynb",
     "benchmarks": "benchmarks.ipynb",
 }
 EXPERIMENTS = ("exp01", "exp02", "exp03", "exp04")
@@ -69,11 +72,12 @@ def make_report(
     out = Path(out).resolve()
     overrides = tuple(overrides)
     plans = {name: plan_experiment(name, out, quick, overrides) for name in EXPERIMENTS}
+    beyond = plan_experiment("beyond", out, quick, overrides)
     shown = [*EXPERIMENTS, "indomain"]
     if not _encoder_fits(plans["exp04"]):
         del plans["exp04"]
         shown = [*plans]
-    pages = {name: PAGES[name] for name in ("index", *shown, "benchmarks")}
+    pages = {name: PAGES[name] for name in ("index", *shown, "beyond", "benchmarks")}
 
     def show(name: str, values: Mapping[str, Any], heading: str = "") -> None:
         print(f"== {PAGES[name]}{heading}", flush=True)
@@ -90,6 +94,7 @@ def make_report(
     if "indomain" in pages:
         full = plan_experiment("exp04", out, False, overrides)
         show("indomain", _in_domain(full, out, quick) | {"fresh": fresh})
+    show("beyond", _beyond(beyond, quick) | {"fresh": fresh})
     show("benchmarks", {"folder": from_notebooks(benchmarks_folder())})
     runs = {PAGES[name]: params.out for name, params in plans.items()}
     only = _ids(plans["exp01"])  # the folders may hold images of earlier calls
@@ -138,6 +143,16 @@ def _in_domain(params, out, quick):
         "device": params.device,
         "out": from_notebooks(out / "runs" / "indomain"),
     }
+
+
+def _beyond(params, quick):
+    """The parameters of the notebook on refinements."""
+    values = params.model_dump() | {"file": from_notebooks(params_folder() / "beyond.yaml")}
+    values |= {"log_every": 0, "snapshot_every": 0}
+    values |= {"resolutions": list(RESOLUTIONS), "components": COMPONENTS}
+    if quick:
+        values |= {"refine_steps": max(1, params.refine_steps // QUICK), "components": 1}
+    return values
 
 
 def plan_experiment(name: str, out: Path, quick: bool, overrides: Iterable[str]) -> Params:

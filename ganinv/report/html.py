@@ -49,7 +49,7 @@ def table(
 
 
 def _css(cell, is_best):
-    words = "" if str(cell)[:1] in "0123456789+-∞—" else "words"
+    words = "" if str(cell)[:1] in f"0123456789+-∞{ABSENT}" else "words"
     return f"{words} best" if is_best else words
 
 

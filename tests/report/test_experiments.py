@@ -47,10 +47,12 @@ def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
     page, failed = experiments.make_report(tmp_path, quick=True, run=run, write=write)
     assert (page, failed) == (tmp_path / "index.html", True)
     assert list(ran) == [experiments.NOTEBOOKS[name] for name in written]
-    assert list(written) == [*experiments.EXPERIMENTS, "indomain", "benchmarks", "index"]
+    assert list(written) == [*experiments.EXPERIMENTS, "indomain", "beyond", "benchmarks", "index"]
     for name, (notebook, path, pages, noted) in written.items():
         assert notebook == experiments.NOTEBOOKS[name] and path == tmp_path / f"{name}.html"
         assert pages == list(experiments.PAGES) and noted == (name != "benchmarks")
+    beyond = ran[experiments.NOTEBOOKS["beyond"]]
+    assert (beyond["steps"], beyond["refine_steps"], beyond["components"]) == (10, 5, 1)
     before = [ran[experiments.NOTEBOOKS[name]]["previous"] for name in experiments.EXPERIMENTS]
     outs = [ran[experiments.NOTEBOOKS[name]]["out"] for name in experiments.EXPERIMENTS]
     assert before == ["", *outs[:-1]]

@@ -1,0 +1,356 @@
+"""Beyond the code: what a refinement reproduces, what it keeps on disk, what an edit loses by it.
+
+One search finds a code for each photograph, and each refinement begins from it, so that whatever
+differs is the refinement's. A refinement is made at one code. How far it fits others shows where
+the code moves: along principal components of W (Härkönen et al. 2020, arXiv 2004.02546), and to
+another face.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganinv.analysis.finished import Experiment, make_experiment, value
+from ganinv.analysis.verdicts import Verdict, listed
+from ganinv.compute.device import resolve_device
+from ganinv.compute.render import render_result
+from ganinv.errors import ParamsError
+from ganinv.files import sha256_file, write_json
+from ganinv.generators.base import Generator
+from ganinv.generators.load import load_generator
+from ganinv.images.pixels import box_resize, to_uint8
+from ganinv.inversion.latent_files import LATENT, load_latent, load_noise
+from ganinv.inversion.refinement import REFINEMENT, feature_offsets, load_refinement, tune
+from ganinv.measures.codes import WSpread, interpolate
+from ganinv.measures.reconstruction import METRICS, Pair, lpips_alex
+from ganinv.runs.params import Params
+from ganinv.runs.records import read_records
+
+RESOLUTIONS = (16, 32, 64, 128)  # of the features, in the full study
+COMPONENTS = 3
+MOVE = 2.0  # standard deviations of a component, to either side
+WAY = (0.0, 0.5, 1.0)  # shares of the way to another face
+TRUNCATION = 0.7  # of that face, so that it is a typical one
+SIZE = 180  # pixels of a picture in a strip
+WINDOW = 128  # pixels of a close-up
+# where an FFHQ crop has the centre of its left eye, and hair: shares (down, across)
+ALIGNED = {"An eye": (0.476, 0.375), "Hair, at the temple": (0.36, 0.23)}
+WORST = "Where the code is worst"
+
+
+def plan(params: Params, resolutions: Iterable[int], offered: Collection[int]) -> dict[str, Params]:
+    """Plan the study's runs below `params.out`: {name: parameters}, the code first.
+
+    Features are moved at those of the `resolutions` that the generator has features at, `offered`.
+    `both` takes `params.refine_resolution`, or the largest where that is not among them. Raises
+    ParamsError where none is.
+    """
+    kept = [r for r in resolutions if r in offered]
+    if not kept:
+        there = ", ".join(map(str, offered))
+        raise ParamsError(f"resolutions: the generator has features at none; name some of {there}")
+    usual = params.refine_resolution if params.refine_resolution in kept else max(kept)
+    code = params.replace(refine="none", out=f"{params.out}/code")
+    kinds = {f"Features {r}": ("features", r) for r in kept}
+    kinds |= {"Weights": ("weights", usual), "Both": ("both", usual)}
+    runs = {"Code": code}
+    for name, (kind, r) in kinds.items():
+        folder = f"{params.out}/{name.lower().replace(' ', '')}"
+        changes = dict(init=code.out, steps=0, refine=kind, refine_resolution=r, out=folder)
+        runs[name] = params.replace(**changes)
+    return runs
+
+
+def make_all(
+    params: Params, resolutions: Iterable[int], *, fresh: bool = False
+) -> list[Experiment]:
+    """Run what is not finished yet of the study, and read it back: the code, then what refines it.
+
+    Raises ParamsError as `plan` and `run_experiment` do.
+    """
+    offered = load_generator(params.generator).feature_shapes()
+    made: list[Experiment] = []
+    for name, planned in plan(params, resolutions, offered).items():
+        anew = fresh or (bool(made) and has_other_codes(planned.out, made[0].folder))
+        made.append(make_experiment(planned, name, fresh=anew))
+    return made
+
+
+def has_other_codes(folder: str | Path, codes: str | Path) -> bool:
+    """Tell whether a refined run began from other codes than those now in the run `codes`."""
+    if not Path(folder).is_dir():
+        return False
+    for image_id, record in read_records(folder).items():
+        path = Path(codes, image_id, LATENT)
+        begun = record.get("init_sha256")
+        if begun and path.is_file() and sha256_file(path) not in begun:
+            return True
+    return False
+
+
+def kept_bytes(folder: str | Path) -> tuple[int, int]:
+    """Return the bytes that a result's folder holds of it: of its code, and of its refinement."""
+    paths = (Path(folder, name) for name in (LATENT, REFINEMENT))
+    code, refinement = (path.stat().st_size if path.is_file() else 0 for path in paths)
+    return code, refinement
+
+
+def finite_values(experiment: Experiment, images: Iterable[str], metric: str) -> list[float]:
+    """List a metric over those of the images that have it, and finite: null is left out."""
+    values = (value(experiment, image_id, metric) for image_id in images)
+    return [x for x in values if x is not None and math.isfinite(x)]
+
+
+def worst_place(target: np.ndarray, picture: np.ndarray, window: int) -> tuple[int, int]:
+    """Find the square window where two pictures uint8 (H, W, 3) differ most: its (top, left).
+
+    By the mean squared difference over the window, which is at most as large as the pictures.
+    """
+    squares = np.square(target.astype(np.float64) - picture).mean(2)  # (H, W)
+    sums = np.pad(squares, ((1, 0), (1, 0))).cumsum(0).cumsum(1)  # (H + 1, W + 1)
+    n = window
+    boxes = sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n]
+    top, left = np.unravel_index(boxes.argmax(), boxes.shape)
+    return int(top), int(left)
+
+
+def close_ups(experiments: Sequence[Experiment], image_id: str) -> dict[str, list[np.ndarray]]:
+    """Cut places out of a photograph and its results, unscaled: {place: pictures (n, n, 3)}.
+
+    The photograph comes first, then each experiment, the code being the first. An eye and hair are
+    cut where FFHQ's alignment puts them, and left out of photographs that were not aligned.
+    """
+    target = experiments[0].picture(image_id, "target")
+    pictures = [target, *(e.picture(image_id, "reconstruction") for e in experiments)]
+    side = len(target)
+    n = min(WINDOW, side)
+    places = {}
+    if experiments[0].params.align:
+        for name, centre in ALIGNED.items():
+            top, left = (min(max(round(x * side - n / 2), 0), side - n) for x in centre)
+            places[name] = top, left
+    places[WORST] = worst_place(target, pictures[1], n)
+    return {
+        name: [picture[top : top + n, left : left + n] for picture in pictures]
+        for name, (top, left) in places.items()
+    }
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What refinements leave of edits, and what of them sticks to another face.
+
+    `rows`: a dict for each image and refined experiment: image (its id), experiment, correlation
+    and ratio, each the mean over components and signs, and sticks, LPIPS-alex between the refined
+    generator's image and the plain one's at each of `WAY`.
+
+    `strips`: by image and experiment, the code included, pictures uint8 (H, W, 3): the first
+    component moved down, not, and up, then the way to the other face from its middle on.
+    """
+
+    rows: list[dict[str, Any]]
+    strips: dict[str, dict[str, list[np.ndarray]]]
+
+    def over_images(self, experiment: str, read: Callable[[dict[str, Any]], Any]) -> np.ndarray:
+        """Read a number, or several, of every image's row of one experiment: (images, …)."""
+        return np.array([read(row) for row in self.rows if row["experiment"] == experiment])
+
+
+def principal_moves(generator: Generator, count: int) -> Tensor:
+    """Compute the moves of w along its principal components, of `MOVE` deviations: (count, w_dim).
+
+    The largest component comes first; the sign of each makes its largest number positive.
+    """
+    values, vectors = torch.linalg.eigh(WSpread(generator).covariance)  # ascending
+    parts = vectors.flip(1)[:, :count].T  # (count, w_dim)
+    signs = parts.gather(1, parts.abs().argmax(1, keepdim=True)).sign()
+    deviations = values.flip(0)[:count, None].clamp(min=0).sqrt()
+    return (MOVE * deviations * signs * parts).float()
+
+
+def draw_face(generator: Generator, seed: int) -> Tensor:
+    """Draw the latent (num_ws, w_dim) of another face, by a fixed seed, on the CPU."""
+    rng = torch.Generator().manual_seed(seed)
+    z = torch.randn(1, generator.z_dim, generator=rng).to(generator.device)
+    labels = generator.random_labels(1, rng)
+    return generator.mapping(z, labels, TRUNCATION)[0].cpu()
+
+
+def compare_changes(change: Tensor, wanted: Tensor) -> tuple[float, float]:
+    """Compare two changes of an image, tensors of one shape: (correlation, ratio).
+
+    The first is Pearson's over all numbers, 0 where one of the two does not vary; the second that
+    of their root mean squares, NaN where `wanted` is zero.
+    """
+    a, b = (x.double().flatten() for x in (change, wanted))
+    power = wanted.double().square().mean().sqrt().item()
+    ratio = a.square().mean().sqrt().item() / power if power else math.nan
+    a, b = a - a.mean(), b - b.mean()
+    scale = (a.norm() * b.norm()).item()
+    return ((a @ b).item() / scale if scale else 0.0), ratio
+
+
+@torch.no_grad()
+def study_edits(
+    experiments: Sequence[Experiment],
+    images: Sequence[str],
+    components: int = COMPONENTS,
+    seed: int = 0,
+) -> Edits:
+    """Edit every code of the first experiment, and render each edit by every refinement of it.
+
+    An edit adds the same to all rows of a code: `components` principal components of W, to both
+    sides. The refinement stays as it is. Images are compared as they are shown, clamped to [-1, 1].
+    `seed` draws the other face.
+    """
+    params = experiments[0].params
+    generator = load_generator(params.generator, resolve_device(params.device))
+    moves = principal_moves(generator, components)
+    shifts = torch.stack([sign * move for move in moves for sign in (-1, 1)])
+    other = draw_face(generator, seed)
+    rows: list[dict[str, Any]] = []
+    strips: dict[str, dict[str, list[np.ndarray]]] = {}
+    for image_id in images:
+        plain: list[Tensor] = []
+        strips[image_id] = {}
+        for experiment in experiments:
+            folder = experiment.folder / image_id
+            code = load_latent(folder / LATENT)[0]
+            way = interpolate(code, other, WAY[1:])
+            shown = _render_all(generator, folder, [code, *(code + shifts[:, None]), *way])
+            plain = plain or shown
+            strip = [shown[1], shown[0], shown[2], *shown[-len(way) :]]
+            strips[image_id][experiment.name] = [
+                to_uint8(box_resize(x[None], min(SIZE, x.shape[-1]))[0]) for x in strip
+            ]
+            if shown is not plain:
+                row = {"image": image_id, "experiment": experiment.name}
+                rows.append(row | _compare(shown, plain, len(shifts)))
+    return Edits(rows, strips)
+
+
+def _render_all(generator, folder, latents):
+    """What a result's generator, with its refinement, renders: clamped, on the CPU."""
+    noise, path = load_noise(folder / LATENT), folder / REFINEMENT
+    refinement = load_refinement(path)[0] if path.is_file() else {}
+    tuned, offsets = tune(generator, refinement), feature_offsets(refinement)
+    return [render_result(tuned, ws, noise, offsets).clamp(-1, 1).cpu() for ws in latents]
+
+
+def _compare(shown, plain, edits):
+    """A row's numbers, of images: the code, so many edits, and the way to another face."""
+    compared = [
+        compare_changes(shown[i] - shown[0], plain[i] - plain[0]) for i in range(1, edits + 1)
+    ]
+    correlation, ratio = np.mean(compared, axis=0).tolist()
+    way = [0, *range(edits + 1, len(shown))]
+    sticks = [lpips_alex(Pair(shown[i], plain[i])) for i in way]
+    return {"correlation": correlation, "ratio": ratio, "sticks": sticks}
+
+
+def usual_features(experiments: Sequence[Experiment]) -> Experiment:
+    """Return the features that others are compared with: at the resolution that `both` has too."""
+    r = experiments[-1].params.refine_resolution
+    return next(e for e in features_of(experiments) if e.params.refine_resolution == r)
+
+
+def features_of(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Return the experiments that move features alone, the lowest resolution first."""
+    found = [e for e in experiments if e.params.refine == "features"]
+    return sorted(found, key=lambda e: e.params.refine_resolution)
+
+
+def judge(experiments: Sequence[Experiment], images: Sequence[str], edits: Edits) -> list[Verdict]:
+    """Judge the three hypotheses of the study, in their order, image by image."""
+    return [
+        judge_features(experiments, images),
+        judge_resolutions(experiments, edits),
+        judge_weights(experiments, images, edits),
+    ]
+
+
+def judge_features(experiments: Sequence[Experiment], images: Sequence[str]) -> Verdict:
+    """Judge «features bring the code's LPIPS-alex to half or less, on every image»."""
+    code, main = experiments[0], usual_features(experiments)
+    before = _lpips(code, images)
+    shares = {e.name: _lpips(e, images) / before for e in features_of(experiments)}
+    after, show = _lpips(main, images), METRICS["lpips_alex"].show
+    claim = (
+        f"{main.params.refine_steps} steps of features at {main.params.refine_resolution} bring "
+        "the code's LPIPS-alex to half or less, on every image"
+    )
+    others = ", ".join(f"{name} to {x.mean():.0%}" for name, x in shares.items())
+    detail = f"mean {show(before.mean())} → {show(after.mean())}; {others} of the code's"
+    return Verdict(claim, int((shares[main.name] <= 0.5).sum()), len(images), detail)
+
+
+def judge_resolutions(experiments: Sequence[Experiment], edits: Edits) -> Verdict:
+    """Judge «the lower the resolution of the offset, the more of an edit survives»."""
+    named = features_of(experiments)
+    found = np.array([edits.over_images(e.name, _correlation) for e in named])  # (r, images)
+    claim = (
+        "the lower the resolution of the offset, the more of an edit survives: its correlation "
+        "with the code's falls from each resolution to the next, on every image"
+    )
+    if len(named) < 2:
+        return Verdict(claim, 0, 0, "features were moved at one resolution alone")
+    held = np.all(np.diff(found, axis=0) < 0, axis=0)
+    means = ", ".join(
+        f"{x:.3f} at {e.params.refine_resolution}"
+        for e, x in zip(named, found.mean(1), strict=True)
+    )
+    return Verdict(claim, int(held.sum()), found.shape[1], f"mean correlation {means}")
+
+
+def judge_weights(
+    experiments: Sequence[Experiment], images: Sequence[str], edits: Edits
+) -> Verdict:
+    """Judge «weights keep more of an edit than features, and reproduce less», on every image."""
+    main = usual_features(experiments)
+    weights = next(e for e in experiments if e.params.refine == "weights")
+    keeps = [edits.over_images(e.name, _correlation) for e in (main, weights)]
+    lpips = [_lpips(e, images) for e in (main, weights)]
+    more, less = keeps[1] > keeps[0], lpips[1] > lpips[0]
+    claim = (
+        f"weights keep more of an edit than features at {main.params.refine_resolution}, and "
+        f"reproduce less in LPIPS-alex, each after {weights.params.refine_steps} steps, on every "
+        "image"
+    )
+    detail = (
+        f"correlation, features → weights: mean {keeps[0].mean():.3f} → {keeps[1].mean():.3f}, more"
+        f" on {more.sum()} of {len(more)}; LPIPS-alex {lpips[0].mean():.3f} → {lpips[1].mean():.3f}"
+        f", less like the photograph on {less.sum()} of {len(less)}"
+    )
+    return Verdict(claim, int((more & less).sum()), len(images), detail)
+
+
+def _lpips(experiment: Experiment, images: Sequence[str]) -> np.ndarray:
+    return np.array([experiment.images[i]["lpips_alex"] for i in images])
+
+
+def _correlation(row: dict[str, Any]) -> float:
+    return row["correlation"]
+
+
+def write_summary(
+    path: str | Path,
+    experiments: Sequence[Experiment],
+    edits: Edits,
+    verdicts: Iterable[Verdict],
+) -> None:
+    """Write the study as JSON: metrics and bytes of each run, the edits, and the verdicts."""
+    runs = {}
+    for e in experiments:
+        kept = {i: sum(kept_bytes(e.folder / i)) for i in e.images}
+        metrics = {key: e.metrics[key] for key in ("mean", "std", "failed")}
+        each = {i: {m: entry.get(m) for m in METRICS} for i, entry in e.images.items()}
+        runs[e.name] = metrics | {"images": each, "bytes": kept}
+    params = experiments[0].params.model_dump(exclude={"out"})
+    found = {"params": params, "experiments": runs, "edits": edits.rows}
+    write_json(path, found | {"verdicts": listed(verdicts)})

@@ -1,0 +1,169 @@
+"""What the report shows of the study "Beyond the code": tables, close-ups, edits and their cost."""
+
+import html
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ganinv import figures
+from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, close_ups, finite_values, kept_bytes
+from ganinv.analysis.finished import Experiment
+from ganinv.measures.reconstruction import METRICS
+from ganinv.report.html import ABSENT, table
+from ganinv.report.show_runs import best_row, metrics_head
+
+KEPT = {"none": "a code", "features": "a code and a feature map", "weights": "a code and weights"}
+KEPT |= {"both": "a code, a feature map and weights"}
+MARKERS = {"features": "o", "weights": "s", "both": "D"}
+LABEL = 88  # pixels of a row's name
+
+
+def variants_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
+    """Show every metric of every variant, mean ± standard deviation over the images.
+
+    The best mean of each metric is bold.
+    """
+    found = {name: [finite_values(e, images, name) for e in experiments] for name in METRICS}
+    rows = [
+        [e.name, *(_mean_and_spread(found[name][k], len(images), name) for name in METRICS)]
+        for k, e in enumerate(experiments)
+    ]
+    best = set()
+    for column, (name, values) in enumerate(found.items(), 1):
+        row = best_row([float(np.mean(x)) if x else None for x in values], name)
+        best |= {(row, column)} - {(None, column)}
+    return table(["mean ± std", *metrics_head()], rows, best)
+
+
+def _mean_and_spread(values: Sequence[float], count: int, name: str) -> str:
+    if not values:
+        return ABSENT
+    show = METRICS[name].show
+    of = "" if len(values) == count else f" ({len(values)} of {count})"
+    return f"{show(float(np.mean(values)))} ± {show(float(np.std(values)))}{of}"
+
+
+def kept_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
+    """Show what each variant keeps of a photograph, in bytes on disk, and what that took.
+
+    Steps and seconds of a refinement stand behind those of the code that it begins from.
+    """
+    code_run = experiments[0]
+    search = np.mean([code_run.images[i]["seconds"] for i in images])
+    rows = []
+    for experiment in experiments:
+        sizes = [kept_bytes(experiment.folder / image_id) for image_id in images]
+        code, refinement = np.mean(sizes, axis=0)
+        params = experiment.params
+        at = f" at {params.refine_resolution}" if params.refine in ("features", "both") else ""
+        kept = KEPT[params.refine].replace("feature map", f"feature map{at}")
+        cells = [_bytes(code), _bytes(refinement) if refinement else ABSENT]
+        steps, seconds = str(code_run.params.steps), f"{search:.0f}"
+        if experiment is not code_run:
+            own = np.mean([experiment.images[i]["seconds"] for i in images])
+            steps, seconds = f"{steps} + {params.refine_steps}", f"{seconds} + {own:.0f}"
+        cells += [_bytes(code + refinement), steps, seconds]
+        rows.append([f"{experiment.name}: {kept}", *cells])
+    head = ["what is kept", "code", "refinement", "together", "steps", "s per photograph"]
+    return table(head, rows)
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def show_close_ups(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
+    """Show close-ups, pixel for pixel: a grid for each place, with a row for each photograph."""
+    cut = {image_id: close_ups(experiments, image_id) for image_id in images}
+    names = ["Photograph", *(e.name for e in experiments)]
+    parts = []
+    for place, first in cut[images[0]].items():
+        side = first[0].shape[0]
+        cells = [_head(name) for name in names]
+        for image_id in images:
+            title = experiments[0].images[image_id]["title"]
+            cells += [
+                _picture(picture, f"{title}, {place}, {name}", quality=92)
+                for picture, name in zip(cut[image_id][place], names, strict=True)
+            ]
+        parts.append(f"<h3>{html.escape(place)}</h3>" + _wide(cells, [side] * len(names)))
+    return "".join(parts)
+
+
+def edits_table(edits: Edits) -> str:
+    """Show how much of an edit each refinement leaves, and how much of it sticks to another face.
+
+    Means ± standard deviations over the images.
+    """
+    rows = []
+    for name in dict.fromkeys(row["experiment"] for row in edits.rows):
+        found = [
+            edits.over_images(name, lambda row: row["correlation"]),
+            edits.over_images(name, lambda row: row["ratio"]),
+            *edits.over_images(name, lambda row: row["sticks"]).T,
+        ]
+        rows.append([name, *(f"{x.mean():.3f} ± {x.std():.3f}" for x in found)])
+    on_the_way = [f"LPIPS-alex at t = {share:g}" for share in WAY]
+    return table(["", "correlation (code: 1)", "ratio (code: 1)", *on_the_way], rows)
+
+
+def strips(strip: Mapping[str, Sequence[np.ndarray]], title: str) -> str:
+    """Show the edits of a photograph: a row for the code, and one for each refinement of it."""
+    heads = [f"component 1, −{MOVE:g} σ", "as found", f"component 1, +{MOVE:g} σ"]
+    heads += [f"to another face, t = {share:g}" for share in WAY[1:]]
+    cells = [_head(text) for text in ["", *heads]]
+    for name, pictures in strip.items():
+        cells.append(_row_name(name))
+        cells += [
+            _picture(picture, f"{title}, {name}, {head}")
+            for picture, head in zip(pictures, heads, strict=True)
+        ]
+    columns = [LABEL, *[SIZE] * len(heads)]
+    return f"<h3>{html.escape(title)}</h3>" + _wide(cells, columns)
+
+
+def trade_off(experiments: Sequence[Experiment], images: Sequence[str], edits: Edits) -> str:
+    """Draw what is reproduced against what survives of an edit: a point for each image."""
+    figure = figures.new_figure(7.5, 4.4)
+    axis = figure.subplots()
+    for k, experiment in enumerate(experiments[1:]):
+        xs = [experiment.images[i]["lpips_alex"] for i in images]
+        ys = edits.over_images(experiment.name, lambda row: row["correlation"])
+        marker = MARKERS[experiment.params.refine]
+        colour = figures.COLOURS[k % len(figures.COLOURS)]
+        axis.plot(xs, ys, marker, color=colour, label=figures.plain(experiment.name), alpha=0.8)
+    lpips = [experiments[0].images[i]["lpips_alex"] for i in images]
+    axis.plot(lpips, [1.0] * len(lpips), "*", color=figures.INK, ms=9, label="Code")
+    axis.set(xlabel="LPIPS-alex (left is better)", ylabel="correlation of the edit (up is better)")
+    axis.set_xlim(left=0)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    return figures.figure_html(figure, alt="LPIPS-alex against the correlation of edits")
+
+
+def _head(text: str) -> str:
+    style = "font-size: 0.82rem; line-height: 1.25; align-self: end; overflow-wrap: anywhere"
+    return f'<div style="{style}">{html.escape(text)}</div>'
+
+
+def _row_name(text: str) -> str:
+    """A name that stays in view while its row is scrolled."""
+    place = "place-self: start; position: sticky; left: 0; padding-right: 4px; background: white"
+    return f'<div style="font-size: 0.82rem; {place}">{html.escape(text)}</div>'
+
+
+def _picture(picture: np.ndarray, alt: str, quality: int = 85) -> str:
+    """A picture that is never scaled."""
+    uri, side = figures.data_uri(picture, quality), picture.shape[1]
+    style = f"width: {side}px; max-width: none; display: block"
+    return f'<img src="{uri}" alt="{html.escape(alt)}" style="{style}">'
+
+
+def _wide(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """A grid with columns of so many pixels, which scrolls where the page is narrower."""
+    columns = " ".join(f"{width}px" for width in widths)
+    style = f"display: grid; gap: 8px; grid-template-columns: {columns}; width: max-content"
+    return (
+        f'<div class="scroll" style="overflow-x: auto"><div style="{style}">{"".join(cells)}</div>'
+        "</div>"
+    )
