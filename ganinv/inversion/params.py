@@ -98,8 +98,8 @@ class SearchParams(Strict):
     refine_steps: int = Field(50, ge=0, description="steps of the refinement")
     refine_lr: float | Literal["auto"] = Field(
         "auto",
-        description="Adam's rate in the refinement; auto is 0.09 for features and both, whose "
-        "weights move by a sixtieth of it, and 0.001 for weights",
+        description="Adam's rate in the refinement; auto is 0.09 for features and 0.0003 "
+        "for weights; for both it is that of features, and weights keep this ratio to it",
     )
     refine_lr_schedule: Literal["ramp", "constant"] = Field(
         "ramp",

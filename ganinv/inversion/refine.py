@@ -28,8 +28,8 @@ from ganinv.losses.terms import loss_weights
 KEPT = "the best so far is kept"
 RISE = 5  # steps in which a rate goes up
 FALL = 0.5  # the share of the steps in which it comes down
-FEATURES_LR, WEIGHTS_LR = 0.09, 1e-3
-BOTH_SHARE = 1 / 60  # of the rate of features, for the weights that move beside them
+FEATURES_LR, WEIGHTS_LR = 0.09, 3e-4  # as in DHR's settings, and PTI's
+BOTH_SHARE = WEIGHTS_LR / FEATURES_LR  # of the rate of features, for the weights beside them
 SEGMENTS = 200  # superpixels that are told apart, as by DHR
 BALL = 30.0  # alpha of PTI's regularizer: how far from the latent its images lie
 
@@ -140,9 +140,10 @@ def both(task: Task) -> None:
     """Move features where the code fails, and weights: after DHR (arXiv 2301.12141).
 
     The mask: superpixels of the photograph (SLIC) whose LPIPS to the code's image is above the mean
-    are what weights should not learn. There an offset moves; weights move by a sixtieth of its
-    rate, and in the first half of the steps only, as in DHR's settings. Departures: one loss moves
-    both; the mask's threshold is the mean; images near the latent may be held as by `weights`.
+    are what weights should not learn. There an offset moves; weights move in the first half of the
+    steps only, as in DHR's settings. Departures: one loss moves both; the mask's threshold is the
+    mean; the weights' rate is that of `weights`, DHR's being five times as high; images near the
+    latent may be held as by `weights`.
     """
     generator, r = task.generator, task.params.refine_resolution
     tuned, moving = _tunable(task)

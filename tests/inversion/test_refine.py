@@ -256,7 +256,7 @@ def test_features_move_only_inside_the_mask(toy):
 
 
 @pytest.mark.parametrize(
-    ("refine", "auto"), [("features", 0.09), ("weights", 1e-3), ("both", 0.09)]
+    ("refine", "auto"), [("features", 0.09), ("weights", 3e-4), ("both", 0.09)]
 )
 def test_auto_is_the_rate_that_is_documented(toy, refine, auto):
     _, target, _ = bumped_image(toy)
