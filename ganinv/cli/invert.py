@@ -30,6 +30,7 @@ Inputs = Annotated[
 Space = Annotated[str | None, _option("space")]
 Loss = Annotated[str | None, _option("loss")]
 Steps = Annotated[str | None, _option("steps", "INTEGER")]
+Refine = Annotated[str | None, _option("refine")]
 Lr = Annotated[str | None, _option("lr", "FLOAT")]
 Seed = Annotated[str | None, _option("seed", "INTEGER")]
 Init = Annotated[str | None, _option("init")]
@@ -59,6 +60,7 @@ def invert(
     space: Space = None,
     loss: Loss = None,
     steps: Steps = None,
+    refine: Refine = None,
     lr: Lr = None,
     seed: Seed = None,
     init: Init = None,
@@ -80,7 +82,7 @@ def invert(
         raise BadArgumentsError(
             "name INPUT: images, folders or samples, or a --params file with images"
         )
-    options = dict(space=space, loss=loss, steps=steps, lr=lr, seed=seed, init=init)
+    options = dict(space=space, loss=loss, steps=steps, refine=refine, lr=lr, seed=seed, init=init)
     options |= dict(generator=generator, out=out, device=device, face=face)
     given = [f"{name}={text}" for name, text in options.items() if text is not None]
     changes = dict(images=inputs or None, align=align)

@@ -102,7 +102,13 @@ def describe_range(field: FieldInfo) -> str:
     if extra.get("path"):
         return "a name or a path"
     bounds = [text for item in field.metadata for text in _bounds(item)]
-    return ", ".join([" or ".join(KINDS.get(kind, "text") for kind in kinds), *bounds])
+    return ", ".join([" or ".join(map(_kind, kinds)), *bounds])
+
+
+def _kind(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return ", ".join(get_args(kind))
+    return KINDS.get(kind, "text")
 
 
 def _bounds(item: Any) -> list[str]:

@@ -54,14 +54,17 @@ def test_presets_are_listed_with_a_line_each(capsys):
 
 def test_the_usual_parameters_are_options(toy_path, photo, tmp_path):
     options = dict(space="W", loss="L2", steps=2, lr=0.2, seed=7, init="Random", generator=toy_path)
+    options["refine"] = "Features"
     sets = dict(precision="float32", compile="off", log_every=0, snapshot_every=0, seed=1)
+    sets |= dict(refine_resolution=8, refine_steps=3, refine_loss="l2")
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     words += [word for name, value in sets.items() for word in ("--set", f"{name}={value}")]
     assert cli("invert", photo, "--no-align", "--out", tmp_path / "run", *words) == 0
     params = Params.load(tmp_path / "run" / "params.yaml")
     assert (params.space, params.loss, params.init) == ("w", "l2", "random")
     assert (params.steps, params.lr, params.seed) == (2, 0.2, 7)  # options win over --set
-    assert len(strict_json(tmp_path / "run" / "me" / "history.json")) == 2
+    phases = [row["phase"] for row in strict_json(tmp_path / "run" / "me" / "history.json")]
+    assert phases == 2 * ["code"] + 3 * ["refine"]
 
 
 def test_other_parameters_in_one_folder_are_2_with_numbers(quick, photo, make_photo, capsys):
