@@ -77,6 +77,17 @@ def make_experiment(params: Params, name: str, *, fresh: bool = False) -> Experi
     return experiment_of(run_experiment(params, fresh=fresh, set_aside=True), name)
 
 
+def search_again(run: Run, image_id: str, name: str, **changes: Any) -> Experiment:
+    """Search one image of a run again under changed parameters, all else the same.
+
+    `changes` name another `out`. What was finished there under these parameters is kept.
+    """
+    photo = next(photo for photo in run.photos if photo.id == image_id)
+    face = str(photo.face or "largest")
+    own = run.params.replace(images=[str(photo.path)], align=photo.align, face=face, **changes)
+    return make_experiment(own, name)
+
+
 def experiment_of(run: Run, name: str) -> Experiment:
     """Return what a call asked for, as an `Experiment`; its folder may hold more."""
     return Experiment(name, run.out, run.params, run.results)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from ganinv.analysis.finished import ensure_runs, read_experiment
+from ganinv.analysis.finished import ensure_runs, read_experiment, search_again
 from ganinv.errors import ParamsError
 from ganinv.runs.experiment import run_experiment
+from helpers.searches import quick_params
 
 
 def test_runs_that_are_there_are_left_alone(toy_params, make_photo, tmp_path):
@@ -15,3 +16,15 @@ def test_runs_that_are_there_are_left_alone(toy_params, make_photo, tmp_path):
     assert read_experiment(tmp_path / "run", "it").params.steps == 4
     with pytest.raises(ParamsError, match="absent.yaml"):  # a missing one would be made
         ensure_runs([tmp_path / "absent"])
+
+
+def test_one_image_is_searched_again_under_another_loss(toy_path, make_photo, tmp_path):
+    for seed, name in enumerate("ab"):
+        make_photo(tmp_path / "photos" / f"{name}.png", seed)
+    params = quick_params(toy_path, [tmp_path / "photos"], tmp_path / "run", steps=3)
+    run = run_experiment(params, say=lambda text: None)
+    changes = dict(loss={"l2": 1.0, "l2_full": 1.0}, out=str(tmp_path / "again"))
+    again = search_again(run, "b", "again", **changes)
+    assert (again.name, again.folder, list(again.images)) == ("again", tmp_path / "again", ["b"])
+    assert again.params.loss == changes["loss"] and again.params.steps == 3
+    assert len(again.history("b")) == 3 and "l2_full" in again.history("b")[0]
