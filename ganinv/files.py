@@ -164,6 +164,14 @@ def write_csv(path: Path | str, rows: Sequence[dict[str, Any]]) -> None:
     write_text(path, text.getvalue())
 
 
+def remove_file(path: Path | str) -> None:
+    """Remove a file, where it is there. Raises WriteError."""
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(path, error) from error
+
+
 def full_path(path: Path | str) -> str:
     """Return a path with `~` as the home folder; one that exists as it stands is left so."""
     text = str(path)

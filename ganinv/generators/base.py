@@ -113,7 +113,8 @@ class Generator(nn.Module):
                 f"features at {below[0]} lie below the tail, which starts at {resolution}"
             )
         if resolution in offsets:
-            flow = flow._replace(features=flow.features + offsets.pop(resolution))
+            offset = offsets.pop(resolution).to(flow.features.dtype)
+            flow = flow._replace(features=flow.features + offset)
         levels = range(_level_at(resolution) + 1, self.levels)
         flow = self._run(flow, levels, ws, self.noise_for(noise, len(ws)), offsets)
         return self.leave(flow, ws)

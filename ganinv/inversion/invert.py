@@ -34,8 +34,8 @@ from ganinv.inversion.refinement import (
     Refinement,
     beside,
     check_refine,
+    is_of,
     render_refined,
-    start_refinement,
 )
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.saved_code import CodeFile, restore_code, save_code
@@ -98,8 +98,9 @@ def invert(
     search = begin(generator, wanted, params, codes, image_id, trace_at)
     search.watched = callback is not None
     encode = None if codes is None else rows_encoder(codes, generator)
-    run, compiled = _plan(search, wanted, begun, encode, own, image_id, code_file, callback)
+    run = _plan(search, wanted, begun, encode, own, image_id, code_file, callback)
     _run(run, search, image_id or "inversion", keep_interrupted)
+    compiled = "off" if "off" in search.compiled else params.compile
     return finish(search, wanted, dict(precision=params.precision, compile=compiled))
 
 
@@ -112,15 +113,22 @@ def _plan(
     image_id: str,
     code_file: CodeFile | None,
     callback: Callable[[SearchState], object] | None,
-) -> tuple[Callable[[Callable[[dict], None]], None], str]:
+) -> Callable[[Callable[[dict], None]], None]:
     """Make the function that takes the steps, of search and refinement, and reports each row.
 
-    It comes with "on" or "off": whether it is compiled. What takes long to make is made here.
+    What takes long to make is made here.
     """
     params = search.params
     known = code_file is not None and restore_code(code_file, search)
     say = print if params.log_every else _silent
-    render, compiled = _renderer(search, say, needed=params.steps > 0 and not known)
+    render: Renderer | None = None
+    compiled: str = params.compile
+    if params.steps and not known:
+        maps = search.maps()
+        render, compiled = make_renderer(
+            search.generator, params.precision, params.compile, say, noise=maps
+        )
+        search.compiled.append(compiled)
     compare_with = functools.partial(
         make_loss,
         lpips_net=params.lpips_net,
@@ -143,9 +151,20 @@ def _plan(
         )
         noise = _kept_noise(search)
         rng = image_rng(params.seed, f"{image_id}/refine")
-        refine(search, target, noise, begun, rng, compare_refined, compiled, say, report, callback)
+        refine(
+            search,
+            target,
+            noise,
+            begun,
+            compare_with=compare_refined,
+            compiled=compiled,
+            rng=rng,
+            say=say,
+            report=report,
+            callback=callback,
+        )
 
-    return run, compiled
+    return run
 
 
 def _run(
@@ -169,26 +188,15 @@ def _run(
             search.stopped = f"interrupted at step {search.step} of {params.all_steps}; {KEPT}"
 
 
-def _renderer(
-    search: Search, say: Callable[[str], object], needed: bool
-) -> tuple[Renderer | None, str]:
-    """What renders the steps of a search, and whether it is compiled; None where none is left."""
-    params = search.params
-    if not needed:
-        return None, params.compile
-    maps = search.maps()
-    return make_renderer(search.generator, params.precision, params.compile, say, noise=maps)
-
-
 def _begin_refinement(params: SearchParams, generator: Generator) -> Refinement:
-    check_refine(params, generator)
-    if params.refine == "none" and (path := beside(params.init)):
+    path = beside(params.init)
+    if params.refine == "none" and path and is_of(path, generator):
         warnings.warn(
             f"{path} holds a refinement that refine: none leaves out; set refine to what made it, "
             "to go on from it",
             stacklevel=3,  # the caller of `invert`
         )
-    return start_refinement(params, generator)
+    return check_refine(params, generator)
 
 
 def _kept_noise(search: Search) -> dict[str, Tensor]:

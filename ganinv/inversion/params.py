@@ -92,8 +92,8 @@ class SearchParams(Strict):
     )
     refine: Literal["none", "features", "weights", "both"] = Field(
         "none",
-        description="what is fitted to the photograph after the latent is found: an offset to the "
-        "generator's features at one resolution, its weights, or both",
+        description="what is fitted to the photograph after the latent is found: none, features "
+        "(an offset to those of one resolution), weights (of the generator), or both",
     )
     refine_steps: int = Field(50, ge=0, description="steps of the refinement")
     refine_lr: float | Literal["auto"] = Field(

@@ -6,6 +6,7 @@ hands both to `descend`, which takes Adam's steps and keeps the best. The latent
 
 import copy
 import math
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from ganinv.compute.device import autocast
 from ganinv.compute.render import make_function
+from ganinv.errors import ParamsError
 from ganinv.generators.base import Flow, Generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.params import SearchParams
@@ -57,6 +59,8 @@ class Task:
     rng: torch.Generator
     report: Callable[[dict], object]
     callback: Callable[[Any], object] | None = None
+    started: float = 0.0
+    waited: float = 0.0  # seconds, for functions to be compiled
 
     @property
     def generator(self) -> Generator:
@@ -88,9 +92,13 @@ class Task:
         precision, compiled = self.params.precision, self.compiled
         kinds = tuple(isinstance(x, str) for x in example)
         owner = getattr(function, "__self__", self.generator)
-        return make_function(owner, name, function, precision, compiled, self.say, example, kinds)[
-            0
-        ]
+        started = time.perf_counter()
+        render, how = make_function(
+            owner, name, function, precision, compiled, self.say, example, kinds
+        )
+        self.search.compiled.append(how)
+        self.waited += time.perf_counter() - started
+        return render
 
 
 def features(task: Task) -> None:
@@ -122,7 +130,8 @@ def weights(task: Task) -> None:
     """Move the weights of the synthesis network: Pivotal Tuning (Roich et al. 2021, 2106.05744).
 
     With `refine_locality` images near the latent are held as the generator made them (section 3.3):
-    those of the latent moved by `BALL` towards a drawn one.
+    those of the latent moved by `BALL` towards a drawn one. Departures from its code: the draw is
+    not truncated, and images have the noise of the result, there none.
     """
     tuned, moving = _tunable(task)
     render = task.fast("tuned", tuned.synthesis, task.ws, task.noise)
@@ -132,7 +141,7 @@ def weights(task: Task) -> None:
         lambda: render(task.ws, task.noise),
         [(list(moving.values()), task.rate(WEIGHTS_LR))],
         lambda: _differences(task.generator, moving),
-        (lambda: weight * _locality(task, render)) if weight else None,
+        (lambda step: weight * _locality(task, render)) if weight else None,
     )
 
 
@@ -158,13 +167,18 @@ def both(task: Task) -> None:
 
     example = begun.clone().requires_grad_()
     render = task.fast(f"both {r}", synthesis, task.ws, task.noise, example)
-    still = torch.zeros_like(begun)  # other images have no offset
+    # other images have no offset; without a gradient it would be compiled anew
+    still = torch.zeros_like(begun).requires_grad_()
 
     def render_other(ws: Tensor, noise: Any) -> Tensor:
         return render(ws, noise, still)
 
     weight, half = task.params.refine_locality, task.params.refine_steps // 2
     rate = task.rate(FEATURES_LR)
+
+    def penalty(step: int) -> Tensor | None:
+        return weight * _locality(task, render_other) if weight and step <= half else None
+
     descend(
         task,
         lambda: render(task.ws, task.noise, begun + mask * moved),
@@ -176,7 +190,7 @@ def both(task: Task) -> None:
             f"{FEATURES}{r}": (begun + mask * moved).detach()[0],
             **_differences(generator, moving),
         },
-        (lambda: weight * _locality(task, render_other)) if weight else None,
+        penalty,
     )
 
 
@@ -188,9 +202,10 @@ def refine(
     target: Tensor,
     noise: dict[str, Tensor],
     begin: Refinement,
-    rng: torch.Generator,
+    *,
     compare_with: Callable[[Tensor], Comparison],
     compiled: str,
+    rng: torch.Generator,
     say: Callable[[str], object],
     report: Callable[[dict], object],
     callback: Callable[[Any], object] | None = None,
@@ -226,6 +241,7 @@ def refine(
         report=report,
         callback=callback,
     )
+    task.started = time.perf_counter()
     ALGORITHMS[search.params.refine](task)
 
 
@@ -234,15 +250,17 @@ def descend(
     render: Callable[[], Tensor],
     groups: Sequence[Group],
     keep: Callable[[], Refinement],
-    also: Callable[[], Tensor] | None = None,
+    also: Callable[[int], Tensor | None] | None = None,
 ) -> None:
     """Take Adam's steps on what moves, and keep the best as `keep` gives it.
 
-    `render` makes the image (1, 3, H, W) of what moves now; `also` is a penalty (), which does not
-    say which is the best. A loss that is not finite ends it, and `refine_stop`.
+    `render` makes the image (1, 3, H, W) of what moves now; `also` makes the penalty () of a step,
+    which does not say which is the best, or None. A loss that is not finite ends it, and
+    `refine_stop`.
     """
     search, params = task.search, task.params
     adam = torch.optim.Adam([{"params": tensors} for tensors, _ in groups])
+    search.seconds += time.perf_counter() - task.started - task.waited  # of what goes before
     search.begin_refinement()
     before, stop = len(search.history), _stop_term(params)
     for step in range(1, params.refine_steps + 1):
@@ -256,21 +274,25 @@ def descend(
             value = loss.item()
             search.stopped = f"the loss became {value} at step {before + step}; {KEPT}"
             return
-        if search.note(before + step, loss.item(), values, image[0]):
-            search.refinement = keep()
+        kept = keep() if search.is_best(loss.item()) else None
+        search.note(before + step, loss.item(), values, image[0], kept)
         task.report(search.record(groups[0][1](step)))
         if task.callback is not None:
             task.callback(search.state())
-        if stop and values[stop] <= params.refine_stop:
+        if step == params.refine_steps or (stop and values[stop] <= params.refine_stop):
             return
-        (loss if also is None else loss + also()).backward()
+        penalty = None if also is None else also(step)
+        (loss if penalty is None else loss + penalty).backward()
+        if all(x.grad is None for tensors, _ in groups for x in tensors):
+            raise ParamsError("refine_loss does not depend on the image: use images in its terms")
         adam.step()
 
 
 def _stop_term(params: SearchParams) -> str:
     """The term that `refine_stop` looks at, "" for none."""
-    terms = loss_weights(params.refine_loss)
-    return next((name for name in terms if name.startswith("lpips")), "") * bool(params.refine_stop)
+    if not params.refine_stop:
+        return ""
+    return next(name for name in loss_weights(params.refine_loss) if name.startswith("lpips"))
 
 
 def _start(task: Task, r: int) -> Tensor:

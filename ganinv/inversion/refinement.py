@@ -46,7 +46,9 @@ def weight_changes(refinement: Refinement) -> dict[str, Tensor]:
 def describe_refinement(refinement: Refinement) -> str:
     """Say what a refinement holds, in a few words."""
     parts = [f"features at {r}" for r in feature_offsets(refinement)]
-    return " and ".join(parts + ["weights"] * any(n.startswith(WEIGHTS) for n in refinement))
+    if weight_changes(refinement):
+        parts.append("weights")
+    return " and ".join(parts)
 
 
 @torch.no_grad()
@@ -98,8 +100,11 @@ def check_refinement(refinement: Refinement, generator: Generator, source: objec
             raise ValueError(f"{named} holds {name}, which is no finite floating-point numbers")
 
 
-def check_refine(params: SearchParams, generator: Generator) -> None:
-    """Raise ValueError for a refinement that the generator cannot have, or begin with."""
+def check_refine(params: SearchParams, generator: Generator) -> Refinement:
+    """Return what a refinement goes on from: that beside a saved latent, or {}.
+
+    Raises ValueError for a refinement that the generator cannot have, or begin with.
+    """
     if params.refine in ("features", "both"):
         offered = generator.feature_shapes()
         if params.refine_resolution not in offered:
@@ -108,14 +113,6 @@ def check_refine(params: SearchParams, generator: Generator) -> None:
                 f"refine_resolution: {named} has no features at {params.refine_resolution} pixels; "
                 f"set it to one of {', '.join(map(str, offered))}"
             )
-    start_refinement(params, generator)
-
-
-def start_refinement(params: SearchParams, generator: Generator) -> Refinement:
-    """Return what a refinement goes on from: that beside a saved latent, or {}.
-
-    Raises ValueError for one that does not fit the generator or the algorithm.
-    """
     path = beside(params.init)
     if path is None or params.refine == "none":
         return {}
@@ -155,6 +152,14 @@ def load_refinement(path: str | Path) -> tuple[Refinement, dict[str, str]]:
     if not refinement:
         raise ValueError(f"{path} holds no tensors, hence no refinement")
     return refinement, metadata
+
+
+def is_of(path: Path, generator: Generator) -> bool:
+    """Whether the refinement in a file was made with this generator; False for a damaged one."""
+    try:
+        return maker_of(load_refinement(path)[1]) == generator.sha256
+    except ValueError:
+        return False
 
 
 def beside(latent: str | Path) -> Path | None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganinv import figures
 from ganinv.core_yaml import dump_yaml
 from ganinv.errors import BadArgumentsError
-from ganinv.files import write_csv, write_json, write_text
+from ganinv.files import remove_file, write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.latent_files import GeneratorFile, save_latent
@@ -151,6 +151,8 @@ def save_result(folder: Path, inversion: Inversion) -> None:
     save_png(folder / "reconstruction.png", result)
     save_png(folder / "difference.png", figures.difference_image(target, result))
     origin = GeneratorFile(inversion.generator, inversion.generator_sha256)
+    for name in (REFINEMENT, "code.png"):  # another result's, which would be taken for this one's
+        remove_file(folder / name)
     save_latent(folder / "latent.safetensors", inversion.latent, origin, inversion.noise)
     if inversion.refinement and inversion.code_image is not None:
         save_refinement(folder / REFINEMENT, inversion.refinement, origin)

@@ -137,6 +137,7 @@ class Search:
         self.trace: list[Found] = []
         self.stopped, self.interrupted = "", False  # why the search ended early
         self.phase, self.refinement = CODE, Refinement()
+        self.compiled: list[str] = []  # "on" or "off", of each function that rendered
         self.watched = False  # whether `state` will ask for the image of each step
         self.image: Tensor | None = None  # (3, H, W), of `lowest`
 
@@ -193,18 +194,32 @@ class Search:
         self.spread, self.may_rest = 0.0, False
         self.start_clock()
 
-    def note(self, step: int, loss: float, terms: dict[str, float], image: Tensor) -> bool:
-        """Note a step of the refinement; whether it is the best so far. `image` is (3, H, W)."""
-        better = self.lowest is None or loss < self.best.loss
+    def is_best(self, loss: float) -> bool:
+        """Whether a loss of the refinement is the lowest so far, or the first."""
+        return self.lowest is None or loss < self.best.loss
+
+    def note(
+        self,
+        step: int,
+        loss: float,
+        terms: dict[str, float],
+        image: Tensor,
+        refinement: Refinement | None,
+    ) -> None:
+        """Note a step of the refinement, which is given where it is the best so far.
+
+        `image` is (3, H, W). What it was computed from is kept with its loss, so that an interrupt
+        never leaves one with another's.
+        """
         self.step, self.lowest = step, (loss, terms)
         self.evaluations += 1
         self.image = image.detach() if self.watched else None
         every = self.params.snapshot_every
         if every and (step - 1) % every == 0:
             self.keep_snapshot(step - 1, image)
-        if better:
-            self.best = replace(self.best, loss=loss, step=step)
-        return better
+        if refinement is not None:
+            best = replace(self.best, loss=loss, step=step)
+            self.best, self.refinement = best, refinement
 
     def _copied_noise(self) -> dict[str, Tensor]:
         return {name: x.detach().clone() for name, x in self.noise.items()}

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
-from ganinv.inversion.latent_files import find_latent, load_latent
+from ganinv.inversion.latent_files import find_latent, load_latent, load_noise
+from ganinv.inversion.noise_maps import unstrengthened
 from ganinv.inversion.params import STARTS, SearchParams, losses_of
 from ganinv.losses.terms import needs_encoder
 
@@ -78,10 +79,17 @@ def own_start(params: P, image_id: str) -> P:
     return params.model_copy(update={"init": str(path)})
 
 
+def check_latent(params: SearchParams, generator: Generator) -> None:
+    """Raise ValueError for a saved latent, or noise maps beside it, that do not fit."""
+    read_start(params.init, generator)
+    if params.noise_maps != "stored" and (maps := load_noise(params.init)):
+        unstrengthened(maps, generator)
+
+
 def check_start(params: SearchParams, generator: Generator, encoder: Codes | None) -> None:
     """Raise ValueError for a start, or an encoder to be asked, that no image could begin with."""
     if params.init not in STARTS and not Path(params.init).is_dir():
-        read_start(params.init, generator)
+        check_latent(params, generator)
     if uses_encoder(params) and encoder is None:
         what = "init: encoder" if params.init == "encoder" else "this loss"
         raise ValueError(f"{what} needs an encoder; name one with the parameter encoder")

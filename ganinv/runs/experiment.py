@@ -33,7 +33,7 @@ from ganinv.inversion.params import STARTS, losses_of
 from ganinv.inversion.refinement import beside, check_refine
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import check_start, find_encoder, own_start, read_start
+from ganinv.inversion.starts import check_latent, check_start, find_encoder, own_start
 from ganinv.inversion.style_axes import find_style_matrices
 from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
@@ -291,6 +291,12 @@ class Work:
             self.say(f"notice: {printable(photo.path)}: {text}")
 
         picture = open_image(read_bytes(photo.path), notice)
+        if not self.fresh and self.folder.has_other_start(photo.id, marks):
+            raise ImageError(
+                f"{self.folder.path / photo.id} holds a result that began from another latent than "
+                f"the one now in {self.params.init}; replace it by --fresh (fresh = True in "
+                "Python), or name another --out"
+            )
         if not self.fresh and self.folder.is_of_another(photo.id, marks):
             raise ImageError(
                 f"{self.folder.path / photo.id} holds the result of another photograph, or crop, of"
@@ -306,7 +312,7 @@ class Work:
         try:
             begun = own_start(self.params, photo.id)
             if begun is not self.params:
-                read_start(begun.init, self.generator)
+                check_latent(begun, self.generator)
                 check_refine(begun, self.generator)
                 more["init"] = begun.init
         except ValueError as error:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ganinv.core_yaml import read_yaml
 from ganinv.errors import InUseError, ParamsError, WriteError
-from ganinv.files import TEMPORARY
+from ganinv.files import TEMPORARY, remove_file
 from ganinv.inversion.saved_code import CodeFile
 from ganinv.locks import is_locked, locked, read_note
 from ganinv.runs.names import ALSO, CODE, INDEX, OUTPUTS, PASTED, RECORD, REFINED, SHEET
@@ -128,6 +128,14 @@ class RunFolder:
                 found.append(name)
         return found
 
+    def has_other_start(self, image_id: str, marks: Marks) -> bool:
+        """Whether a finished result is that of this photograph, begun from another latent."""
+        entry = self._result(image_id)
+        start = "init_sha256"
+        if entry is None or entry.get(start) == marks.get(start):
+            return False
+        return not _differs(entry, {k: v for k, v in marks.items() if k != start})
+
     def is_of_another(self, image_id: str, marks: Marks) -> bool:
         """Whether a finished result of this run is that of another photograph, or crop."""
         entry = self._result(image_id)
@@ -161,7 +169,7 @@ class RunFolder:
                 self.path.rename(other)
             except OSError as error:
                 raise WriteError(other, error) from error
-            _unlink(other / LOCK)  # which went with it
+            remove_file(other / LOCK)  # which went with it
         say(f"{self.path} held results under other parameters; they are now in {other}")
 
     def _refusal(self, params: Params, strangers: list[str]) -> str:
@@ -196,13 +204,13 @@ class RunFolder:
         self.note(image_id, {"failed": CHANGING})
         for name in ALSO:  # what the new result may not have
             if name != PASTED:
-                _unlink(self.path / image_id / name)
+                remove_file(self.path / image_id / name)
 
     def code_file(self, image_id: str, marks: Marks, *, fresh: bool = False) -> CodeFile:
         """Return where an image's code waits for its refinement; `fresh` removes one that does."""
         path = self.path / image_id / CODE
         if fresh:
-            _unlink(path)
+            remove_file(path)
         return CodeFile(path, json.dumps([self.key, marks], sort_keys=True))
 
     def note(self, image_id: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -224,7 +232,7 @@ class RunFolder:
                 return
             left = [path.name for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
             for name in (*OUTPUTS, *ALSO, CODE, *left, RECORD):
-                _unlink(folder / name)
+                remove_file(folder / name)
         with contextlib.suppress(OSError):  # somebody's files are in it
             folder.rmdir()
 
@@ -255,13 +263,6 @@ def describe_changes(folder: Path, params: Params) -> str:
     )
 
 
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise WriteError(path, error) from error
-
-
 def default_folder(params: Params, key: str) -> Path:
     """Name the folder of a run whose `out` is auto: below runs/, after its parameters.
 
@@ -270,5 +271,7 @@ def default_folder(params: Params, key: str) -> Path:
     loss = params.loss if isinstance(params.loss, str) else "+".join(params.loss)
     refined = "" if params.refine == "none" else f"-{params.refine}-{params.refine_steps}"
     name = re.sub(r"[^\w+.-]", "_", f"{params.space}-{loss}-{params.steps}{refined}")
-    digest = hashlib.sha256(f"{key} {params.align} {params.face}".encode()).hexdigest()
+    begun = str(Path(params.init).resolve()) if Path(params.init).is_dir() else ""
+    text = f"{key} {params.align} {params.face} {begun}".rstrip()
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return Path("runs") / f"{name}-{digest[:8]}"

@@ -191,7 +191,9 @@ def collect(folder: str | Path) -> dict[str, Any]:
 
 def _table(images: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
     def plain(entry):
-        return {name: x for name, x in entry.items() if not isinstance(x, (dict, list))}
+        row = {name: x for name, x in entry.items() if not isinstance(x, (dict, list))}
+        code = entry.get("code") if isinstance(entry.get("code"), dict) else {}
+        return row | {f"code_{name}": x for name, x in code.items()}
 
     rows = [{"image": name} | plain(entry) for name, entry in images.items()]
     return rows or [{"image": "", **dict.fromkeys(METRICS, "")}]

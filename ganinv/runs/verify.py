@@ -97,6 +97,8 @@ def _complaint(
             return f"{name} is {recorded}, and {said} in metrics.json; `ganinv collect` gathers it"
     if not _is_picture_of(image, folder / "reconstruction.png"):
         return "reconstruction.png is not what its latent renders"
+    if gathered.get("code") != entry.get("code"):
+        return "the code's metrics are others in metrics.json; `ganinv collect` gathers them"
     if refinement:
         return _complaint_of_code(folder, entry["code"], names, code, target)
     return ""

@@ -42,7 +42,7 @@ def test_another_latent_is_another_result(toy_params, photos, tmp_path, silent, 
     )
     before = run_experiment(again, say=silent).results["images"]["a"]
     run_experiment(first.replace(steps=first.steps + 1), fresh=True, say=silent)
-    assert "another photograph, or crop" in run_experiment(again, say=silent).failed["a"]
+    assert "began from another latent" in run_experiment(again, say=silent).failed["a"]
     after = run_experiment(again, fresh=True, say=silent).results["images"]["a"]
     assert after["psnr"] != before["psnr"]
 
