@@ -21,7 +21,7 @@ from ganinv.analysis.verdicts import Verdict, listed
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
 from ganinv.errors import ParamsError
-from ganinv.files import sha256_file, write_json
+from ganinv.files import write_json
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
@@ -30,7 +30,6 @@ from ganinv.inversion.refinement import REFINEMENT, feature_offsets, load_refine
 from ganinv.measures.codes import WSpread, interpolate
 from ganinv.measures.reconstruction import METRICS, Pair, lpips_alex
 from ganinv.runs.params import Params
-from ganinv.runs.records import read_records
 
 RESOLUTIONS = (16, 32, 64, 128)  # of the features, in the full study
 COMPONENTS = 3
@@ -72,26 +71,14 @@ def make_all(
 ) -> list[Experiment]:
     """Run what is not finished yet of the study, and read it back: the code, then what refines it.
 
-    Raises ParamsError as `plan` and `run_experiment` do.
+    Refinements of other codes than those now there are set aside. Raises ParamsError as `plan` and
+    `run_experiment` do.
     """
     offered = load_generator(params.generator).feature_shapes()
-    made: list[Experiment] = []
-    for name, planned in plan(params, resolutions, offered).items():
-        anew = fresh or (bool(made) and has_other_codes(planned.out, made[0].folder))
-        made.append(make_experiment(planned, name, fresh=anew))
-    return made
-
-
-def has_other_codes(folder: str | Path, codes: str | Path) -> bool:
-    """Tell whether a refined run began from other codes than those now in the run `codes`."""
-    if not Path(folder).is_dir():
-        return False
-    for image_id, record in read_records(folder).items():
-        path = Path(codes, image_id, LATENT)
-        begun = record.get("init_sha256")
-        if begun and path.is_file() and sha256_file(path) not in begun:
-            return True
-    return False
+    return [
+        make_experiment(planned, name, fresh=fresh)
+        for name, planned in plan(params, resolutions, offered).items()
+    ]
 
 
 def kept_bytes(folder: str | Path) -> tuple[int, int]:

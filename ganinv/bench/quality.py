@@ -8,7 +8,9 @@ at several points of each search, as results are, outside the time that counts.
 How long a published recipe takes as published is its steps times a step of plain code (see `step`),
 which is timed in the same run: with the target's features kept where its own code keeps them.
 Noise maps that it also optimizes are not in that step. Recipes whose loss has more than one term
-have no plain step.
+have no plain step, and recipes that refine: their steps are of two kinds.
+
+A refined result is a code and a feature map, or changed weights: more than a code. Rows say so.
 """
 
 import re
@@ -45,6 +47,7 @@ KEEP_TARGET = ("nvidia-w", "pti-pivot")  # compute its LPIPS features once
 POINTS = 12  # of a search at which its best is measured
 PLAIN_STEPS = 5
 JUDGE = "lpips_vgg"
+REFINED = "a code and a feature map, or changed weights, not a code"  # what such a result is
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,11 @@ def bench_quality(
 ) -> dict[str, Any]:
     """Search by every recipe; a dict that is written to `out` (a JSON file) after every search.
 
-    `rows`: per recipe, image and point, its evaluations, seconds and metrics; the last of a search
-    is its result. `failed`: searches that diverged. `plain`: seconds of a step of plain code, by
-    published recipe. `reach`: for each of those, when ours, the first recipe not published of the
-    same space (or the first), came to its final LPIPS-vgg (see `reach`).
+    `rows`: per recipe, image and point, its evaluations, seconds, metrics, and whether it is
+    refined; the last of a search is its result. `failed`: searches that diverged. `plain`: seconds
+    of a step of plain code, by published recipe. `reach`: for each published recipe, when ours, the
+    first recipe not published of the same space (or the first), came to its final LPIPS-vgg (see
+    `reach`).
     """
     device = resolve_device(device)
     recipes = [find_recipe(name, overrides, device=device, **changes) for name in names]
@@ -164,12 +168,13 @@ def _rival(other, recipes):
 
 
 def _time_plain(recipes, device, say, isolate):
-    """Seconds of one step of plain code, by published recipe, where its loss is one term."""
+    """Seconds of a step of plain code, by published recipe of one loss term and no refinement."""
     timed, seconds = {}, {}
     for recipe in recipes:
         terms = loss_weights(recipe.params.loss).keys()
         loss = "+".join(terms).removesuffix("_vgg")
-        if not recipe.published or loss not in LOSSES:
+        refines = recipe.params.refine != "none"
+        if not recipe.published or refines or loss not in LOSSES:
             continue
         preset = Path(recipe.name.partition("+")[0]).stem.lower()
         kept = loss == "lpips" and preset in KEEP_TARGET
@@ -183,8 +188,8 @@ def _time_plain(recipes, device, say, isolate):
 
 
 def _search(generator, target, photo, params, encoder, points):
-    """One search: (a row of evaluations, seconds and metrics per point, the result last; why it
-    stopped, or "")."""
+    """One search: (a row of evaluations, seconds, metrics and refined or not per point, the result
+    last; why it stopped, or "")."""
     tried = params.line_search if params.optimizer == "lbfgs" else 1
     most = max(params.steps, 1) * tried + params.all_steps - params.steps
     trace_at = np.unique(np.geomspace(1, most, points + 1).round().astype(int))
@@ -201,11 +206,18 @@ def _search(generator, target, photo, params, encoder, points):
     rows = []
     for found in run.trace:
         noise = {} if params.noise_maps == "dropped" else found.noise
-        image = render_refined(generator, found.latent, noise, found.refinement)
+        refinement = {name: x.half() for name, x in found.refinement.items()}  # as the result is
+        image = render_refined(generator, found.latent, noise, refinement)
         metrics = compute_metrics(image, run.target.to(image.device))
-        rows.append({"evaluations": found.evaluations, "seconds": found.seconds} | metrics)
-    rows.append({"evaluations": run.evaluations, "seconds": run.seconds} | run.metrics)
+        rows.append(_row(found, refinement) | metrics)
+    rows.append(_row(run, run.refinement) | run.metrics)
     return rows, run.stopped
+
+
+def _row(found, refinement):
+    """What a point of a search had cost, and whether it is more than a code."""
+    cost = {"evaluations": found.evaluations, "seconds": found.seconds}
+    return cost | {"refined": bool(refinement)}
 
 
 def _finals(result, recipe):
@@ -217,8 +229,9 @@ def reach(result: Mapping[str, Any], ours: str, other: str) -> dict[str, Any]:
     """Find when `ours` came to the final LPIPS-vgg of `other`, image by image.
 
     Seconds and evaluations are those of the first measured point that is no worse, None where there
-    is none. `share_of_fast` is ours over `other`'s seconds on the same path, `share_of_published`
-    over its evaluations times a step of plain code, None without one.
+    is none; `ours_refined` is whether it is refined. `share_of_fast` is ours over `other`'s seconds
+    on the same path, `share_of_published` over its evaluations times a step of plain code, None
+    without one.
     """
     step = result["plain"].get(other)
     images = []
@@ -238,6 +251,7 @@ def reach(result: Mapping[str, Any], ours: str, other: str) -> dict[str, Any]:
                 "evaluations": final["evaluations"],
                 "ours_seconds": found["seconds"],
                 "ours_evaluations": found["evaluations"],
+                "ours_refined": bool(found.get("refined")),
                 "share_of_fast": first and first["seconds"] / final["seconds"],
                 "share_of_published": first and published and first["seconds"] / published,
             }
@@ -253,8 +267,11 @@ def describe_reach(row: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     if found["ours_seconds"] is None:
         return f"{goal} is not reached by {row['ours']}"
     plain = found["share_of_published"]
+    refined = f", by a refined result: {REFINED}" if found["ours_refined"] else ""
     return (
         f"{goal} is reached by {row['ours']} after {found['ours_evaluations']} evaluations, not "
         f"{found['evaluations']}, in {found['ours_seconds']:.0f} s: {found['share_of_fast']:.0%} "
-        "of its time on the same path" + ("" if plain is None else f", {plain:.1%} of plain code's")
+        "of its time on the same path"
+        + ("" if plain is None else f", {plain:.1%} of plain code's")
+        + refined
     )

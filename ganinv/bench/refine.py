@@ -30,8 +30,8 @@ class Stage:
     generator: str
     refine_resolution: int
     device: str
-    resolution: int = 1024  # of config-f
-    compiled: str = "auto"
+    resolution: int  # of config-f
+    compiled: str
 
     def __str__(self) -> str:
         what = f"features at {self.refine_resolution}" if self.refine_resolution else "search"
@@ -53,7 +53,7 @@ def bench_refine(
     """Time the search and refinements at `resolutions`: a dict, written to `out` (a JSON file).
 
     `rows`: per stage its seconds (the median of the steps after the warm-up) and peak_mb, of the
-    process; `seconds_share` and `memory_share` are a refinement's over the search's.
+    process during them; `seconds_share` and `memory_share` are a refinement's over the search's.
     """
     result: dict[str, Any] = {"machine": describe_machine(device) | {"seed": SEED}, "rows": []}
     for at in (SEARCH, *resolutions):
@@ -78,11 +78,13 @@ def measure_stage(stage: Stage, steps: int) -> dict[str, Any]:
     generator = find_generator(stage.generator, stage.resolution, stage.device)
     target = draw_targets(generator, 1)[0]
     refining = stage.refine_resolution != SEARCH
-    taken = WARM_UP + steps
+    taken = WARM_UP + steps + 1  # a refinement is watched before its backward pass: one step more
     ends: list[float] = []
+    peaks: list[float] = []
 
     def watch(state: Any) -> None:
         ends.append(state.seconds)
+        peaks.append(peak_mb(stage.device))  # here, so that rendering and measuring have no part
         if len(ends) == WARM_UP:
             reset_peak(stage.device)
 
@@ -100,14 +102,14 @@ def measure_stage(stage: Stage, steps: int) -> dict[str, Any]:
         steps=0 if refining else taken,
         refine_steps=taken,
     )
-    seconds = torch.tensor(ends).diff()[WARM_UP - 1 :].tolist()
+    seconds = torch.tensor(ends).diff()[WARM_UP - 1 :][:steps].tolist()
     return {
         "generator": generator.name,
         "resolution": generator.resolution,
         "stage": str(stage),
         "seconds": statistics.median(seconds),
         "all_seconds": seconds,
-        "peak_mb": peak_mb(stage.device),
+        "peak_mb": peaks[-1],
         "device": str(generator.device),
         **run.settings,
     }

@@ -11,6 +11,7 @@ from ganinv.errors import ParamsError
 from ganinv.runs.params import Params
 
 app = typer.Typer(no_args_is_help=True, help="Speed, memory and quality, measured.")
+FEATURES_AT = [64]  # where a refinement moves them by default
 Out = Annotated[Path | None, typer.Option(parser=a_path, help="a JSON file for the figures")]
 
 
@@ -70,8 +71,8 @@ def bench_refine(
         str, typer.Option(help="config-f (random weights), a name or a path")
     ] = "config-f",
     refine_resolution: Annotated[
-        list[int] | None, typer.Option(min=4, help="of the features; repeatable", show_default="64")
-    ] = None,
+        list[int], typer.Option(min=4, help="of the features; repeatable")
+    ] = FEATURES_AT,
     steps: Annotated[int, typer.Option(min=1, help="timed, after the warm-up")] = 7,
     resolution: Annotated[int, typer.Option(min=32, max=1024, help="of config-f")] = 1024,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -85,7 +86,7 @@ def bench_refine(
 
     bench.bench_refine(
         generator,
-        refine_resolution or (64,),
+        refine_resolution,
         steps=steps,
         resolution=resolution,
         device=resolve_device(device),

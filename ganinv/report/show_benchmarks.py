@@ -2,13 +2,13 @@
 
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ganinv import figures
-from ganinv.bench.quality import JUDGE
+from ganinv.bench.quality import JUDGE, REFINED
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, table
 from ganinv.report.show_runs import best_row, metrics_head
@@ -80,7 +80,18 @@ def recipe_table(result: Result) -> str:
         (best_row([mean[key] for mean in finals], key), column)
         for column, key in enumerate(METRICS, 1)
     }
-    return table(["recipe", *metrics_head(), "evaluations", "s per image"], rows, best)
+    shown = table(["recipe", *metrics_head(), "evaluations", "s per image"], rows, best)
+    return shown + refined_note(result, result["recipes"])
+
+
+def refined_note(result: Result, recipes: Iterable[str]) -> str:
+    """Say which of the recipes end in more than a code, "" where none does.
+
+    Figures may be older than refinements: their rows do not say it, and none was refined.
+    """
+    refined = {row["recipe"] for row in result["rows"] if row.get("refined")}
+    names = ", ".join(name for name in result["recipes"] if name in refined.intersection(recipes))
+    return f"<p>{html.escape(f'Refined: {names}. Each result is {REFINED}.')}</p>" if names else ""
 
 
 def _mean(rows, key):
@@ -115,7 +126,8 @@ def recipe_curves(result: Result, image: str) -> str:
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
     title = result["images"][image]
     figure.suptitle(figures.plain(title), fontsize=12, fontweight="bold")
-    return figures.figure_html(figure, alt=f"{title}: LPIPS under every recipe")
+    shown = figures.figure_html(figure, alt=f"{title}: LPIPS under every recipe")
+    return shown + refined_note(result, result["recipes"])
 
 
 def reach_table(result: Result) -> str:
@@ -151,7 +163,8 @@ def reach_table(result: Result) -> str:
         "reached after",
         "by",
     ]
-    return table(head, rows)
+    compared = [name for row in result["reach"] for name in (row["recipe"], row["ours"])]
+    return table(head, rows) + refined_note(result, compared)
 
 
 def _or_dash(value, form):

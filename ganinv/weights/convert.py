@@ -16,8 +16,9 @@ from ganinv.weights.readers.lpips_backbones import read_backbone
 from ganinv.weights.readers.mobile_stylegan import read_mobile_stylegan
 from ganinv.weights.readers.networks import read_part, read_parts
 from ganinv.weights.readers.parts import Network
-from ganinv.weights.store import read_description, read_weights, save_weights
+from ganinv.weights.store import read_beside, read_description, read_weights, save_weights
 
+OF_THE_FILE = ("architecture", "config", "file", "sha256", "size", "bytes")  # in a description
 VERSION = 1  # of the conversion; another one makes kept conversions be made anew
 
 
@@ -28,7 +29,8 @@ def convert_checkpoint(
 
     They lie beside the checkpoint unless `out` names a file ending in .safetensors; of several
     parts each has its kind before that ending. A file of ours is written again as it is, or, where
-    it is its own target, described beside it. Raises WeightsError.
+    it is its own target, described beside it; what else the JSON beside it says, such as its source
+    and its licence, stays. Raises WeightsError.
     """
     path = Path(path)
     if not path.is_file():
@@ -50,16 +52,20 @@ def convert_checkpoint(
 
 
 def _copy_own(path: Path, target: Path) -> Path:
+    """Write a file of ours to the target, and describe it, with what was known of it before."""
     description = read_description(path)
     architecture, config = description.get("architecture"), description.get("config")
     if not isinstance(architecture, str) or not isinstance(config, dict):
         raise WeightsError(f"{path} is a safetensors file, but holds no network that ganinv knows")
     network = Network(architecture, config, read_weights(path)[1])
-    about = dict(source=path.name, source_sha256=sha256_file(path))
+    known = {name: fact for name, fact in read_beside(path).items() if name not in OF_THE_FILE}
+    origin = {} if "source" in known else dict(source=path.name, source_sha256=sha256_file(path))
+    about = known | origin
     if target.exists() and target.samefile(path):
         write_description(network, target, about)
     else:
-        write_network(network, target, **about)
+        save_network(network, target)
+        write_description(network, target, about)
     return target
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from ganinv.errors import WeightsError
-from ganinv.files import read_json, sha256_file
+from ganinv.files import sha256_file
 from ganinv.weights.convert import converted
 from ganinv.weights.find import find_file, find_weights
 from ganinv.weights.readers.networks import read_parts
-from ganinv.weights.store import read_description
+from ganinv.weights.store import read_beside, read_description
 
 
 def describe_file(name: str | Path) -> list[dict[str, Any]]:
@@ -25,16 +25,7 @@ def describe_file(name: str | Path) -> list[dict[str, Any]]:
     if "architecture" not in description:
         raise WeightsError(f"{path} holds no network that ganinv knows")
     facts = dict(file=path.name, sha256=sha256_file(path))
-    return [facts | description | _note(path) | facts]
-
-
-def _note(path):
-    """The description file beside a weight file, empty where there is no whole one."""
-    try:
-        note = read_json(path.with_suffix(".json"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return note if isinstance(note, dict) else {}
+    return [facts | description | read_beside(path) | facts]
 
 
 def locate(name: str | Path, kind: str) -> tuple[Path, str, str]:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, load_file, save
 
 from ganinv.errors import WeightsError, printable, shorten
-from ganinv.files import write_bytes
+from ganinv.files import read_json, write_bytes
 from ganinv.weights.fit import check_fit
 
 Class = TypeVar("Class", bound=type)
@@ -84,6 +84,15 @@ def read_description(path: str | Path) -> dict[str, Any]:
     except (OSError, SafetensorError, MemoryError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is not a whole safetensors file ({error})") from None
     return description if isinstance(description, dict) else {}
+
+
+def read_beside(path: Path) -> dict[str, Any]:
+    """Read the JSON file beside a weight file, {} where there is no whole one."""
+    try:
+        found = read_json(path.with_suffix(".json"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def read_network(

@@ -9,6 +9,7 @@ import ganinv
 from ganinv.bench.quality import bench_quality, describe_reach, find_recipe, reach
 from ganinv.bench.step import KEPT
 from ganinv.errors import ParamsError
+from ganinv.inversion.refinement import render_refined
 from ganinv.measures.reconstruction import METRICS
 
 SMALL = ("steps=4", "loss_resolution=32", "precision=float32", "compile=off", "align=false")
@@ -80,6 +81,32 @@ def test_dropped_noise_is_dropped_at_every_point(quick, toy, tmp_path):
     wanted = ganinv.compute_metrics(start, target)
     first = next(row for row in result["rows"] if row["evaluations"] == 1)
     assert first["psnr"] == pytest.approx(wanted["psnr"], abs=1e-3)
+
+
+def test_rows_say_from_where_on_a_search_is_refined(quick, toy_path, tmp_path):
+    refined = "fast+refine=features+refine_resolution=8+refine_steps=30"
+    result = quick(refined, "nvidia-w", points=6)
+    rows = [row for row in result["rows"] if (row["recipe"], row["image"]) == (refined, "0")]
+    assert [row["refined"] for row in rows] == [row["evaluations"] > 4 for row in rows]
+    assert {row["refined"] for row in rows} == {False, True}
+    assert not any(row["refined"] for row in result["rows"] if row["recipe"] == "nvidia-w")
+    params = find_recipe(refined, (f"generator={toy_path}", *SMALL)).params
+    toy, target = ganinv.load_generator(toy_path), ganinv.load_image(tmp_path / "0.png", 32)
+    at = [row["evaluations"] for row in rows[:-1]]
+    run = ganinv.invert(toy, target, params, image_id="0", log_every=0, trace_at=at)
+    found = run.trace[-1]
+    kept = {name: x.half() for name, x in found.refinement.items()}  # as on disk
+    image = render_refined(toy, found.latent, found.noise, kept)
+    assert rows[-2].items() >= ganinv.compute_metrics(image, run.target).items()
+
+
+def test_a_recipe_that_refines_has_no_plain_step(quick):
+    other = "rosinality-wplus+refine=features+refine_resolution=8+refine_steps=2"
+    result = quick("fast", other, "rosinality-wplus")
+    assert result["plain"] == {"rosinality-wplus": 2.0}
+    (row,) = [row for row in result["reach"] if row["recipe"] == other]
+    shares = [(x["seconds_published"], x["share_of_published"]) for x in row["images"]]
+    assert shares == [(None, None)] * 2
 
 
 def test_a_published_recipe_is_never_its_own_rival(quick):
@@ -166,3 +193,17 @@ def test_reaching_is_read_from_the_first_point_no_worse():
         describe_reach(row, a)
     )
     assert "is not reached by ours" in describe_reach(row, b)
+    assert not a["ours_refined"] and "refined" not in describe_reach(row, a)
+
+
+def test_reaching_by_a_refined_result_is_said():
+    found = table()
+    for point in found["rows"]:
+        point["refined"] = point["evaluations"] == 20
+    row = reach(found, "ours", "other")
+    a, b = row["images"]
+    assert (a["ours_refined"], b["ours_refined"]) == (True, False)
+    said = describe_reach(row, a)
+    assert said.endswith(
+        ", by a refined result: a code and a feature map, or changed weights, not a code"
+    )

@@ -78,3 +78,8 @@ def test_the_command_writes_json_and_says_what_was_reached(
 def test_a_recipe_that_does_not_exist_is_2(capsys):
     assert status_of(["quality", "--recipe", "nobody"]) == 2
     assert "no preset named 'nobody'" in capsys.readouterr().err
+
+
+def test_the_default_resolution_of_features_is_told(capsys):
+    assert status_of(["refine", "--help"]) == 0
+    assert "[default: 64]" in capsys.readouterr().out

@@ -83,6 +83,23 @@ def plain_cells(text):
     return re.sub(r"<td[^>]*>", "<td>", text)
 
 
+def test_a_recipe_that_is_refined_is_named_below_what_shows_it(quality):
+    shows = (
+        show_benchmarks.recipe_table,
+        show_benchmarks.reach_table,
+        lambda result: show_benchmarks.recipe_curves(result, "a"),
+    )
+    assert not any("efined" in show(quality) for show in shows)  # older figures do not say it
+    quality["rows"][0]["refined"], quality["rows"][1]["refined"] = False, True
+    for show in shows:
+        note = show(quality).rpartition("<p>")[2]
+        assert note.startswith("Refined: ours. Each result is a code and a feature map, or")
+    quality["rows"][2]["refined"] = True
+    for show in shows:
+        text = show(quality)
+        assert "Refined: ours, &quot;&gt;" in text and "<script" not in text
+
+
 def test_reaching_says_so_where_it_does_not(quality):
     text = show_benchmarks.reach_table(quality)
     assert "<script" not in text

@@ -4,6 +4,7 @@ Everything happens in a project root of its own (GANINV_ROOT). The three StyleGA
 ones that the original code wrote.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -211,6 +212,29 @@ def test_a_name_that_is_no_unicode_is_loaded(rosinality, capsys):
     assert strict_json(out.with_suffix(".json"))["source"] == "?.pt"
     shutil.move(out, path.with_suffix(".safetensors"))
     assert "UTF-8" in sentence(load_generator, path.with_suffix(".safetensors"))
+
+
+@pytest.mark.parametrize("out", ["copy.safetensors", "net.safetensors"])
+def test_a_file_of_ours_keeps_what_is_known_of_it(rosinality, out):
+    (path,) = convert_checkpoint(rosinality)
+    known = strict_json(path.with_suffix(".json"))
+    wrong = dict(architecture="dcgan", config={}, sha256="0" * 64, size=1, bytes=1)
+    told = known | dict(licence="mine", steps=300) | wrong
+    path.with_suffix(".json").write_text(json.dumps(told))
+    (copy,) = convert_checkpoint(path, path.with_name(out))
+    note = strict_json(copy.with_suffix(".json"))
+    facts = dict(licence="mine", steps=300, sha256=sha256(copy), size=copy.stat().st_size)
+    assert note == known | facts
+    assert (note["source"], note["source_sha256"]) == (rosinality.name, sha256(rosinality))
+
+
+def test_a_file_of_ours_of_which_nothing_is_known_is_the_source_of_its_copy(rosinality):
+    (path,) = convert_checkpoint(rosinality)
+    path.with_suffix(".json").write_text("[")
+    (copy,) = convert_checkpoint(path, path.with_name("copy.safetensors"))
+    note = strict_json(copy.with_suffix(".json"))
+    assert (note["source"], note["source_sha256"]) == (path.name, sha256(path))
+    assert note["architecture"] == "stylegan2" and "licence" not in note
 
 
 # --- what cannot be written ---------------------------------------------------------------------
