@@ -121,14 +121,7 @@ def _plan(
     params = search.params
     known = code_file is not None and restore_code(code_file, search)
     say = print if params.log_every else _silent
-    render: Renderer | None = None
-    compiled: str = params.compile
-    if params.steps and not known:
-        maps = search.maps()
-        render, compiled = make_renderer(
-            search.generator, params.precision, params.compile, say, noise=maps
-        )
-        search.compiled.append(compiled)
+    render, compiled = _renderer(search, say, needed=params.steps > 0 and not known)
     compare_with = functools.partial(
         make_loss,
         lpips_net=params.lpips_net,
@@ -186,6 +179,19 @@ def _run(
                 raise
             search.interrupted = True
             search.stopped = f"interrupted at step {search.step} of {params.all_steps}; {KEPT}"
+
+
+def _renderer(
+    search: Search, say: Callable[[str], object], needed: bool
+) -> tuple[Renderer | None, str]:
+    """What renders the steps of a search, and whether it is compiled; None where none is left."""
+    params = search.params
+    if not needed:
+        return None, params.compile
+    maps = search.maps()
+    render, how = make_renderer(search.generator, params.precision, params.compile, say, noise=maps)
+    search.compiled.append(how)
+    return render, how
 
 
 def _begin_refinement(params: SearchParams, generator: Generator) -> Refinement:
