@@ -75,7 +75,7 @@ def test_both_takes_the_largest_resolution_where_its_own_is_not_there():
 
 def test_what_decides_is_minimized_by_neither_loss():
     params = Params.load(project_root() / "params" / "beyond.yaml")
-    assert params.loss == {"lpips_vgg": 1, "l2": 0.25}
+    assert params.loss == {"lpips": 1, "l2": 0.5}
     assert (params.steps, params.refine_steps, params.space) == (100, 50, "w+")
     assert "lpips_alex" not in params.refine_loss
 

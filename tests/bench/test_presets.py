@@ -16,6 +16,7 @@ def test_the_presets_are_the_ones_promised():
         "idinvert",
         "nvidia-w",
         "pti-pivot",
+        "pti",
         "rosinality-wplus",
     ]
 
@@ -56,3 +57,18 @@ def test_the_other_presets_losses():
 def test_every_preset_names_only_what_it_is_about(path):
     given = yaml.safe_load(path.read_text())
     assert not given.keys() & {"generator", "images", "out", "device", "seed"}
+
+
+def test_pti_is_its_pivot_and_then_its_tuning():
+    """Its settings: 350 steps at 3e-4, L2 and LPIPS-alex at full size, until LPIPS is 0.06."""
+    pti, pivot = (Params.load(name).model_dump() for name in ("pti", "pti-pivot"))
+    changed = {name: value for name, value in pti.items() if pivot[name] != value}
+    assert changed == {
+        "refine": "weights",
+        "refine_steps": 350,
+        "refine_lr": 3e-4,
+        "refine_lr_schedule": "constant",
+        "refine_loss": {"l2_full": 1.0, "lpips_alex": 1.0},
+        "refine_loss_resolution": 1024,
+        "refine_stop": 0.06,
+    }

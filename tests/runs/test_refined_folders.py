@@ -54,7 +54,7 @@ def test_with_one_each_parameter_has():
 
 def test_keys_of_runs_before_refinements_are_the_same(tmp_path):
     """Those that the version before them computed, so that its results still count."""
-    assert key() == "ad66c557d0a21c30"
+    assert key(loss="lpips") == "ad66c557d0a21c30"
     start = tmp_path / "start"
     start.write_bytes(b"a start")
     given = dict(device="cuda:1", space="w", steps=7, init=str(start), loss={"l2": 1.0})
@@ -78,7 +78,7 @@ def test_the_refinement_beside_a_start_has_a_say_where_it_is_gone_on_from(tmp_pa
 
 def test_a_folder_is_named_and_a_heading_written_after_the_refinement():
     refined = Params.make(SETTLED | dict(refine="both", refine_steps=50, steps=9))
-    assert default_folder(refined, "k").name.startswith("w+-lpips-9-both-50-")
+    assert default_folder(refined, "k").name.startswith("w+-lpips+l2-9-both-50-")
     plain = Params.make(SETTLED | dict(steps=9))
     assert "-both" not in default_folder(plain, "k").name
     assert describe_refine(plain) == "" and "then" not in describe(plain)
