@@ -61,7 +61,7 @@ def test_every_preset_names_only_what_it_is_about(path):
 
 def test_pti_is_its_pivot_and_then_its_tuning():
     """Its settings: 350 steps at 3e-4, L2 and LPIPS-alex at full size, until LPIPS is 0.06."""
-    pti, pivot = (Params.load(name).model_dump() for name in ("pti", "pti-pivot"))
+    pti, pivot = (find_recipe(name).params.model_dump() for name in ("pti", "pti-pivot"))
     changed = {name: value for name, value in pti.items() if pivot[name] != value}
     assert changed == {
         "refine": "weights",
