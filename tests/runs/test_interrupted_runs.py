@@ -1,10 +1,5 @@
 """Runs that are killed amid their files, and processes that share a folder: nothing is mixed up."""
 
-import contextlib
-import os
-import signal
-import sys
-
 import pytest
 
 from ganinv.core_yaml import dump_yaml
@@ -19,6 +14,7 @@ from ganinv.runs.params import Params
 from ganinv.runs.records import collect, read_record
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
+from helpers.processes import killed_before
 from helpers.runs import USUAL
 
 LATENT = "latent.safetensors"
@@ -33,22 +29,6 @@ def finished_images(path, names, key="here"):
             (path / name / file).write_text("")
     write_text(path / "params.yaml", dump_yaml(Params().model_dump()))
     return folder
-
-
-def killed_before(event, ending, function):
-    """Call a function in a process that kills itself before it renames or removes such a file."""
-
-    def hook(name, arguments):
-        if name == event and str(arguments[1 if name == "os.rename" else 0]).endswith(ending):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    process = os.fork()
-    if not process:
-        with contextlib.suppress(BaseException):
-            sys.addaudithook(hook)
-            function()
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
 
 
 def hidden(folder):

@@ -1,12 +1,7 @@
 """Runs that refine: their files, verification, and what a kill between search and end leaves."""
 
-import contextlib
 import json
-import os
 import shutil
-import signal
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -28,6 +23,7 @@ from ganinv.runs.records import read_record
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
 from helpers.pictures import picture
+from helpers.processes import killed_before
 from helpers.searches import quick_params
 from helpers.tensors import assert_same, quiet
 
@@ -292,28 +288,12 @@ def test_what_was_stopped_in_the_refinement_begins_there(params, tmp_path, chang
     assert_same_result(tmp_path / "run" / "a", tmp_path / "other" / "a")
 
 
-def killed_at(name, function):
-    """Call a function in a process that is killed before it renames a file to this name."""
-
-    def hook(event, arguments):
-        if event == "os.rename" and Path(str(arguments[1])).name == name:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    process = os.fork()
-    if not process:
-        with contextlib.suppress(BaseException):
-            sys.addaudithook(hook)
-            function()
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
-
-
 @pytest.mark.parametrize(
     ("name", "counted"),
     [(CODE, [3, 4]), (RECORD, [0, 4]), (REFINEMENT, [0, 4]), ("history.json", [0, 4])],
 )
 def test_a_kill_at_any_file_loses_no_search_that_was_saved(params, whole, tmp_path, name, counted):
-    killed_at(name, lambda: run_experiment(params(), say=quiet))
+    killed_before("os.rename", f"/{name}", lambda: run_experiment(params(), say=quiet))
     again = Watched()
     run_experiment(params(), say=quiet, invert=again)
     assert again.count() == counted
