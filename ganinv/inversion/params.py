@@ -1,5 +1,7 @@
 """The parameters of a search; the defaults here are the only ones."""
 
+import os
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -212,6 +214,11 @@ class SearchParams(Strict):
         if self.plateau and self.noise_injection:
             raise ValueError("plateau: with noise_injection, no loss is that of the latent kept")
         return self
+
+
+def start_folder(init: str) -> Path | None:
+    """Return the folder of saved latents that a start names, None for a word or a file."""
+    return Path(init) if init not in STARTS and os.path.isdir(init) else None
 
 
 def losses_of(params: SearchParams) -> list[str | dict[str, float]]:

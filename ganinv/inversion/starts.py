@@ -11,7 +11,7 @@ from ganinv.encoders.load import load_encoder
 from ganinv.generators.base import Generator
 from ganinv.inversion.latent_files import find_latent, load_latent, load_noise
 from ganinv.inversion.noise_maps import unstrengthened
-from ganinv.inversion.params import STARTS, SearchParams, losses_of
+from ganinv.inversion.params import STARTS, SearchParams, losses_of, start_folder
 from ganinv.losses.terms import needs_encoder
 
 P = TypeVar("P", bound=SearchParams)
@@ -68,9 +68,10 @@ def own_start(params: P, image_id: str) -> P:
 
     Raises ValueError where the folder holds none.
     """
-    if params.init in STARTS or not Path(params.init).is_dir():
+    folder = start_folder(params.init)
+    if folder is None:
         return params
-    path = find_latent(params.init, image_id)
+    path = find_latent(folder, image_id)
     if path is None:
         raise ValueError(
             f"init: {params.init} holds no latent of {image_id or 'an image'}; name the folder of "
@@ -88,7 +89,7 @@ def check_latent(params: SearchParams, generator: Generator) -> None:
 
 def check_start(params: SearchParams, generator: Generator, encoder: Codes | None) -> None:
     """Raise ValueError for a start, or an encoder to be asked, that no image could begin with."""
-    if params.init not in STARTS and not Path(params.init).is_dir():
+    if params.init not in STARTS and start_folder(params.init) is None:
         check_latent(params, generator)
     if uses_encoder(params) and encoder is None:
         what = "init: encoder" if params.init == "encoder" else "this loss"

@@ -29,7 +29,7 @@ from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
 from ganinv.inversion.invert import invert, resolve
 from ganinv.inversion.latent_files import find_latent
-from ganinv.inversion.params import STARTS, losses_of
+from ganinv.inversion.params import losses_of, start_folder
 from ganinv.inversion.refinement import beside, check_refine
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.spaces import check_space
@@ -108,7 +108,7 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
         values = {name: x for name, x in values.items() if not name.startswith("refine")}
     elif refinement := beside(params.init):
         begun.append(refinement)
-    if Path(params.init).is_dir():
+    if start_folder(params.init):
         values["init"] = "folder"  # an image's entry says which latent
     if begun:
         values["init"] = "+".join(hashlib.sha256(x.read_bytes()).hexdigest() for x in begun)
@@ -208,9 +208,10 @@ def _marks(params: Params, photo: Photo) -> Marks:
         return {}
     sha256 = hashlib.sha256(data).hexdigest()
     marks = {"image_sha256": sha256, "align": photo.align, "face": photo.face or None}
-    if params.init in STARTS or not Path(params.init).is_dir():
+    folder = start_folder(params.init)
+    if folder is None:
         return marks
-    start = find_latent(params.init, photo.id)
+    start = find_latent(folder, photo.id)
     files = [start, beside(start) if params.refine != "none" else None] if start else []
     return marks | {"init_sha256": [sha256_file(path) for path in files if path]}
 

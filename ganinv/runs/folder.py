@@ -17,6 +17,7 @@ from typing import Any
 from ganinv.core_yaml import read_yaml
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import TEMPORARY, remove_file
+from ganinv.inversion.params import start_folder
 from ganinv.inversion.saved_code import CodeFile
 from ganinv.locks import is_locked, locked, read_note
 from ganinv.runs.names import ALSO, CODE, INDEX, OUTPUTS, PASTED, RECORD, REFINED, SHEET
@@ -271,7 +272,7 @@ def default_folder(params: Params, key: str) -> Path:
     loss = params.loss if isinstance(params.loss, str) else "+".join(params.loss)
     refined = "" if params.refine == "none" else f"-{params.refine}-{params.refine_steps}"
     name = re.sub(r"[^\w+.-]", "_", f"{params.space}-{loss}-{params.steps}{refined}")
-    begun = str(Path(params.init).resolve()) if Path(params.init).is_dir() else ""
-    text = f"{key} {params.align} {params.face} {begun}".rstrip()
+    begun = start_folder(params.init)
+    text = f"{key} {params.align} {params.face}" + (f" {begun.resolve()}" if begun else "")
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Path("runs") / f"{name}-{digest[:8]}"

@@ -26,7 +26,7 @@ from ganinv.errors import InUseError
 from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
-from ganinv.inversion.params import SearchParams, losses_of
+from ganinv.inversion.params import SearchParams, losses_of, start_folder
 from ganinv.inversion.result import Inversion, save_result
 from ganinv.inversion.search import REFINE
 from ganinv.locks import TRAINING, is_locked, locked, read_note
@@ -255,9 +255,10 @@ def write_params(folder: str | Path, params: Params) -> None:
     """
     folder = Path(folder)
     values = params.model_dump()
-    for name in ("generator", "encoder", "init"):
-        is_there = os.path.exists if name == "init" else os.path.isfile
-        values[name] = _from(folder, values[name], is_there)
+    for name in ("generator", "encoder"):
+        values[name] = _from(folder, values[name], os.path.isfile)
+    begun = values["init"]
+    values["init"] = _from(folder, begun, os.path.exists if start_folder(begun) else os.path.isfile)
     is_name = re.compile(r"samples|sample:.*").fullmatch
     values["images"] = [
         x if is_name(x) else _from(folder, x, os.path.exists) for x in values["images"]

@@ -6,6 +6,8 @@ import torch
 from ganinv.errors import ParamsError
 from ganinv.inversion.latent_files import load_latent
 from ganinv.runs.experiment import run_experiment
+from ganinv.runs.folder import default_folder
+from ganinv.runs.params import Params
 
 REFINED = dict(refine="features", refine_resolution=8, refine_loss="l2", refine_steps=4)
 
@@ -59,3 +61,17 @@ def test_a_folder_that_is_not_there_is_refused(toy_params, photos, tmp_path, sil
     missing = toy_params(photos, init=str(tmp_path / "nowhere"))
     with pytest.raises(ParamsError, match="nowhere"):
         run_experiment(missing, say=silent)
+
+
+def test_a_folder_named_like_a_word_is_not_what_the_word_means(
+    toy_params, photos, tmp_path, silent, monkeypatch
+):
+    before = run_experiment(toy_params(photos[:1], out=str(tmp_path / "before")), say=silent)
+    (tmp_path / "here" / "mean_w").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    params = toy_params(photos[:1], out=str(tmp_path / "after"))
+    after = run_experiment(params, say=silent)
+    assert params.init == "mean_w" == Params.load(tmp_path / "after" / "params.yaml").init
+    settings = [run.results["images"]["a"]["settings"] for run in (before, after)]
+    assert settings[0] == settings[1]
+    assert default_folder(params, "k").name == default_folder(before.params, "k").name
