@@ -22,7 +22,7 @@ from ganinv.inversion.refinement import (
     save_refinement,
 )
 from ganinv.inversion.search import Found
-from ganinv.measures.reconstruction import METRICS
+from ganinv.measures.reconstruction import metric_words
 
 SHOWN_SIDE = 224  # pixels of a picture in a notebook
 
@@ -78,7 +78,7 @@ class Inversion:
     def _numbers(self) -> list[str]:
         """The steps, the metrics and how it ended, in words."""
         best = f" (best: {self.best_step}, loss {self.best_loss:.4g})" if self.history else ""
-        shown = _in_words(self.metrics)
+        shown = metric_words(self.metrics)
         return [f"{len(self.history)} steps{best}", *shown, *([self.stopped] * bool(self.stopped))]
 
     def _repr_html_(self) -> str:
@@ -99,7 +99,7 @@ class Inversion:
         lines = [" · ".join([*([self.generator] * bool(self.generator)), *self._numbers()])]
         if self.refinement:
             lines.append(f"refined by {describe_refinement(self.refinement)}")
-            lines[-1] += f"; the code alone: {' · '.join(_in_words(self.code_metrics))}"
+            lines[-1] += f"; the code alone: {' · '.join(metric_words(self.code_metrics))}"
         text = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
         row = f'<div style="display: flex; flex-wrap: wrap; gap: 0.6rem">{"".join(shown)}</div>'
         return f"<div>{row}{text}</div>"
@@ -171,14 +171,6 @@ def _folder(folder):
     if folder.exists() and not folder.is_dir():
         raise BadArgumentsError(f"{folder} is a file; name a folder to save into")
     return folder
-
-
-def _in_words(metrics):
-    return [
-        f"{METRICS[name].label} {METRICS[name].show(value, unit=True)}"
-        for name, value in metrics.items()
-        if name in METRICS
-    ]
 
 
 def _sized(picture):

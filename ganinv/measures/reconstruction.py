@@ -8,7 +8,7 @@ image is NaN, null in JSON. To add a metric, write its row.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -150,6 +150,15 @@ METRICS = {
     # where all are; another person's face is at 0.6 or more
     "identity": Metric("Identity", 3, False, 0.02, identity),
 }
+
+
+def metric_words(values: Mapping[str, float | None]) -> list[str]:
+    """Write those metrics that `values` has, each with its name and unit."""
+    return [
+        f"{metric.label} {metric.show(values[name], unit=True)}"
+        for name, metric in METRICS.items()
+        if name in values
+    ]
 
 
 def compute_metrics(reconstruction: ImageLike, target: ImageLike) -> dict[str, float]:

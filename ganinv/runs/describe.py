@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ganinv.inversion.params import STARTS, SearchParams
 from ganinv.losses.terms import row_of
-from ganinv.measures.reconstruction import METRICS
+from ganinv.measures.reconstruction import metric_words
 
 
 def describe_loss(params: SearchParams) -> str:
@@ -41,11 +41,7 @@ def describe(params: SearchParams) -> str:
 
 def describe_metrics(values: Mapping[str, float | None]) -> str:
     """Write those metrics that `values` has, in one line."""
-    return " · ".join(
-        f"{metric.label} {metric.show(values[name], unit=True)}"
-        for name, metric in METRICS.items()
-        if name in values
-    )
+    return " · ".join(metric_words(values))
 
 
 def describe_seconds(seconds: float) -> str:
