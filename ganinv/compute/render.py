@@ -56,10 +56,9 @@ def make_renderer(
     since it can take minutes. Where compilation fails, a warning says so and the plain function is
     returned.
     """
-    kinds = batch, noise == "const"
     example = _example(generator, batch, noise)
     fast, how = make_function(
-        generator, "synthesis", generator.synthesis, precision, compiled, say, example, kinds
+        generator, "synthesis", generator.synthesis, precision, compiled, say, example
     )
     # other strides would compile anew
     return lambda ws, noise="const": fast(ws.contiguous(), noise=noise), how
@@ -73,12 +72,11 @@ def make_function(
     compiled: str,
     say: Callable[[str], object],
     example: tuple[Any, ...],
-    kinds: tuple[Any, ...] = (),
 ) -> tuple[Callable[..., Tensor], str]:
     """Make a function of a generator fast, as `make_renderer` does its synthesis.
 
-    It is compiled once per generator, `name`, `precision` and `kinds`, all that makes it another
-    program, and warmed up by one forward and backward pass on the arguments `example`.
+    It is compiled once per generator, `name`, `precision`, and shapes and types of its arguments,
+    of which `example` is one choice: on it, it is warmed up by one forward and backward pass.
     """
     generator.to(memory_format=torch.channels_last)
 
@@ -92,6 +90,7 @@ def make_function(
     if compiled == "off":
         return render_by(function), "off"
     cache = generator.__dict__.setdefault("_renderers", {})
+    kinds = (getattr(x, "shape", type(x)) for x in example)
     key = id(generator), name, precision, *kinds  # a copy brings the dict of the original
     if key not in cache:
         say("compiling the generator: a minute or two the first time on a machine, then seconds")

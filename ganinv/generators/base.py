@@ -46,9 +46,8 @@ class Generator(nn.Module):
     sha256: str = ""
     styled: bool = True  # has style inputs, hence W and W+; else its only latent is z
     c_dim: int = 0  # the number of class labels
-    mapping_parts: tuple[
-        str, ...
-    ] = ()  # the names of modules that `mapping` takes, not `synthesis`
+    # the names of modules that `mapping` takes, not `synthesis`
+    mapping_parts: tuple[str, ...] = ()
     w_avg: torch.Tensor
     w_std: torch.Tensor
 
@@ -112,9 +111,7 @@ class Generator(nn.Module):
             raise ValueError(
                 f"features at {below[0]} lie below the tail, which starts at {resolution}"
             )
-        if resolution in offsets:
-            offset = offsets.pop(resolution).to(flow.features.dtype)
-            flow = flow._replace(features=flow.features + offset)
+        flow = _moved(flow, offsets.get(resolution))
         levels = range(_level_at(resolution) + 1, self.levels)
         flow = self._run(flow, levels, ws, self.noise_for(noise, len(ws)), offsets)
         return self.leave(flow, ws)
@@ -128,10 +125,7 @@ class Generator(nn.Module):
         offsets: Offsets,
     ) -> Flow:
         for index in levels:
-            flow = self.level(index, flow, ws, maps)
-            if 4 << index in offsets:
-                moved = flow.features + offsets[4 << index].to(flow.features.dtype)
-                flow = flow._replace(features=moved)
+            flow = _moved(self.level(index, flow, ws, maps), offsets.get(4 << index))
         return flow
 
     @property
@@ -172,7 +166,7 @@ class Generator(nn.Module):
             raise ValueError(f"{named} has no features at {resolution!r}; there are {offered}")
 
     def _offsets(self, features: Offsets | None, count: int) -> Offsets:
-        """Return a copy of the offsets. Raises ValueError for those that do not fit."""
+        """Return the offsets, {} for None. Raises ValueError for those that do not fit."""
         shapes = self.feature_shapes() if features else {}
         for resolution, offset in (features or {}).items():
             self._check_resolution(resolution)
@@ -181,7 +175,7 @@ class Generator(nn.Module):
                 raise ValueError(
                     f"the features at {resolution} are {tuple(offset.shape)}, not {(1, *shape)}"
                 )
-        return dict(features or {})
+        return features or {}
 
     def check_labels(self, c: torch.Tensor | None) -> None:
         """Raise ValueError unless labels are given exactly where the generator has classes."""
@@ -287,6 +281,13 @@ def measure_w(
     generator.float()
     generator.w_avg.copy_(w_avg)
     generator.w_std.fill_(w_std)
+
+
+def _moved(flow, offset):
+    """What leaves a level, with an offset to its features, or None."""
+    if offset is None:
+        return flow
+    return flow._replace(features=flow.features + offset.to(flow.features.dtype))
 
 
 def _level_at(resolution):

@@ -29,7 +29,7 @@ from ganinv.inversion.noise_maps import autocorrelation, normalize, start_maps
 from ganinv.inversion.optimizers import make_optimizer, make_rates
 from ganinv.inversion.params import SearchParams, losses_of
 from ganinv.inversion.progress import progress
-from ganinv.inversion.refine import refine
+from ganinv.inversion.refine import Comparison, refine
 from ganinv.inversion.refinement import (
     Refinement,
     beside,
@@ -50,7 +50,6 @@ from ganinv.seeds import image_rng
 
 P = TypeVar("P", bound=SearchParams)
 Renderer = Callable[[Tensor, Any], Tensor]  # ws, noise -> images
-Comparison = Callable[[Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]  # images, ws -> loss
 KEPT = "the best latent so far is kept"
 
 

@@ -24,8 +24,15 @@ def ramp(step: int, steps: int, *, rampdown: float = RAMP_DOWN, rampup: float = 
     Karras et al. 2020 (arXiv 1912.04958), appendix D; `step` counts from 0.
     """
     t = step / steps
-    down = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - t) / rampdown))
-    return down * min(1.0, t / rampup)
+    return fall(1 - t, rampdown) * min(1.0, t / rampup)
+
+
+def fall(left: float, share: float) -> float:
+    """Factor on the learning rate where so much is `left` of the steps, as a part of them.
+
+    It is 1 until the last `share`, and falls to 0 by a cosine in it.
+    """
+    return 0.5 - 0.5 * math.cos(math.pi * min(1.0, left / share))
 
 
 def constant(step: int, steps: int) -> float:

@@ -21,6 +21,7 @@ from ganinv.compute.render import make_function
 from ganinv.errors import ParamsError
 from ganinv.generators.base import Flow, Generator
 from ganinv.images.pixels import box_resize, to_uint8
+from ganinv.inversion.optimizers import fall
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.refinement import FEATURES, WEIGHTS, Refinement, tune
 from ganinv.inversion.search import Search
@@ -82,20 +83,16 @@ class Task:
 
         def rate(step: int) -> float:
             left = (steps - step + 1) / steps
-            down = 0.5 - 0.5 * math.cos(math.pi * min(1.0, left / FALL))
-            return lr * down * min(1.0, step / min(RISE, steps))
+            return lr * fall(left, FALL) * min(1.0, step / min(RISE, steps))
 
         return rate
 
     def fast(self, name: str, function: Callable[..., Tensor], *example: Any) -> Callable:
         """Make a function of the generator fast: compiled once, for all photographs."""
         precision, compiled = self.params.precision, self.compiled
-        kinds = tuple(isinstance(x, str) for x in example)
         owner = getattr(function, "__self__", self.generator)
         started = time.perf_counter()
-        render, how = make_function(
-            owner, name, function, precision, compiled, self.say, example, kinds
-        )
+        render, how = make_function(owner, name, function, precision, compiled, self.say, example)
         self.search.compiled.append(how)
         self.waited += time.perf_counter() - started
         return render

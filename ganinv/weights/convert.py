@@ -61,11 +61,9 @@ def _copy_own(path: Path, target: Path) -> Path:
     known = {name: fact for name, fact in read_beside(path).items() if name not in OF_THE_FILE}
     origin = {} if "source" in known else dict(source=path.name, source_sha256=sha256_file(path))
     about = known | origin
-    if target.exists() and target.samefile(path):
-        write_description(network, target, about)
-    else:
+    if not (target.exists() and target.samefile(path)):
         save_network(network, target)
-        write_description(network, target, about)
+    write_description(network, target, about)
     return target
 
 
