@@ -11,6 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganinv.editing.directions import directions as directions
+    from ganinv.editing.edit import edit as edit
     from ganinv.encoders.load import load_encoder as load_encoder
     from ganinv.generators.load import load_generator as load_generator
     from ganinv.images.alignment import load_image as load_image
@@ -37,6 +39,8 @@ _HOMES = {
     "load_params": "runs.params",
     "collect_params": "runs.params",
     "run_experiment": "runs.experiment",
+    "edit": "editing.edit",
+    "directions": "editing.directions",
 }
 __all__ = [*_HOMES, "__version__"]
 

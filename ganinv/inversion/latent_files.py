@@ -59,11 +59,20 @@ def save_latent(
 
 def maker_of(metadata: dict[str, str]) -> str:
     """Return the hash of the generator that a file's metadata name, "" where they name none."""
+    return _described(metadata, "sha256")
+
+
+def name_of(metadata: dict[str, str]) -> str:
+    """Return the name of the generator that a file's metadata give, "" where they give none."""
+    return _described(metadata, "generator")
+
+
+def _described(metadata, key):
     try:
         about = json.loads(metadata.get("ganinv", "{}"))
     except (ValueError, RecursionError):
         return ""
-    return str(about.get("sha256", "")) if isinstance(about, dict) else ""
+    return str(about.get(key, "")) if isinstance(about, dict) else ""
 
 
 def load_noise(path: str | Path) -> dict[str, Tensor]:

@@ -1,0 +1,74 @@
+"""directions_NAME.safetensors: a generator's named directions, with their card beside as JSON.
+
+The file holds one w (w_dim,) for each name. Its metadata say whose they are, which layers each
+moves, and what each is, in words; the card, what was measured.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ganinv.errors import ParamsError, printable
+from ganinv.files import read_json, write_json
+from ganinv.inversion.latent_files import Named, maker_of
+from ganinv.paths import checkpoints_folder, shipped_weights_folder
+from ganinv.weights.store import read_tensors, write_tensors
+
+PREFIX = "directions_"
+Rows = dict[str, tuple[Tensor, str, str]]  # by name: w, layers, words
+
+
+def named_files() -> list[Path]:
+    """List the files of named directions: those that come with ganinv, then those found here."""
+    folders = dict.fromkeys((shipped_weights_folder(), checkpoints_folder()))
+    return [path for folder in folders for path in sorted(folder.glob(f"{PREFIX}*.safetensors"))]
+
+
+def named_path(generator: Named) -> Path:
+    """Say where directions that are found for a generator go, unless another place is named."""
+    return checkpoints_folder() / f"{PREFIX}{generator.name}.safetensors"
+
+
+def load_named(path: str | Path, generator: Named) -> Rows:
+    """Read a file of named directions; {} where they are of another generator.
+
+    Raises ParamsError for a damaged file.
+    """
+    try:
+        tensors, metadata = read_tensors(path)
+        if maker_of(metadata) != generator.sha256:
+            return {}
+        about = json.loads(metadata["ganinv"])
+        return {
+            name: (w, str(about["layers"][name]), str(about["words"][name]))
+            for name, w in tensors.items()
+        }
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise ParamsError(
+            f"{printable(path)} holds no directions ({printable(error)}); remove it, and find them "
+            "again by `ganinv directions find`"
+        ) from None
+
+
+def save_named(path: str | Path, rows: Rows, generator: Named, card: dict[str, Any]) -> None:
+    """Write named directions, and their card beside them. Raises WriteError."""
+    about = {
+        "generator": generator.name,
+        "sha256": generator.sha256,
+        "layers": {name: layers for name, (_, layers, _) in rows.items()},
+        "words": {name: words for name, (_, _, words) in rows.items()},
+    }
+    tensors = {name: w.float() for name, (w, _, _) in rows.items()}
+    write_tensors(path, tensors, {"ganinv": json.dumps(about, sort_keys=True)})
+    write_json(Path(path).with_suffix(".json"), card)
+
+
+def load_card(path: str | Path) -> dict[str, Any]:
+    """Read the card beside a file of named directions, {} where there is none."""
+    try:
+        card = read_json(Path(path).with_suffix(".json"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return card if isinstance(card, dict) else {}

@@ -1,0 +1,180 @@
+"""Codes to work on: those of a run, of an image in it, or of a latent's file, with what goes along.
+
+A code brings its noise maps and its refinement, where it has them, and belongs to one generator.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganinv.errors import BadArgumentsError, WeightsError, printable
+from ganinv.generators.base import Generator
+from ganinv.generators.load import load_generator
+from ganinv.inversion.latent_files import LATENT, load_latent, load_noise, maker_of, name_of
+from ganinv.inversion.refinement import (
+    REFINEMENT,
+    Refinement,
+    beside,
+    check_refinement,
+    load_refinement,
+)
+from ganinv.runs.params import Params
+from ganinv.runs.records import is_finished, read_record, read_records
+
+USUAL = "ffhq-student"  # the generator of a latent that names none
+
+
+@dataclass(frozen=True)
+class Code:
+    """A latent (num_ws, w_dim) with what goes along: noise maps, and a refinement, {} for none.
+
+    `id` is the image's; `path` the latent's file; `generator` and `sha256` whose it is, "" where
+    the file does not say.
+    """
+
+    id: str
+    latent: Tensor
+    path: Path
+    generator: str = ""
+    sha256: str = ""
+    noise: dict[str, Tensor] = field(default_factory=dict)
+    refinement: Refinement = field(default_factory=dict)
+
+    @property
+    def target(self) -> Path | None:
+        """The photograph that was inverted, where it lies beside the latent."""
+        path = self.path.with_name("target.png")
+        return path if self.path.name == LATENT and path.is_file() else None
+
+
+def find_latents(source: str | Path) -> list[tuple[str, Path]]:
+    """List the latents that a path names: (id, file) of each finished image of a run, or of one.
+
+    `source` is a run's folder, an image's folder in it, or a latent's file. Raises
+    BadArgumentsError where there is none.
+    """
+    path = Path(source)
+    if path.is_file():
+        in_a_run = path.name == LATENT and path.resolve().parent.name
+        return [(in_a_run or path.stem, path)]
+    if not path.is_dir():
+        raise BadArgumentsError(
+            f"there is no {printable(path)}; give a run's folder, an image's folder in it, or a "
+            "latent's file"
+        )
+    if (path / LATENT).is_file():
+        return [(path.resolve().name, path / LATENT)]
+    found = [
+        (name, path / name / LATENT)
+        for name, record in read_records(path).items()
+        if is_finished(record) and (path / name / LATENT).is_file()
+    ]
+    if not found:
+        raise BadArgumentsError(
+            f"{printable(path)} holds no finished image and no {LATENT}; give what `ganinv invert` "
+            "wrote, or a latent's file"
+        )
+    return found
+
+
+def find_one(source: str | Path, folder: str | Path | None = None) -> tuple[str, Path]:
+    """Find one latent: an image's name in a run's `folder`, or a path that names one latent.
+
+    Raises BadArgumentsError where there is none, or several.
+    """
+    if folder is not None and (Path(folder, source) / LATENT).is_file():
+        return str(source), Path(folder, source) / LATENT
+    if folder is not None and not Path(source).exists():
+        names = ", ".join(printable(name) for name, _ in find_latents(folder)[:20])
+        raise BadArgumentsError(
+            f"{printable(folder)} holds no image {printable(source)}; it holds {names}"
+        )
+    found = find_latents(source)
+    if len(found) > 1:
+        raise BadArgumentsError(
+            f"{printable(source)} holds {len(found)} latents; name one: "
+            f"{printable(source)}/{printable(found[0][0])}"
+        )
+    return found[0]
+
+
+def read_code(name: str, path: Path) -> Code:
+    """Read a latent's file, and what lies beside it. Raises BadArgumentsError."""
+    try:
+        latent, metadata = load_latent(path)
+        noise = load_noise(path)
+        refined = beside(path) if _belongs(path) else None
+        refinement = load_refinement(refined)[0] if refined else {}
+    except ValueError as error:
+        raise BadArgumentsError(printable(error)) from None
+    generator = _run_generator(path) or name_of(metadata)
+    return Code(name, latent, path, generator, maker_of(metadata), noise, refinement)
+
+
+def _belongs(path: Path) -> bool:
+    """Whether the refinement beside a latent is its own: in a run, its record knows of it."""
+    record = read_record(path.parent.parent, path.parent.name)
+    return path.name == LATENT and (record is None or isinstance(record.get("code"), dict))
+
+
+def _run_generator(path: Path) -> str:
+    """The generator that the run of an image's folder names, "" without a run."""
+    params = path.parent.parent / "params.yaml"
+    if path.name != LATENT or not params.is_file():
+        return ""
+    try:
+        return Params.load(params).generator
+    except ValueError as error:
+        raise BadArgumentsError(printable(error)) from None
+
+
+def load_for(
+    codes: Iterable[Code], named: str | None = None, device: str | torch.device = "cpu"
+) -> Generator:
+    """Load the generator that all the codes belong to, and check that each fits.
+
+    `named` replaces the one that their runs or files name. Raises BadArgumentsError for codes of
+    several generators, or of others than that, WeightsError where it is not here.
+    """
+    codes = list(codes)
+    names = {code.sha256 or code.generator: code.generator for code in codes}
+    if len(names) > 1:
+        first, second = list(names.values())[:2]
+        raise BadArgumentsError(
+            f"the latents belong to different generators, {printable(first) or 'one'} and "
+            f"{printable(second) or 'another'}; take those of one"
+        )
+    name = named or next(iter(names.values()), "") or USUAL
+    try:
+        generator = load_generator(name, device)
+    except WeightsError as error:
+        hint = "" if named else "; name the generator's file by --generator"
+        raise WeightsError(f"{error}{hint}") from None
+    for code in codes:
+        check_code(code, generator)
+    return generator
+
+
+def check_code(code: Code, generator: Generator) -> None:
+    """Raise BadArgumentsError for a code that is not the generator's, or does not fit it."""
+    named = f"the latent {printable(code.path)}"
+    if code.sha256 and generator.sha256 and code.sha256 != generator.sha256:
+        raise BadArgumentsError(
+            f"{named} was made with {printable(code.generator) or 'other weights'}, whose weights "
+            f"are not those of {printable(generator.name)}; name its own by --generator"
+        )
+    wanted = generator.num_ws, generator.w_dim
+    if tuple(code.latent.shape) != wanted:
+        raise BadArgumentsError(
+            f"{named} has shape {tuple(code.latent.shape)}, and {printable(generator.name)} takes "
+            f"{wanted}"
+        )
+    if not (code.latent.is_floating_point() and code.latent.isfinite().all()):
+        raise BadArgumentsError(f"{named} is no finite floating-point numbers")
+    try:
+        check_refinement(code.refinement, generator, code.path.with_name(REFINEMENT))
+    except ValueError as error:
+        raise BadArgumentsError(printable(error)) from None
