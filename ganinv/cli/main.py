@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import ganinv
-from ganinv.cli import align, bench, data, invert, params, report, train
+from ganinv.cli import align, bench, data, edit, invert, params, report, train
 from ganinv.cli.shared import complain
 from ganinv.cli.weights import weights_app
 from ganinv.errors import BadArgumentsError, GaninvError, ParamsError, printable
@@ -26,9 +26,11 @@ app = typer.Typer(
 app.add_typer(weights_app, name="weights")
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
+app.add_typer(edit.directions_app, name="directions")
 app.command()(invert.invert)
 app.command()(invert.collect)
 app.command()(invert.verify)
+app.command()(edit.edit)
 app.command()(params.params)
 app.command()(align.align)
 app.command()(align.paste)

@@ -72,3 +72,25 @@ def load_card(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return card if isinstance(card, dict) else {}
+
+
+def describe_card(name: str, generator: Named) -> str:
+    """Say in a line what a named direction was measured to do, "" where no card tells it."""
+    for path in named_files():
+        card = load_card(path)
+        row = card.get("directions", {}).get(name)
+        if card.get("sha256") == generator.sha256 and isinstance(row, dict):
+            return describe_row(row)
+    return ""
+
+
+def describe_row(row: dict[str, Any]) -> str:
+    """Say in a line what a card's row says of a direction, from strength -2 to 2."""
+    others = sorted(row["others"].items(), key=lambda item: -abs(item[1]))[:2]
+    also = ", ".join(f"{name} by {x:+.1f}" for name, x in others)
+    text = (
+        f"moves its own attribute by {row['own']:.1f} standard deviations and {also}; rises at "
+        f"every step on {row['rising']:.0%} of faces; identity {row['identity']:.2f}; held-out "
+        f"correlation {row['held_out_correlation']:.2f}"
+    )
+    return text if row["holds"] else f"{text}; left out for {', '.join(row['fails'])}"

@@ -1,0 +1,162 @@
+"""What moves of codes do to faces: draw, render and measure them, and keep what was measured."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganinv.compute.compile import resolve_compile
+from ganinv.compute.device import resolve_precision
+from ganinv.compute.render import make_renderer
+from ganinv.editing.attributes import find_face, measure_face
+from ganinv.generators.base import Generator
+from ganinv.images.pixels import box_resize, to_uint8
+from ganinv.measures.identity import identity_distance
+from ganinv.weights.store import read_tensors, write_tensors
+
+TRUNCATION = 0.8  # of the faces that are drawn: typical ones, and yet varied
+SIDE = 512  # pixels at which pictures are measured
+MANY = 1000  # renderings, for which compilation pays
+Say = Callable[[str], object]
+Measure = Callable[[np.ndarray, Any], dict[str, float] | None]
+
+
+def face_place(picture: np.ndarray) -> np.ndarray | None:
+    """Return where a picture's face is, for `measure_face`: its landmarks (68, 2), or None."""
+    face = find_face(picture)
+    return None if face is None else face.points
+
+
+class Faces:
+    """Draws, renders and measures faces of one generator, as fast as a search renders.
+
+    `names` are the attributes, which `measure` finds in a picture; `place` finds in an unedited
+    picture what helps `measure` with its edits.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        names: Sequence[str],
+        say: Say,
+        measure: Measure = measure_face,
+        place: Callable[[np.ndarray], Any] = face_place,
+    ) -> None:
+        self.generator, self.names = generator, tuple(names)
+        self.measure_by, self.place = measure, place
+        precision = resolve_precision("auto", generator.device)
+        compiled = resolve_compile("auto", generator, MANY)
+        self.render, _ = make_renderer(generator, precision, compiled, say)
+
+    @torch.no_grad()
+    def draw(self, rng: torch.Generator) -> Tensor:
+        """Draw a face's ws (num_ws, w_dim), on the CPU."""
+        z = torch.randn(1, self.generator.z_dim, generator=rng).to(self.generator.device)
+        labels = self.generator.random_labels(1, rng)
+        return self.generator.mapping(z, labels, TRUNCATION)[0].cpu()
+
+    def draw_all(self, seed: int, count: int) -> list[Tensor]:
+        """Draw faces of a seed."""
+        rng = torch.Generator().manual_seed(seed)
+        return [self.draw(rng) for _ in range(count)]
+
+    def picture(self, ws: Tensor) -> np.ndarray:
+        """Render ws (num_ws, w_dim): uint8 (S, S, 3), of `SIDE` pixels at most."""
+        ws = ws[None].to(self.generator.device).clone()
+        image = self.render(ws.requires_grad_(True)).detach()  # it was compiled with a gradient
+        return to_uint8(box_resize(image, SIDE)[0])
+
+    def measure(self, picture: np.ndarray, place: Any = None) -> Tensor:
+        """Measure a picture's attributes: float64 (A,), NaN where they cannot be."""
+        found = self.measure_by(picture, place)
+        values = [torch.nan] * len(self.names) if found is None else [found[n] for n in self.names]
+        return torch.tensor(values, dtype=torch.float64)
+
+
+class Kept:
+    """Tensors by name in one file, each computed once: a killed process goes on from them."""
+
+    def __init__(self, path: str | Path, about: dict[str, Any]) -> None:
+        self.path, self.about = Path(path), {"ganinv": json.dumps(about, sort_keys=True)}
+        self.tensors: dict[str, Tensor] = {}
+        if self.path.is_file():
+            try:
+                tensors, known = read_tensors(self.path)
+            except ValueError:  # damaged: computed anew
+                return
+            if known == self.about:
+                self.tensors = tensors
+
+    def put(self, **tensors: Tensor) -> None:
+        """Keep tensors by name, on disk too. Raises WriteError."""
+        self.tensors |= tensors
+        write_tensors(self.path, self.tensors, self.about)
+
+
+class Effects:
+    """Measures what moves do to the faces `ws`, each (num_ws, w_dim), and keeps it in `kept`."""
+
+    def __init__(self, faces: Faces, ws: Sequence[Tensor], kept: Kept, say: Say) -> None:
+        self.faces, self.ws, self.kept, self.say = faces, ws, kept, say
+        self._plain: list[tuple[Tensor, Any]] | None = None
+
+    def plain(self) -> list[tuple[Tensor, Any]]:
+        """Measure the faces as they are: their attributes, and their place."""
+        if self._plain is None:
+            pictures = (self.faces.picture(ws) for ws in self.ws)
+            self._plain = [(self.faces.measure(p), self.faces.place(p)) for p in pictures]
+        return self._plain
+
+    def of(
+        self, name: str, move: Tensor, strengths: Sequence[float], *, identity: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Measure every face moved by `move` (num_ws, w_dim) at each strength.
+
+        Returns attributes, float64 (F, S, A), and, with `identity`, the distance of the two ends
+        (F,), else NaN. `name` is for `say`.
+        """
+        key = hashlib.sha256(move.contiguous().numpy().tobytes())
+        key.update(repr((tuple(strengths), identity)).encode())
+        code = key.hexdigest()[:24]
+        if code not in self.kept.tensors:
+            self.say(f"measuring {name}: {len(self.ws)} faces")
+            rows = [self._of_face(i, move, strengths, identity) for i in range(len(self.ws))]
+            measured = torch.stack([row for row, _ in rows])
+            distances = torch.tensor([x for _, x in rows], dtype=torch.float64)
+            self.kept.put(**{code: measured, f"{code}.identity": distances})
+        return self.kept.tensors[code], self.kept.tensors[f"{code}.identity"]
+
+    def _of_face(self, i, move, strengths, identity):
+        plain, place = self.plain()[i]
+        ends, rows = [], []
+        for strength in strengths:
+            if strength == 0:
+                rows.append(plain)
+                continue
+            picture = self.faces.picture(self.ws[i] + strength * move)
+            rows.append(self.faces.measure(picture, place))
+            if identity and strength in (strengths[0], strengths[-1]):
+                ends.append(picture)
+        distance = identity_distance(*ends[::-1]) if len(ends) == 2 else torch.nan
+        return torch.stack(rows), distance
+
+
+def mean_change(measured: Tensor, deviations: Tensor) -> Tensor:
+    """Average, over faces, the change from the first strength to the last: (A,), in deviations.
+
+    `measured` is (F, S, A), `deviations` (A,). Faces that could not be measured are left out.
+    """
+    return ((measured[:, -1] - measured[:, 0]) / deviations).nanmean(0)
+
+
+def rising_share(values: Tensor) -> float:
+    """Tell on what share of faces an attribute, (F, S), rises from every strength to the next.
+
+    A face that could not be measured does not rise.
+    """
+    return (values.diff(dim=1) > 0).all(1).double().mean().item()

@@ -1,0 +1,352 @@
+"""Find directions of attributes without labels: draw faces, measure them, regress, part, check.
+
+1. Faces are drawn, and each attribute is measured. The mean change of w with an attribute a is
+   Cov(w, a) = C b: b from a ridge regression of a on w, C the covariance of W.
+2. Moves along these, in StyleGAN's coarse, middle and fine rows, are rendered on other faces, and
+   what each does to every attribute is measured: the effects E.
+3. For an attribute and a choice of rows that combination of the mean changes is taken which, by E,
+   moves it alone: least squares. It is what is left of the mean change when what it shares with the
+   others is removed, as for InterFaceGAN's conditional directions (Shen et al. 2020, arXiv
+   1907.10786, section 3.2), here by measured effects in place of boundaries' normals. It is
+   rendered too, and mended once by what was measured.
+4. The rows are those where others move along least.
+5. Each direction is checked on faces that nothing was chosen by. One that does not move its own
+   attribute, or moves another with it, is left out.
+
+Changes of attributes are in standard deviations over drawn faces. Everything measured is kept in a
+folder, so that the same command goes on after a kill.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganinv.compute.memory import kept_memory
+from ganinv.editing.attributes import ATTRIBUTES
+from ganinv.editing.directions import along, spread
+from ganinv.editing.effects import (
+    TRUNCATION,
+    Effects,
+    Faces,
+    Kept,
+    Say,
+    mean_change,
+    rising_share,
+)
+from ganinv.editing.layers import GROUPS, parse_layers
+from ganinv.editing.named import describe_row, named_path, save_named
+from ganinv.errors import BadArgumentsError, printable
+from ganinv.generators.base import Generator
+from ganinv.paths import cache_folder
+
+RIDGE = 0.05  # of the number of draws, on whitened w: .03 to .1 did equally well on held-out ones
+HELD_OUT = 5  # each fifth draw
+ENDS = (-2.0, 2.0)  # strengths at which moves are measured
+STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # and directions are checked
+STIFF = 0.02  # weight of a combination's squared length against others' squared changes
+TRIED = 2  # choices of rows that are measured, the best by E
+CHOICES = ("all", "coarse", "middle", "fine", "coarse,middle", "middle,fine")
+# what a direction has to do between strengths -2 and 2: its own change in deviations, others' as a
+# share of it, the share of faces on which it rises at every step, and the distance of identity
+OWN, OTHERS, RISING, SAME = 1.5, 1 / 3, 0.95, 0.45
+KEEP_EVERY = 50  # draws
+FEWEST = 30  # faces that were measured
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is drawn and measured.
+
+    `samples` faces to regress, `faces` to measure moves on, `checked` to check directions on;
+    `seed` draws all of them. `same` are the attributes whose change leaves the person the same.
+    """
+
+    attributes: tuple[str, ...] = tuple(ATTRIBUTES)
+    samples: int = 2000
+    faces: int = 16
+    checked: int = 50
+    seed: int = 0
+    same: tuple[str, ...] = tuple(
+        name for name, a in ATTRIBUTES.items() if a.kind in ("expression", "light")
+    )
+
+
+@dataclass(frozen=True)
+class Found:
+    """A direction of an attribute: w (w_dim,) of one standard deviation, and the rows it moves."""
+
+    w: Tensor
+    layers: str
+
+
+def find_all(
+    faces: Faces, plan: Plan, folder: str | Path, say: Say = print
+) -> tuple[dict[str, Found], dict[str, Any]]:
+    """Find a direction of every attribute, and check it: ({name: direction}, card).
+
+    The card says of each what it moves and whether it holds. What is measured lies in `folder`.
+    Raises BadArgumentsError where the generator's pictures cannot be measured.
+    """
+    generator = faces.generator
+    about = {"sha256": generator.sha256, "attributes": faces.names, "truncation": TRUNCATION}
+
+    def effects(which, count):
+        seed = plan.seed + which
+        kept = Kept(Path(folder) / f"faces{which}.safetensors", about | dict(seed=seed, n=count))
+        return Effects(faces, faces.draw_all(seed, count), kept, say)
+
+    with kept_memory(generator.device):
+        kept = Kept(Path(folder) / "draws.safetensors", about | {"seed": plan.seed})
+        w, measured = draw(faces, plan, kept, say)
+        deviations = measured.std(0)
+        basis, correlations = regress(generator, w, measured)
+        chooser = Chooser(effects(1_000_000, plan.faces), basis, deviations, plan.same)
+        found = {name: chooser.choose(i) for i, name in enumerate(faces.names)}
+        unseen = effects(2_000_000, plan.checked)
+        rows = {
+            name: {"layers": f.layers, "held_out_correlation": correlations[i].item()}
+            | check(unseen, i, _move(generator, f.w, f.layers), deviations, name in plan.same)
+            for i, (name, f) in enumerate(found.items())
+        }
+    card = {
+        "generator": generator.name,
+        "sha256": generator.sha256,
+        "truncation": TRUNCATION,
+        "seed": plan.seed,
+        "samples": len(w),
+        "faces": plan.faces,
+        "checked": plan.checked,
+        "asked": {"own": OWN, "others": OTHERS, "rising": RISING, "identity": SAME},
+        "deviations": dict(zip(faces.names, deviations.tolist(), strict=True)),
+        "directions": rows,
+    }
+    return found, card
+
+
+def find_named(
+    generator: Generator,
+    plan: Plan,
+    *,
+    out: str | Path | None = None,
+    work: str | Path | None = None,
+    say: Say = print,
+) -> Path:
+    """Find a generator's directions and write those that hold, with their card; return the file.
+
+    `out` is by default where `directions` looks, `work` a folder of the cache. Raises
+    BadArgumentsError as `find_all` does, and where none holds, WriteError.
+    """
+    path = named_path(generator) if out is None else Path(out)
+    key = generator.sha256[:12] or "unnamed"
+    folder = cache_folder() / "directions" / key if work is None else Path(work)
+    faces = Faces(generator, plan.attributes, say)
+    found, card = find_all(faces, plan, folder, say)
+    for name, row in card["directions"].items():
+        say(f"{name}: {describe_row(row)}")
+    held = {
+        name: (f.w, f.layers, ATTRIBUTES[name].words)
+        for name, f in found.items()
+        if card["directions"][name]["holds"]
+    }
+    if not held:
+        raise BadArgumentsError(
+            "no direction does what is asked of it; more --samples may help (what was measured "
+            f"lies in {printable(folder)})"
+        )
+    save_named(path, held, generator, card)
+    return path
+
+
+def draw(faces: Faces, plan: Plan, kept: Kept, say: Say) -> tuple[Tensor, Tensor]:
+    """Draw faces and measure them: w (N, w_dim) and attributes (N, A), float64, those with a face.
+
+    Raises BadArgumentsError where hardly any shows one.
+    """
+    w = list(kept.tensors.get("w", torch.empty(0)))[: plan.samples]
+    measured = list(kept.tensors.get("measured", torch.empty(0)))[: plan.samples]
+    rng = torch.Generator().manual_seed(plan.seed)
+    for i in range(plan.samples):
+        ws = faces.draw(rng)
+        if i < len(w):
+            continue
+        w.append(ws[0])
+        measured.append(faces.measure(faces.picture(ws)))
+        if (i + 1) % KEEP_EVERY == 0 or i + 1 == plan.samples:
+            kept.put(w=torch.stack(w), measured=torch.stack(measured))
+            say(f"drawn and measured: {i + 1} of {plan.samples} faces")
+            _check_enough(measured)
+    there = torch.stack(measured).isfinite().all(1)
+    _check_enough(measured)
+    return torch.stack(w)[there].double(), torch.stack(measured)[there]
+
+
+def _check_enough(measured):
+    there = sum(bool(row.isfinite().all()) for row in measured)
+    if there < min(FEWEST, len(measured) / 2):
+        raise BadArgumentsError(
+            f"a face was found in {there} of {len(measured)} pictures of this generator: its "
+            "directions cannot be found by measures of faces; take sefa:K or pca:K"
+        )
+
+
+def regress(generator: Generator, w: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
+    """Estimate the mean change of w with each attribute: (A, w_dim); and how well w foretells it.
+
+    That is the correlation of the regression from w (N, w_dim) with the attributes (N, A) of each
+    fifth draw, which it was not made by. Both float64.
+    """
+    values, vectors = torch.linalg.eigh(spread(generator).covariance)
+    scale = values.clamp(min=values.max() * 1e-9).sqrt()
+    white = (w - spread(generator).mean) @ vectors / scale  # (N, w_dim)
+    a = (measured - measured.mean(0)) / measured.std(0)
+    held = torch.arange(len(w)) % HELD_OUT == HELD_OUT - 1
+    foretold = white[held] @ _ridge(white[~held], a[~held])
+    pairs = zip(foretold.T, a[held].T, strict=True)
+    correlations = torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in pairs])
+    changes = _ridge(white, a).T * scale @ vectors.T  # C b, for C = V scale^2 V^T
+    return changes, correlations
+
+
+def _ridge(x, y):
+    y = y - y.mean(0)
+    return torch.linalg.solve(x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1]).to(x), x.T @ y)
+
+
+class Chooser:
+    """Chooses, for an attribute, the combination of mean changes and the rows that move it alone.
+
+    `basis` (A, w_dim) are the mean changes, `deviations` (A,) the attributes'.
+    """
+
+    def __init__(
+        self, effects: Effects, basis: Tensor, deviations: Tensor, same: Sequence[str]
+    ) -> None:
+        self.effects, self.deviations, self.same = effects, deviations, same
+        self.generator, self.names = effects.faces.generator, effects.faces.names
+        self.basis = torch.stack([_unit(self.generator, w) for w in basis])  # (A, w_dim)
+        self.by_group = {
+            group: torch.stack(
+                [
+                    self.change(f"{name}, {group}", w, group)[0]
+                    for name, w in zip(self.names, self.basis, strict=True)
+                ]
+            )
+            for group in GROUPS
+            if parse_any(group, self.generator)
+        }
+
+    def change(
+        self, name: str, w: Tensor, layers: str, *, identity: bool = False
+    ) -> tuple[Tensor, float]:
+        """Measure what w does from end to end, (A,) in deviations, and the identity's distance."""
+        move = _move(self.generator, w, layers)
+        measured, distances = self.effects.of(name, move, ENDS, identity=identity)
+        return mean_change(measured, self.deviations), distances.nanmean().item()
+
+    def choose(self, i: int) -> Found:
+        """Choose the direction of attribute number `i`."""
+        offered = {}
+        for layers in CHOICES:
+            groups = self.by_group if layers == "all" else layers.split(",")
+            if all(group in self.by_group for group in groups):
+                e = torch.stack([self.by_group[group] for group in groups]).sum(0)  # (A, A)
+                x = solve(e, i)
+                unit = x / self._length(x)
+                offered[layers] = self.score(unit @ e, i), e, x
+        best = sorted(offered, key=lambda layers: offered[layers][0])[:TRIED]
+        tried = [self._mended(i, layers, *offered[layers][1:]) for layers in best]
+        return min(tried, key=lambda pair: pair[0])[1]
+
+    def _mended(self, i, layers, e, x):
+        """The score and the direction of a combination, mended once by what was measured of it."""
+        name, results = f"{self.names[i]}, {layers}", []
+        for again in range(2):
+            w = _unit(self.generator, x @ self.basis)
+            change, identity = self.change(name, w, layers, identity=True)
+            results.append((self.score(change, i, identity), Found(w, layers)))
+            if again or not change[i] > 0:
+                break
+            excess = change / change[i]
+            excess[i] = 0
+            x = x - solve_for(e, excess, i)
+        return min(results, key=lambda pair: pair[0])
+
+    def _length(self, x):
+        w = x @ self.basis
+        return (w @ spread(self.generator).covariance @ w).sqrt()
+
+    def score(self, change: Tensor, i: int, identity: float = 0.0) -> float:
+        """Say how far a change (A,) is from what is asked: below 1, all of it holds."""
+        own = max(change[i].item(), 1e-6)
+        others = torch.cat([change[:i], change[i + 1 :]]).abs()
+        parts = [OWN / own, (others.max().item() if len(others) else 0.0) / own / OTHERS]
+        if self.names[i] in self.same:
+            parts.append(identity / SAME)
+        return max(parts)
+
+
+def solve(e: Tensor, i: int) -> Tensor:
+    """Combine moves so that attribute `i` changes by 1 and the others by little: x (M,).
+
+    `e` (M, A) is what each of M moves does. Minimizes the others' squared changes, and a little of
+    the squared length of x, which noise in `e` would make long.
+    """
+    others = torch.cat([e[:, :i], e[:, i + 1 :]], 1)
+    gram = others @ others.T + STIFF * e[:, i].square().mean() * torch.eye(len(e)).to(e)
+    x = torch.linalg.solve(gram, e[:, i])
+    return x / (x @ e[:, i])
+
+
+def solve_for(e: Tensor, wanted: Tensor, i: int) -> Tensor:
+    """Combine moves to the change `wanted` (A,), by least squares with the same little length."""
+    stiff = STIFF * e[:, i].square().mean() * torch.eye(len(e)).to(e)
+    return torch.linalg.solve(e @ e.T + stiff, e @ wanted)
+
+
+def check(effects: Effects, i: int, move: Tensor, deviations: Tensor, same: bool) -> dict[str, Any]:
+    """Check a direction on unseen faces: what it moves, and whether that is what is asked.
+
+    `same` says whether the person has to stay the same.
+    """
+    name = effects.faces.names[i]
+    measured, distances = effects.of(f"{name}, checked", move, STEPS, identity=True)
+    change, rising = mean_change(measured, deviations), rising_share(measured[:, :, i])
+    own, identity = change[i].item(), distances.nanmean().item()
+    others = {n: x for n, x in zip(effects.faces.names, change.tolist(), strict=True) if n != name}
+    worst = max((abs(x) for x in others.values()), default=0.0)
+    asked = {
+        "own": own >= OWN,
+        "others": worst <= OTHERS * own,
+        "rising": rising >= RISING,
+        "identity": not same or not identity >= SAME,
+    }
+    return {
+        "own": own,
+        "others": others,
+        "rising": rising,
+        "identity": identity,
+        "holds": all(asked.values()),
+        "fails": [what for what, held in asked.items() if not held],
+    }
+
+
+def parse_any(group: str, generator: Generator) -> bool:
+    """Whether a generator has rows in a group."""
+    try:
+        return bool(parse_layers(group, generator).any())
+    except ValueError:
+        return False
+
+
+def _unit(generator: Generator, w: Tensor) -> Tensor:
+    """w (w_dim,) of one standard deviation of W, float64."""
+    return along(generator, w.expand(generator.num_ws, -1))[0].double()
+
+
+def _move(generator: Generator, w: Tensor, layers: str) -> Tensor:
+    """What strength 1 of w (w_dim,) adds to the rows of a code: float32 (num_ws, w_dim)."""
+    return torch.where(parse_layers(layers, generator)[:, None], w, 0.0).float()
