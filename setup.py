@@ -15,6 +15,8 @@ SHIPPED = (
     "checkpoints/manifest.yaml",
     "checkpoints/domain_encoder_ffhq.json",
     "checkpoints/domain_encoder_ffhq.safetensors",
+    "checkpoints/directions_ffhq-student.json",
+    "checkpoints/directions_ffhq-student.safetensors",
     "data/samples.yaml",
     "data/sets.yaml",
     "notebooks/*.ipynb",

@@ -16,11 +16,12 @@ from ganinv.compute.render import make_renderer
 from ganinv.editing.attributes import find_face, measure_face
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, to_uint8
-from ganinv.measures.identity import identity_distance
+from ganinv.measures.identity import face_descriptor
 from ganinv.weights.store import read_tensors, write_tensors
 
 TRUNCATION = 0.8  # of the faces that are drawn: typical ones, and yet varied
 SIDE = 512  # pixels at which pictures are measured
+DESCRIPTOR = 128  # numbers that describe whose face it is
 MANY = 1000  # renderings, for which compilation pays
 Say = Callable[[str], object]
 Measure = Callable[[np.ndarray, Any], dict[str, float] | None]
@@ -112,26 +113,23 @@ class Effects:
             self._plain = [(self.faces.measure(p), self.faces.place(p)) for p in pictures]
         return self._plain
 
-    def of(
-        self, name: str, move: Tensor, strengths: Sequence[float], *, identity: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """Measure every face moved by `move` (num_ws, w_dim) at each strength.
+    def of(self, name: str, move: Tensor, strengths: Sequence[float]) -> tuple[Tensor, Tensor]:
+        """Measure every face moved by `move` (num_ws, w_dim) at each strength, the ends named.
 
-        Returns attributes, float64 (F, S, A), and, with `identity`, the distance of the two ends
-        (F,), else NaN. `name` is for `say`.
+        Returns attributes, float64 (F, S, A), and by how much the face's descriptor changes from
+        the first strength to the last, (F, 128), NaN where there is no face. `name` is for `say`.
         """
         key = hashlib.sha256(move.contiguous().numpy().tobytes())
-        key.update(repr((tuple(strengths), identity)).encode())
+        key.update(repr(tuple(strengths)).encode())
         code = key.hexdigest()[:24]
         if code not in self.kept.tensors:
-            self.say(f"measuring {name}: {len(self.ws)} faces")
-            rows = [self._of_face(i, move, strengths, identity) for i in range(len(self.ws))]
-            measured = torch.stack([row for row, _ in rows])
-            distances = torch.tensor([x for _, x in rows], dtype=torch.float64)
-            self.kept.put(**{code: measured, f"{code}.identity": distances})
-        return self.kept.tensors[code], self.kept.tensors[f"{code}.identity"]
+            self.say(f"measuring {name}, {len(self.ws)} faces")
+            rows = [self._of_face(i, move, strengths) for i in range(len(self.ws))]
+            measured, changed = (torch.stack(list(parts)) for parts in zip(*rows, strict=True))
+            self.kept.put(**{code: measured, f"{code}.descriptor": changed})
+        return self.kept.tensors[code], self.kept.tensors[f"{code}.descriptor"]
 
-    def _of_face(self, i, move, strengths, identity):
+    def _of_face(self, i, move, strengths):
         plain, place = self.plain()[i]
         ends, rows = [], []
         for strength in strengths:
@@ -140,10 +138,13 @@ class Effects:
                 continue
             picture = self.faces.picture(self.ws[i] + strength * move)
             rows.append(self.faces.measure(picture, place))
-            if identity and strength in (strengths[0], strengths[-1]):
-                ends.append(picture)
-        distance = identity_distance(*ends[::-1]) if len(ends) == 2 else torch.nan
-        return torch.stack(rows), distance
+            if strength in (strengths[0], strengths[-1]):
+                ends.append(face_descriptor(picture))
+        if any(end is None for end in ends):
+            change = torch.full((DESCRIPTOR,), torch.nan, dtype=torch.float64)
+        else:
+            change = torch.from_numpy(ends[-1] - ends[0])
+        return torch.stack(rows), change
 
 
 def mean_change(measured: Tensor, deviations: Tensor) -> Tensor:
@@ -152,6 +153,14 @@ def mean_change(measured: Tensor, deviations: Tensor) -> Tensor:
     `measured` is (F, S, A), `deviations` (A,). Faces that could not be measured are left out.
     """
     return ((measured[:, -1] - measured[:, 0]) / deviations).nanmean(0)
+
+
+def identity_change(changed: Tensor) -> float:
+    """Average how far apart the ends of an edit are, from descriptors' changes (F, 128).
+
+    NaN where no face could be described.
+    """
+    return changed.square().sum(1).sqrt().nanmean().item()
 
 
 def rising_share(values: Tensor) -> float:

@@ -2,14 +2,15 @@
 
 1. Faces are drawn, and each attribute is measured. The mean change of w with an attribute a is
    Cov(w, a) = C b: b from a ridge regression of a on w, C the covariance of W.
-2. Moves along these, in StyleGAN's coarse, middle and fine rows, are rendered on other faces, and
-   what each does to every attribute is measured: the effects E.
-3. For an attribute and a choice of rows that combination of the mean changes is taken which, by E,
-   moves it alone: least squares. It is what is left of the mean change when what it shares with the
-   others is removed, as for InterFaceGAN's conditional directions (Shen et al. 2020, arXiv
-   1907.10786, section 3.2), here by measured effects in place of boundaries' normals. It is
-   rendered too, and mended once by what was measured.
-4. The rows are those where others move along least.
+2. Moves along these, in rows of one resolution at a time, are rendered on other faces. The effects
+   E on every attribute are measured, and how the face's descriptor changes.
+3. For an attribute and a choice of rows that combination of the mean changes is taken which, by
+   these effects, moves it alone and leaves the person the same: least squares. It is what is left
+   of the mean change when what it shares with the others is removed, as for InterFaceGAN's
+   conditional directions (Shen et al. 2020, arXiv 1907.10786, section 3.2), here by measured
+   effects in place of boundaries' normals.
+4. The few choices of rows that come nearest to what is asked are rendered, mended once by what was
+   measured of them, and the best is taken.
 5. Each direction is checked on faces that nothing was chosen by. One that does not move its own
    attribute, or moves another with it, is left out.
 
@@ -17,6 +18,7 @@ Changes of attributes are in standard deviations over drawn faces. Everything me
 folder, so that the same command goes on after a kill.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +36,11 @@ from ganinv.editing.effects import (
     Faces,
     Kept,
     Say,
+    identity_change,
     mean_change,
     rising_share,
 )
-from ganinv.editing.layers import GROUPS, parse_layers
+from ganinv.editing.layers import describe_rows, parse_layers
 from ganinv.editing.named import describe_row, named_path, save_named
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.generators.base import Generator
@@ -48,12 +51,15 @@ HELD_OUT = 5  # each fifth draw
 ENDS = (-2.0, 2.0)  # strengths at which moves are measured
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # and directions are checked
 STIFF = 0.02  # weight of a combination's squared length against others' squared changes
-TRIED = 2  # choices of rows that are measured, the best by E
-CHOICES = ("all", "coarse", "middle", "fine", "coarse,middle", "middle,fine")
+PERSON = 4.0  # and of the squared change of identity, where the person is to stay the same
+TRIED = 2  # choices of rows that are measured, the best by the effects
+FORETOLD = 0.5  # the held-out correlation without which no direction is looked for
+MARGIN = 1.15  # by which what is foretold should exceed what is asked
 # what a direction has to do between strengths -2 and 2: its own change in deviations, others' as a
 # share of it, the share of faces on which it rises at every step, and the distance of identity
 OWN, OTHERS, RISING, SAME = 1.5, 1 / 3, 0.95, 0.45
 KEEP_EVERY = 50  # draws
+FINE = 4  # the part of rows above 32 pixels
 FEWEST = 30  # faces that were measured
 
 
@@ -105,13 +111,17 @@ def find_all(
         deviations = measured.std(0)
         basis, correlations = regress(generator, w, measured)
         chooser = Chooser(effects(1_000_000, plan.faces), basis, deviations, plan.same)
-        found = {name: chooser.choose(i) for i, name in enumerate(faces.names)}
         unseen = effects(2_000_000, plan.checked)
-        rows = {
-            name: {"layers": f.layers, "held_out_correlation": correlations[i].item()}
-            | check(unseen, i, _move(generator, f.w, f.layers), deviations, name in plan.same)
-            for i, (name, f) in enumerate(found.items())
-        }
+        found, rows = {}, {}
+        for i, name in enumerate(faces.names):
+            foretold = {"held_out_correlation": correlations[i].item()}
+            if not correlations[i] >= FORETOLD:
+                rows[name] = foretold | {"holds": False, "fails": ["correlation"]}
+                continue
+            found[name] = f = chooser.choose(i)
+            move = _move(generator, f.w, f.layers)
+            checked = check(unseen, i, move, deviations, name in plan.same)
+            rows[name] = {"layers": f.layers} | foretold | checked
     card = {
         "generator": generator.name,
         "sha256": generator.sha256,
@@ -219,7 +229,8 @@ def _ridge(x, y):
 class Chooser:
     """Chooses, for an attribute, the combination of mean changes and the rows that move it alone.
 
-    `basis` (A, w_dim) are the mean changes, `deviations` (A,) the attributes'.
+    `basis` (A, w_dim) are the mean changes, `deviations` (A,) the attributes'; `same` names those
+    whose change is to leave the person the same.
     """
 
     def __init__(
@@ -228,75 +239,99 @@ class Chooser:
         self.effects, self.deviations, self.same = effects, deviations, same
         self.generator, self.names = effects.faces.generator, effects.faces.names
         self.basis = torch.stack([_unit(self.generator, w) for w in basis])  # (A, w_dim)
-        self.by_group = {
-            group: torch.stack(
-                [
-                    self.change(f"{name}, {group}", w, group)[0]
-                    for name, w in zip(self.names, self.basis, strict=True)
-                ]
-            )
-            for group in GROUPS
-            if parse_any(group, self.generator)
-        }
+        self.parts = row_parts(self.generator)
+        known = [
+            [self.change(name, w, part) for name, w in zip(self.names, self.basis, strict=True)]
+            for part in self.parts
+        ]
+        self.e = torch.stack([torch.stack([e for e, _ in row]) for row in known])  # (P, A, A)
+        # of descriptors, for faces that every move left a face: (P, A, F, 128)
+        person = torch.stack([torch.stack([d for _, d in row]) for row in known])
+        self.person = person[:, :, person.isfinite().all(3).all(0).all(0)]
 
-    def change(
-        self, name: str, w: Tensor, layers: str, *, identity: bool = False
-    ) -> tuple[Tensor, float]:
-        """Measure what w does from end to end, (A,) in deviations, and the identity's distance."""
+    def change(self, name: str, w: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Measure what w does from end to end: attributes (A,) in deviations, descriptors (F, 128).
+
+        `rows`, bool (num_ws,), are those that move.
+        """
+        layers = describe_rows(rows)
         move = _move(self.generator, w, layers)
-        measured, distances = self.effects.of(name, move, ENDS, identity=identity)
-        return mean_change(measured, self.deviations), distances.nanmean().item()
+        measured, changed = self.effects.of(f"{name} in rows {layers}", move, ENDS)
+        return mean_change(measured, self.deviations), changed
 
     def choose(self, i: int) -> Found:
         """Choose the direction of attribute number `i`."""
-        offered = {}
-        for layers in CHOICES:
-            groups = self.by_group if layers == "all" else layers.split(",")
-            if all(group in self.by_group for group in groups):
-                e = torch.stack([self.by_group[group] for group in groups]).sum(0)  # (A, A)
-                x = solve(e, i)
-                unit = x / self._length(x)
-                offered[layers] = self.score(unit @ e, i), e, x
-        best = sorted(offered, key=lambda layers: offered[layers][0])[:TRIED]
-        tried = [self._mended(i, layers, *offered[layers][1:]) for layers in best]
+        offered = []
+        for count in range(1, len(self.parts) + 1):
+            for chosen in itertools.combinations(range(len(self.parts)), count):
+                e, person = (x[list(chosen)].sum(0) for x in (self.e, self.person))
+                x = solve(e, i, self.gram(person) if self._keeps_person(i) else None)
+                x = x / self._length(x)
+                identity = identity_change(torch.einsum("m,mfd->fd", x, person))
+                foretold = self.score(x @ e, i, identity, MARGIN)
+                offered.append((foretold, chosen, x, e))
+        offered.sort(key=lambda choice: choice[0])
+        tried = [self._mended(i, *choice[1:]) for choice in offered[:TRIED]]
         return min(tried, key=lambda pair: pair[0])[1]
 
-    def _mended(self, i, layers, e, x):
+    def _mended(self, i, chosen, x, e):
         """The score and the direction of a combination, mended once by what was measured of it."""
-        name, results = f"{self.names[i]}, {layers}", []
+        rows, results = torch.stack([self.parts[part] for part in chosen]).any(0), []
         for again in range(2):
             w = _unit(self.generator, x @ self.basis)
-            change, identity = self.change(name, w, layers, identity=True)
-            results.append((self.score(change, i, identity), Found(w, layers)))
+            change, changed = self.change(self.names[i], w, rows)
+            score = self.score(change, i, identity_change(changed))
+            results.append((score, Found(w, describe_rows(rows))))
             if again or not change[i] > 0:
                 break
             excess = change / change[i]
             excess[i] = 0
-            x = x - solve_for(e, excess, i)
+            x = x / (x @ e[:, i]) - solve_for(e, excess, i)
         return min(results, key=lambda pair: pair[0])
 
-    def _length(self, x):
-        w = x @ self.basis
-        return (w @ spread(self.generator).covariance @ w).sqrt()
+    def gram(self, person: Tensor) -> Tensor:
+        """The squared change of identity as a quadratic form (M, M) of moves, by (M, F, 128)."""
+        return PERSON * torch.einsum("mfd,nfd->mn", person, person) / max(person.shape[1], 1)
 
-    def score(self, change: Tensor, i: int, identity: float = 0.0) -> float:
-        """Say how far a change (A,) is from what is asked: below 1, all of it holds."""
+    def _keeps_person(self, i):
+        return self.names[i] in self.same
+
+    def _length(self, x):
+        """How many standard deviations of W a combination is long."""
+        w = x @ self.basis
+        return w.norm() / _unit(self.generator, w).norm()
+
+    def score(self, change: Tensor, i: int, identity: float, margin: float = 1.0) -> float:
+        """Say how far a change (A,) is from what is asked, by a `margin`: below 1, all holds."""
         own = max(change[i].item(), 1e-6)
         others = torch.cat([change[:i], change[i + 1 :]]).abs()
         parts = [OWN / own, (others.max().item() if len(others) else 0.0) / own / OTHERS]
-        if self.names[i] in self.same:
+        if self._keeps_person(i) and identity == identity:
             parts.append(identity / SAME)
-        return max(parts)
+        return max(parts) * margin
 
 
-def solve(e: Tensor, i: int) -> Tensor:
+def row_parts(generator: Generator) -> list[Tensor]:
+    """Part the rows of ws by resolution: bool (num_ws,) each, without empty ones.
+
+    They are those of StyleGAN2 at 4, 8, 16 and 32 pixels and above, two rows each but the last.
+    """
+    teacher = torch.tensor(generator.teacher_rows or list(range(generator.num_ws)))
+    parts = [(teacher // 2).clamp(max=FINE) == part for part in range(FINE + 1)]
+    return [part for part in parts if part.any()]
+
+
+def solve(e: Tensor, i: int, person: Tensor | None = None) -> Tensor:
     """Combine moves so that attribute `i` changes by 1 and the others by little: x (M,).
 
-    `e` (M, A) is what each of M moves does. Minimizes the others' squared changes, and a little of
-    the squared length of x, which noise in `e` would make long.
+    `e` (M, A) is what each of M moves does, `person` (M, M) a quadratic form that is to be small
+    too. Minimizes the others' squared changes, that, and a little of the squared length of x, which
+    noise in `e` would make long.
     """
     others = torch.cat([e[:, :i], e[:, i + 1 :]], 1)
     gram = others @ others.T + STIFF * e[:, i].square().mean() * torch.eye(len(e)).to(e)
+    if person is not None:
+        gram = gram + person
     x = torch.linalg.solve(gram, e[:, i])
     return x / (x @ e[:, i])
 
@@ -313,9 +348,9 @@ def check(effects: Effects, i: int, move: Tensor, deviations: Tensor, same: bool
     `same` says whether the person has to stay the same.
     """
     name = effects.faces.names[i]
-    measured, distances = effects.of(f"{name}, checked", move, STEPS, identity=True)
+    measured, changed = effects.of(f"{name}, checked", move, STEPS)
     change, rising = mean_change(measured, deviations), rising_share(measured[:, :, i])
-    own, identity = change[i].item(), distances.nanmean().item()
+    own, identity = change[i].item(), identity_change(changed)
     others = {n: x for n, x in zip(effects.faces.names, change.tolist(), strict=True) if n != name}
     worst = max((abs(x) for x in others.values()), default=0.0)
     asked = {
@@ -332,14 +367,6 @@ def check(effects: Effects, i: int, move: Tensor, deviations: Tensor, same: bool
         "holds": all(asked.values()),
         "fails": [what for what, held in asked.items() if not held],
     }
-
-
-def parse_any(group: str, generator: Generator) -> bool:
-    """Whether a generator has rows in a group."""
-    try:
-        return bool(parse_layers(group, generator).any())
-    except ValueError:
-        return False
 
 
 def _unit(generator: Generator, w: Tensor) -> Tensor:

@@ -86,6 +86,8 @@ def describe_card(name: str, generator: Named) -> str:
 
 def describe_row(row: dict[str, Any]) -> str:
     """Say in a line what a card's row says of a direction, from strength -2 to 2."""
+    if "own" not in row:
+        return f"left out: held-out correlation {row['held_out_correlation']:.2f}"
     others = sorted(row["others"].items(), key=lambda item: -abs(item[1]))[:2]
     also = ", ".join(f"{name} by {x:+.1f}" for name, x in others)
     text = (

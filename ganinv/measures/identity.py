@@ -42,6 +42,20 @@ def identity_distance(reconstruction: np.ndarray, target: np.ndarray) -> float:
     return float(np.linalg.norm(_describe(picture, found or place) - descriptor))
 
 
+def face_descriptor(picture: np.ndarray, like: np.ndarray | None = None) -> np.ndarray | None:
+    """Describe the largest face of a picture uint8 (H, W, 3): (128,), or None without one.
+
+    Where none is found, what lies in the place of the face of `like` is described, a picture of the
+    same size.
+    """
+    shrunk = _shrunk(picture)
+    place = _largest_face(shrunk)
+    if place is None and like is not None:
+        face = _target_face(_shrunk(like).tobytes(), shrunk.shape)
+        place = None if face is None else face[0]
+    return None if place is None else _describe(shrunk, place)
+
+
 def _shrunk(pixels: np.ndarray) -> np.ndarray:
     """Bring a picture's longer side to `SIDE` pixels; small ones are enlarged."""
     height, width = pixels.shape[:2]
