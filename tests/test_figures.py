@@ -2,20 +2,9 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from ganinv.figures import difference_map, loss_curve, panel, progress_frames, save_gif
-
-
-def read_gif(path):
-    """The frames of a GIF, how long each is shown in ms, and how often it repeats (0: always)."""
-    with Image.open(path) as gif:
-        frames, durations = [], []
-        for index in range(gif.n_frames):
-            gif.seek(index)
-            frames.append(np.array(gif.convert("RGB")))
-            durations.append(gif.info["duration"])
-        return frames, durations, gif.info["loop"]
+from helpers.films import read_gif
 
 
 def checked(seed, size=(20, 30), colours=40):

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import ganinv
-from ganinv.cli import align, bench, data, edit, invert, params, report, train
+from ganinv.cli import align, bench, data, edit, invert, morph, params, report, train
 from ganinv.cli.shared import complain
 from ganinv.cli.weights import weights_app
 from ganinv.errors import BadArgumentsError, GaninvError, ParamsError, printable
@@ -34,6 +34,9 @@ app.command()(edit.edit)
 app.command()(params.params)
 app.command()(align.align)
 app.command()(align.paste)
+app.command()(morph.morph)
+app.command()(morph.mix)
+app.command()(morph.animate)
 app.command()(report.report)
 app.command("gan-report")(report.gan_report)
 app.command("train-encoder")(train.train_encoder)

@@ -111,6 +111,7 @@ def read_code(name: str, path: Path) -> Code:
     except ValueError as error:
         raise BadArgumentsError(printable(error)) from None
     generator = _run_generator(path) or name_of(metadata)
+    latent = latent.float() if latent.is_floating_point() else latent
     return Code(name, latent, path, generator, maker_of(metadata), noise, refinement)
 
 
@@ -140,7 +141,12 @@ def load_for(
     several generators, or of others than that, WeightsError where it is not here.
     """
     codes = list(codes)
-    names = {code.sha256 or code.generator: code.generator for code in codes}
+    named_by = {code.generator: code.sha256 for code in codes if code.sha256}
+    names = {  # a latent that names none may be anyone's, and a name without a hash can be replaced
+        code.sha256 or named_by.get(code.generator, code.generator): code.generator
+        for code in codes
+        if code.sha256 or (code.generator and not named)
+    }
     if len(names) > 1:
         first, second = list(names.values())[:2]
         raise BadArgumentsError(
@@ -174,6 +180,11 @@ def check_code(code: Code, generator: Generator) -> None:
         )
     if not (code.latent.is_floating_point() and code.latent.isfinite().all()):
         raise BadArgumentsError(f"{named} is no finite floating-point numbers")
+    stored = {key: x.shape for key, x in generator.noise_maps().items()}
+    if code.noise and {key: x.shape for key, x in code.noise.items()} != stored:
+        raise BadArgumentsError(
+            f"the noise maps in {printable(code.path)} do not fit {printable(generator.name)}"
+        )
     try:
         check_refinement(code.refinement, generator, code.path.with_name(REFINEMENT))
     except ValueError as error:

@@ -93,6 +93,11 @@ WITHOUT_TORCH = [
     ["report", "--set", "nosuch=5"],
     ["bench", "step", "--device", "gpu"],
     ["bench", "quality", "--device", "mps"],
+    ["morph", ".", "a", "b", "--out", "m.avi"],
+    ["morph", "absent", "a", "b", "--out", "m.gif"],
+    ["morph", ".", "a", "b", "--out", "m.gif", "--device", "gpu"],
+    ["mix", "a", "b", "--rows", "0=B", "--out", "m.gif"],
+    ["animate", "a", "--direction", "yaw", "--strength", "0", "--out", "m.gif"],
     ["weights", "info", "nosuch.pkl"],
     ["weights", "convert", "nosuch"],
 ]
