@@ -7,6 +7,8 @@ it), the offset is moved by it, and it fades where the flow there and the flow b
 that is, where something was hidden or comes out.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -28,13 +30,19 @@ class Rendered:
     """Renders edits of one code, with its noise maps and its refinement.
 
     `features` is carry, stay or drop: offsets move with the edit, stay where they are, or are left
-    out.
+    out. `render` takes the place of `render_result`, such as what `make_preview` returns.
     """
 
-    def __init__(self, generator: Generator, code: Code, features: str = "carry") -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        code: Code,
+        features: str = "carry",
+        render: Callable[..., Tensor] = render_result,
+    ) -> None:
         if features not in WAYS:
             raise ValueError(f"features must be {', '.join(WAYS)}; got {features!r}")
-        self.generator, self.code, self.features = generator, code, features
+        self.generator, self.code, self.features, self.render = generator, code, features, render
         self.tuned = tune(generator, code.refinement)
         self.offsets = {} if features == "drop" else feature_offsets(code.refinement)
         self.before: np.ndarray | None = None
@@ -42,11 +50,15 @@ class Rendered:
     @torch.no_grad()
     def __call__(self, latent: Tensor) -> Tensor:
         """Render a latent (num_ws, w_dim), an edit of the code's: (3, H, W), float32."""
-        offsets = self.offsets
-        if offsets and self.features == "carry" and not torch.equal(latent, self.code.latent):
-            offsets = self.carried(latent)
-        return render_result(self.tuned, latent, self.code.noise, offsets)
+        return self.render(self.tuned, latent, self.code.noise, self.offsets_at(latent))
 
+    def offsets_at(self, latent: Tensor) -> dict[int, Tensor]:
+        """Return the offsets (C, r, r) that a latent is rendered with, by resolution."""
+        if self.features != "carry" or torch.equal(latent, self.code.latent):
+            return self.offsets
+        return self.carried(latent) if self.offsets else {}
+
+    @torch.no_grad()
     def carried(self, latent: Tensor) -> dict[int, Tensor]:
         """Move the offsets as the code's picture moves when it is edited to `latent`."""
         if self.before is None:
@@ -57,7 +69,7 @@ class Rendered:
 
     def _grey(self, latent: Tensor) -> np.ndarray:
         """What the code alone renders, small and grey, on [0, 1]: (S, S)."""
-        image = render_result(self.generator, latent, self.code.noise).clamp(-1, 1)
+        image = self.render(self.generator, latent, self.code.noise).clamp(-1, 1)
         return (box_resize(image[None], SIDE)[0].mean(0).cpu().numpy() + 1) / 2
 
 

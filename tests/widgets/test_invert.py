@@ -6,7 +6,7 @@ import pytest
 
 from ganinv.errors import ParamsError
 from ganinv.runs.records import read_run
-from ganinv.widgets import InversionWidget
+from ganinv.widgets.invert import InversionWidget
 
 
 def test_the_quickstart_starts_from_what_is_chosen():
@@ -53,3 +53,22 @@ def test_values_that_cannot_be_used_are_told_below_the_button(widget, capsys):
         widget.params()
     widget.run()
     assert "generator" in capsys.readouterr().out and not widget.button.disabled
+
+
+def test_under_the_inverted_face_are_its_edits(widget):
+    assert not widget.edits.children
+    widget.run()
+    (edits,) = widget.edits.children
+    assert edits.code.path == widget.out / "results" / "me" / "latent.safetensors"
+    before = edits.face.value
+    next(iter(edits.sliders.values())).value = 3.0
+    assert edits.face.value != before
+    widget.generator.value = ""
+    widget.run()
+    assert not widget.edits.children
+
+
+def test_a_photograph_without_a_face_is_told(widget, capsys):
+    widget.align.value = True
+    widget.run()
+    assert "no face" in capsys.readouterr().out and not widget.edits.children

@@ -1,4 +1,4 @@
-"""Widgets for the quickstart notebook: one photograph, the choices, a button, the result."""
+"""Controls for one inversion: a photograph, the choices, a button, the result."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from ganinv.runs.experiment import run_experiment
 from ganinv.runs.params import Params
 from ganinv.runs.samples import photographs
 from ganinv.weights.manifest import load_manifest
+from ganinv.widgets.edit import EditWidget
 
 
 class InversionWidget(ipywidgets.VBox):
-    """Controls for one inversion; the panel is shown below the button.
+    """Controls for one inversion; the panel is shown below the button, and edits of it below that.
 
     Results go to `out`/results, and are set aside as results-1 and so on when the next ones are
     under other parameters; photographs uploaded lie in `out`/uploads. Show the controls by naming
@@ -48,6 +49,7 @@ class InversionWidget(ipywidgets.VBox):
         self.align = ipywidgets.Checkbox(True, description="find and crop the face")
         self.button = ipywidgets.Button(description="Invert", button_style="primary")
         self.output = ipywidgets.Output()
+        self.edits = ipywidgets.VBox()
         self.button.on_click(self.run)
         super().__init__(
             [
@@ -60,6 +62,7 @@ class InversionWidget(ipywidgets.VBox):
                 self.align,
                 self.button,
                 self.output,
+                self.edits,
             ]
         )
 
@@ -80,6 +83,7 @@ class InversionWidget(ipywidgets.VBox):
         """Invert with the values shown; progress, result and errors appear in the output area."""
         self.button.disabled = True
         self.output.clear_output()
+        self.edits.children = []
         with self.output:
             try:
                 self._invert()
@@ -111,6 +115,7 @@ class InversionWidget(ipywidgets.VBox):
         run = run_experiment(self.params(), set_aside=True)
         for image_id in run.results["images"]:
             display(Image(filename=run.out / image_id / "panel.png"))
+        self.edits.children = [EditWidget(run.out / image_id) for image_id in run.results["images"]]
 
 
 def _names(kind):

@@ -1,0 +1,86 @@
+"""What the widgets share: faces shown in place, errors told as sentences, the generator kept."""
+
+import contextlib
+import html
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import ipywidgets
+import torch
+from torch import Tensor
+
+from ganinv.compute.device import resolve_device, resolve_precision
+from ganinv.compute.render import make_preview
+from ganinv.core_yaml import read_yaml
+from ganinv.editing.sources import Code, check_code, load_for
+from ganinv.errors import GaninvError, printable
+from ganinv.generators.base import Generator
+from ganinv.images.pixels import box_resize, to_pil
+
+SIDE = 512  # pixels of a face that is shown
+LIVE = 0.3  # seconds: a picture that takes less is rendered while a slider moves
+QUALITY = 95  # of JPEG, whose colours are as fine as its lines; PNG takes ten times as long
+
+_kept: dict[tuple[str, str], Generator] = {}  # the last one: compiling it again takes seconds
+
+
+class Face(ipywidgets.Image):
+    """A face that is shown in place of the last one."""
+
+    def __init__(self) -> None:
+        super().__init__(format="jpeg", width=SIDE, height=SIDE)
+
+    def show(self, image: Tensor) -> None:
+        """Show an image (3, H, W) in [-1, 1], averaged to 512 pixels."""
+        data = io.BytesIO()
+        small = box_resize(image[None].float(), SIDE)[0]
+        to_pil(small).save(data, format="JPEG", quality=QUALITY, subsampling=0)
+        self.value = data.getvalue()
+
+
+class Note(ipywidgets.HTML):
+    """A line of text; what stands in it is text, whatever it looks like."""
+
+    def tell(self, text: object = "") -> None:
+        """Show a text in place of the last one."""
+        self.value = html.escape(printable(text))
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Show an error that a user may see as a sentence, in a `with` statement."""
+        try:
+            yield
+        except (GaninvError, OSError, torch.OutOfMemoryError) as error:
+            self.tell(error)
+
+
+def generator_of(codes: Sequence[Code]) -> Generator:
+    """Load the generator that all the codes belong to, on the best device; the last one is kept.
+
+    Raises BadArgumentsError or WeightsError, as `load_for`.
+    """
+    key = codes[0].sha256, codes[0].generator
+    known = _kept.get(key) if len({code.sha256 for code in codes}) == 1 else None
+    if known is None or not codes[0].sha256:
+        known = load_for(codes, device=resolve_device("auto"))
+        _kept.clear()
+        _kept[key] = known
+    for code in codes:
+        check_code(code, known)
+    return known
+
+
+def preview_of(code: Code, generator: Generator) -> Callable[..., Tensor]:
+    """Make the function that renders while sliders move, compiled where the code's search was."""
+    return make_preview(
+        resolve_precision("auto", generator.device), "on" if was_compiled(code.path) else "off"
+    )
+
+
+def was_compiled(latent: Path) -> bool:
+    """Whether a latent's search was compiled: by params.yaml beside it or of its run, else not."""
+    for folder in (latent.parent, latent.parent.parent):
+        with contextlib.suppress(GaninvError, OSError):
+            return bool(read_yaml(folder / "params.yaml").get("compile") == "on")
+    return False
