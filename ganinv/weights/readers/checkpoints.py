@@ -190,7 +190,7 @@ class _StorageUnpickler(_Unpickler):
 class ListedFile(io.FileIO):
     """A file of which `zipfile` reads no list of contents longer than of some 50,000 tensors."""
 
-    def read(self, size: int | None = -1) -> bytes | None:
+    def read(self, size: int | None = -1) -> Any:
         """Read bytes. Raises PickleError where the list of contents would be too long."""
         if size is not None and size > 2**22:
             raise PickleError("the zip archive's list of contents is too long")
