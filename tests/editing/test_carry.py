@@ -1,5 +1,6 @@
 """A refinement taken along: warps and flows of known shifts, edits of refined codes."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ganinv.editing.carry import Rendered, find_flow, warp
 from ganinv.editing.edit import edit
 from ganinv.editing.sources import Code
 from ganinv.inversion.refinement import render_refined
+from helpers.codes import refinement_of
 from helpers.refinements import AT, REFINES, bumped_image, smooth_offset
 from helpers.tensors import normal
 from helpers.toys import rendering_by
@@ -112,13 +114,8 @@ def test_flows_disagree_where_something_was_hidden():
 @pytest.fixture(scope="module")
 def results(toy):
     """Codes as they are refined: {what by: Code}, all of one latent."""
-    weights = toy.synthesis_parameters()
-    names = ("blocks.0.conv1.weight", "blocks.1.conv2.weight")
-    changes = {f"weights.{n}": 0.1 * normal(*weights[n].shape).half() for n in names}
-    features = {f"features.{AT}": smooth_offset(toy, 0.5).half()}
-    ways = {"features": features, "weights": changes, "both": features | changes}
-    latent = bumped_image(toy)[0]
-    return {by: Code("a", latent, Path("x"), refinement=added) for by, added in ways.items()}
+    code = functools.partial(Code, "a", bumped_image(toy)[0], Path("x"))
+    return {by: code(refinement=refinement_of(toy, by)) for by in REFINES}
 
 
 @pytest.fixture
