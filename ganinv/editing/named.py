@@ -43,7 +43,7 @@ def load_named(path: str | Path, generator: Named) -> Rows:
         about = json.loads(metadata["ganinv"])
         return {
             name: (w, str(about["layers"][name]), str(about["words"][name]))
-            for name, w in tensors.items()
+            for name, w in sorted(tensors.items())  # the library keeps no order
         }
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise ParamsError(

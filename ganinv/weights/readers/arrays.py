@@ -132,7 +132,7 @@ def _flat(value: Any, name: str, depth: int, seen: Iterator[int]) -> list[tuple[
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
-    return read_tensors(path)[0]
+    return dict(sorted(read_tensors(path)[0].items()))  # the library keeps no order
 
 
 READERS: dict[str, Callable[[Path], dict[str, Tensor]]] = {
