@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 from pydantic.fields import FieldInfo
 
 from ganinv.core_yaml import parse_yaml, read_yaml, unreadable
-from ganinv.errors import ParamsError, shorten
+from ganinv.errors import ParamsError, printable, shorten
 from ganinv.files import full_path
 from ganinv.paths import params_folder, presets_folder
 
@@ -243,7 +243,7 @@ def unknown_name(name: str, known: Iterable[str], what: str) -> str:
     """Return the sentence for a name that does not exist, with the nearest that do."""
     near = difflib.get_close_matches(name[:100], known, n=2, cutoff=0.6)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    return f"no {what} named {shorten(repr(name))}; {hint}"
+    return f"no {what} named {shorten(repr(name))}; {shorten(printable(hint), 2000)}"
 
 
 def find_params(path: str | Path) -> Path:

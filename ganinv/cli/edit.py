@@ -1,5 +1,6 @@
 """ganinv edit | directions list | directions find."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -63,7 +64,7 @@ def edit(
 
 
 def _check_source(source: Path) -> None:
-    if not source.exists():
+    if not os.path.exists(source):
         raise BadArgumentsError(
             f"there is no {printable(source)}; give a run's folder, an image's folder in it, or a "
             "latent's file"
@@ -96,7 +97,7 @@ def directions_find(
     attributes: Annotated[
         str | None, typer.Option(help="names with commas, by default all that are measured")
     ] = None,
-    samples: Annotated[int, typer.Option(min=100, help="faces to draw and measure")] = 2000,
+    samples: Annotated[int, typer.Option(min=100, help="faces to draw and measure")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="of what is drawn")] = 0,
     out: Annotated[
         Path | None,
@@ -111,6 +112,9 @@ def directions_find(
     """Find directions of attributes without labels: draw faces, measure them, part, check."""
     if out is not None and (out.suffix != ".safetensors" or out.is_dir()):
         raise BadArgumentsError(f"--out {printable(out)}: name a .safetensors file")
+    for folder in (out and out.parent, work):
+        if folder is not None:
+            check_out(str(folder))
     from ganinv.editing.attributes import ATTRIBUTES
 
     names = list(ATTRIBUTES) if attributes is None else attributes.replace(" ", "").split(",")

@@ -14,7 +14,9 @@ from PIL import Image, ImageDraw
 
 from ganinv.images.faces import frontal_detector, landmark_predictor
 
+VERSION = 2  # raised when a measure changes: what was measured before is not gone on with
 SIDE = 512  # pixels at which a picture is measured
+FINER = 2  # times as many pixels, in which landmarks are placed
 SCORE = -0.3  # of the detector: turned faces of drawn pictures score as low
 
 
@@ -170,17 +172,40 @@ def measure_face(picture: np.ndarray, place: np.ndarray | None = None) -> dict[s
 def find_face(picture: np.ndarray, place: np.ndarray | None = None) -> Face | None:
     """Find the largest face of a square picture, as `measure_face` does."""
     image = Image.fromarray(picture)
-    if image.width != SIDE:
-        image = image.resize((SIDE, SIDE), Image.Resampling.BOX if image.width > SIDE else None)
-    pixels = np.asarray(image)
+    pixels = np.asarray(_resized(image, SIDE))
     boxes, _, _ = frontal_detector().run(pixels, 0, SCORE)
     box = max(boxes, key=lambda found: found.area(), default=None)
     if box is None:
         if place is None:
             return None
         box = _box(place)
-    points = landmark_predictor()(pixels, box).parts()
-    return Face(np.array([(p.x, p.y) for p in points], float), pixels / 255)
+    return Face(_landmarks(image, box), pixels / 255)
+
+
+def _landmarks(image: Image.Image, box: Any) -> np.ndarray:
+    """Place landmarks (68, 2) in pixels at `SIDE`, more finely than the predictor's whole ones.
+
+    What is around the face is enlarged: there, whole pixels are small.
+    """
+    import dlib
+
+    low = np.array([box.left(), box.top()])
+    side = np.array([box.right(), box.bottom()]) - low
+    corners = np.clip(np.concatenate([low - side / 2, low + 1.5 * side]), 0, SIDE).round()
+    scale = image.width / SIDE
+    size = ((corners[2:] - corners[:2]) * FINER).astype(int).clip(1)
+    crop = image.resize(tuple(size), Image.Resampling.BILINEAR, tuple(corners * scale))
+    placed = (np.concatenate([low, low + side]) - np.tile(corners[:2], 2)) * FINER
+    rectangle = dlib.rectangle(*(round(float(v)) for v in placed))
+    points = landmark_predictor()(np.asarray(crop), rectangle).parts()
+    return np.array([(p.x, p.y) for p in points], float) / FINER + corners[:2]
+
+
+def _resized(image: Image.Image, side: int) -> Image.Image:
+    if image.width == side:
+        return image
+    how = Image.Resampling.BOX if image.width > side else Image.Resampling.BILINEAR
+    return image.resize((side, side), how)
 
 
 def _box(points: np.ndarray) -> Any:

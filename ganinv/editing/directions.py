@@ -11,6 +11,7 @@ K, LAYER and CHANNEL count from 0, the largest eigenvalue first. Strength is cou
 deviations: 1 moves a code by the standard deviation that W has along the direction.
 """
 
+import os
 import re
 import weakref
 from dataclasses import dataclass, replace
@@ -70,7 +71,22 @@ def find_direction(generator: Generator, name: str, layers: str | None = None) -
         direction = known[_match(text, known, generator)]
     if chosen is None:
         return direction
-    return replace(direction, layers=describe_rows(chosen))
+    return replace(direction, layers=describe_rows(moving_rows(generator, direction, layers)))
+
+
+def moving_rows(generator: Generator, direction: Direction, layers: str | None = None) -> Tensor:
+    """Tell which rows of a code a direction moves: bool (num_ws,).
+
+    Those in `layers`, by default the direction's own. Raises ParamsError where it moves none of
+    them.
+    """
+    rows = parse_layers(direction.layers if layers is None else layers, generator)
+    if not direction.move[rows].any():
+        raise ParamsError(
+            f"{shorten(printable(direction.name))} moves no row of {describe_rows(rows)}; its own "
+            f"layers are {direction.layers}"
+        )
+    return rows
 
 
 def directions(generator: Generator) -> dict[str, Direction]:
@@ -81,6 +97,12 @@ def directions(generator: Generator) -> dict[str, Direction]:
     found: dict[str, Direction] = {}
     for path in named_files():
         for name, (w, layers, about) in load_named(path, generator).items():
+            if tuple(w.shape) != (generator.w_dim,) or not w.isfinite().all():
+                raise ParamsError(
+                    f"{printable(path)} holds {shorten(printable(name))}, which is no "
+                    f"{generator.w_dim} finite numbers; remove it, and find them again by `ganinv "
+                    "directions find`"
+                )
             move = along(generator, w.expand(generator.num_ws, -1))
             found[name] = Direction(name, move, layers, about)
     return found
@@ -208,11 +230,15 @@ def _channel(generator: Generator, text: str) -> Direction:
 
 
 def _file(text: str) -> tuple[Path, str] | None:
-    """The file that a text names, and the name of an array in it; None where it names no file."""
-    for path, name in ((text, ""), text.rpartition(":")[::2]):
-        if Path(path).suffix.lower() in READERS:
-            return Path(full_path(path)), name
-    return None
+    """The file that a text names, and the name of an array in it; None where it names no file.
+
+    A file that is there goes before one that is not.
+    """
+    colons = [at for at, letter in enumerate(text) if letter == ":"]
+    parts = [(text, ""), *((text[:at], text[at + 1 :]) for at in colons)]
+    files = [(Path(full_path(p)), n) for p, n in parts if Path(p).suffix.lower() in READERS]
+    there = (found for found in files if os.path.isfile(found[0]))
+    return next(there, files[0] if files else None)
 
 
 def _from_file(generator: Generator, text: str, path: Path, name: str) -> Direction:
@@ -221,7 +247,7 @@ def _from_file(generator: Generator, text: str, path: Path, name: str) -> Direct
     except ValueError as error:
         raise ParamsError(f"direction: {error}") from None
     fitting = {key: rows for key, x in arrays.items() if (rows := _rows(x, generator)) is not None}
-    if name:
+    if name and (fitting or name not in arrays):
         key = match_name(name, fitting, f"directions in {printable(path)}")
     elif len(fitting) != 1:
         raise ParamsError(_which(path, arrays, fitting, generator))
@@ -252,7 +278,7 @@ def _rows(x: Tensor, generator: Generator) -> Tensor | None:
 def _which(path, arrays, fitting, generator) -> str:
     """What to say where a file does not hold one direction."""
     if fitting:
-        names = ", ".join(printable(key) for key in list(fitting)[:20])
+        names = shorten(", ".join(printable(key) for key in list(fitting)[:20]), 300)
         file = printable(path)
         return f"direction: {file} holds several; name one by {file}:NAME, of {names}"
     shapes = ", ".join(f"{printable(k) or 'one'} {tuple(x.shape)}" for k, x in arrays.items())

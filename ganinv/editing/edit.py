@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ganinv.editing.directions import Direction, find_direction
-from ganinv.editing.layers import parse_layers
+from ganinv.editing.directions import Direction, find_direction, moving_rows
 from ganinv.errors import ParamsError
 from ganinv.generators.base import Generator
 
@@ -36,13 +35,19 @@ def edit(
             f"the latent is {tuple(latent.shape)}; {generator.name or 'this generator'} takes "
             f"{wanted}, or several of them"
         )
+    if tuple(direction.move.shape) != wanted:
+        raise ParamsError(
+            f"{direction.name} is {tuple(direction.move.shape)}; "
+            f"{generator.name or 'this generator'} takes {wanted}: find it for this generator"
+        )
+    if not (latent.is_floating_point() and latent.isfinite().all()):
+        raise ParamsError("the latent is no finite floating-point numbers")
     strengths = torch.as_tensor(strength, dtype=latent.dtype, device=latent.device)
     if strengths.ndim > 1 or not strengths.isfinite().all():
         raise ParamsError("strength is a number, or a list of them, and finite")
     if strengths.ndim and latent.ndim == 3 and len(strengths) not in (1, len(latent)):
         raise ParamsError(f"{len(strengths)} strengths were given for {len(latent)} latents")
-    rows = parse_layers(direction.layers if layers is None else layers, generator)
-    rows = rows.to(latent.device)
+    rows = moving_rows(generator, direction, layers).to(latent.device)
     moved = latent + strengths.reshape(-1, 1, 1) * direction.move.to(latent)
     if latent.ndim == 2 and not strengths.ndim:
         moved = moved[0]

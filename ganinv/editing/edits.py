@@ -20,13 +20,13 @@ from ganinv.editing.directions import Direction
 from ganinv.editing.edit import edit
 from ganinv.editing.sources import Code
 from ganinv.editing.strengths import file_word, show_strength
-from ganinv.errors import printable
+from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import read_json, write_json
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, quantize, to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.latent_files import save_latent
-from ganinv.inversion.refinement import describe_refinement
+from ganinv.inversion.refinement import describe_refinement, feature_offsets
 from ganinv.measures.identity import identity_distance
 from ganinv.measures.reconstruction import Pair, lpips_alex
 
@@ -48,10 +48,17 @@ def write_edits(
     """Edit every code along every direction; write what the module says, and return edits.json.
 
     Results of other directions and images that lie in `out` stay, those of the same are replaced.
-    `features` is as `carry` has it. Raises WriteError.
+    `features` is as `carry` has it. Raises WriteError, and BadArgumentsError for directions whose
+    files would have one name, and where `out` holds edits by another generator.
     """
     out = Path(out)
+    _check_words(directions)
     found = _read(out / EDITS)
+    known = found["generator"].get("sha256")
+    if known and generator.sha256 and known != generator.sha256:
+        raise BadArgumentsError(
+            f"{printable(out)} holds edits by another generator; name another folder by --out"
+        )
     found["generator"] = {"name": generator.name, "sha256": generator.sha256}
     for direction in directions:
         found["directions"][direction.name] = {
@@ -64,7 +71,7 @@ def write_edits(
         image = found["images"].setdefault(code.id, {})
         image["latent"] = str(code.path)
         image["refinement"] = describe_refinement(code.refinement)
-        image["features"] = features if render.offsets else None
+        image["features"] = features if feature_offsets(code.refinement) else None
         plain = Looked(render(code.latent))
         for direction in directions:
             say(f"{printable(code.id)}: {printable(direction.name)}")
@@ -78,11 +85,25 @@ def _read(path: Path) -> dict[str, Any]:
     """What an edits.json holds; an empty one where there is none, or a damaged one."""
     try:
         found = read_json(path)
-        if all(isinstance(found[key], dict) for key in ("directions", "images")):
+        parts = [found[key] for key in ("generator", "directions", "images")]
+        parts += [image.get("edits", {}) for image in found["images"].values()]
+        if all(isinstance(part, dict) for part in parts):
             return found
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         pass
     return {"generator": {}, "directions": {}, "images": {}}
+
+
+def _check_words(directions: Sequence[Direction]) -> None:
+    """Raise BadArgumentsError for two directions that would be written to the same files."""
+    words: dict[str, str] = {}
+    for direction in directions:
+        other = words.setdefault(file_word(direction.name).casefold(), direction.name)
+        if other != direction.name:
+            raise BadArgumentsError(
+                f"{printable(other)} and {printable(direction.name)} would be written to the same "
+                "files; give them in two commands, each with a folder of its own by --out"
+            )
 
 
 class Looked:
@@ -131,7 +152,7 @@ def write_edit(
         save_latent(folder / f"{word}_{shown}.safetensors", latent, generator, code.noise)
         rows[shown] = {"picture": f"{word}_{shown}.png"} | plain.measure(image)
         thumbnails.append(figures.shrink(picture, THUMBNAIL))
-    labels = [f"{direction.name} {shown}" for shown in rows]
+    labels = [f"{printable(direction.name)} {shown}" for shown in rows]
     strip = figures.captioned(np.concatenate(thumbnails, 1), labels, thumbnails[0].shape[1])
     save_png(folder / f"{word}.png", strip)
     return rows

@@ -19,6 +19,7 @@ folder, so that the same command goes on after a kill.
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,8 @@ import torch
 from torch import Tensor
 
 from ganinv.compute.memory import kept_memory
-from ganinv.editing.attributes import ATTRIBUTES
-from ganinv.editing.directions import along, spread
+from ganinv.editing.attributes import ATTRIBUTES, VERSION
+from ganinv.editing.directions import along, principal_components, spread
 from ganinv.editing.effects import (
     TRUNCATION,
     Effects,
@@ -50,14 +51,15 @@ RIDGE = 0.05  # of the number of draws, on whitened w: .03 to .1 did equally wel
 HELD_OUT = 5  # each fifth draw
 ENDS = (-2.0, 2.0)  # strengths at which moves are measured
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # and directions are checked
+EXTRA = 6  # principal components of W that combinations may use beside the mean changes
 STIFF = 0.02  # weight of a combination's squared length against others' squared changes
-PERSON = 4.0  # and of the squared change of identity, where the person is to stay the same
+PERSON = (0.0, 0.25, 1.0, 4.0)  # and of the squared change of identity: each is tried
 TRIED = 2  # choices of rows that are measured, the best by the effects
 FORETOLD = 0.5  # the held-out correlation without which no direction is looked for
-MARGIN = 1.15  # by which what is foretold should exceed what is asked
 # what a direction has to do between strengths -2 and 2: its own change in deviations, others' as a
 # share of it, the share of faces on which it rises at every step, and the distance of identity
 OWN, OTHERS, RISING, SAME = 1.5, 1 / 3, 0.95, 0.45
+AIMS = 2.2, 0.25, 0.42  # and what is aimed at, with room for other faces: own, others, identity
 KEEP_EVERY = 50  # draws
 FINE = 4  # the part of rows above 32 pixels
 FEWEST = 30  # faces that were measured
@@ -72,9 +74,9 @@ class Plan:
     """
 
     attributes: tuple[str, ...] = tuple(ATTRIBUTES)
-    samples: int = 2000
-    faces: int = 16
-    checked: int = 50
+    samples: int = 1000
+    faces: int = 12
+    checked: int = 40
     seed: int = 0
     same: tuple[str, ...] = tuple(
         name for name, a in ATTRIBUTES.items() if a.kind in ("expression", "light")
@@ -98,7 +100,12 @@ def find_all(
     Raises BadArgumentsError where the generator's pictures cannot be measured.
     """
     generator = faces.generator
-    about = {"sha256": generator.sha256, "attributes": faces.names, "truncation": TRUNCATION}
+    about = {
+        "sha256": generator.sha256,
+        "attributes": faces.names,
+        "measures": VERSION,
+        "truncation": TRUNCATION,
+    }
 
     def effects(which, count):
         seed = plan.seed + which
@@ -108,7 +115,7 @@ def find_all(
     with kept_memory(generator.device):
         kept = Kept(Path(folder) / "draws.safetensors", about | {"seed": plan.seed})
         w, measured = draw(faces, plan, kept, say)
-        deviations = measured.std(0)
+        deviations = _deviations(measured)
         basis, correlations = regress(generator, w, measured)
         chooser = Chooser(effects(1_000_000, plan.faces), basis, deviations, plan.same)
         unseen = effects(2_000_000, plan.checked)
@@ -212,13 +219,18 @@ def regress(generator: Generator, w: Tensor, measured: Tensor) -> tuple[Tensor, 
     values, vectors = torch.linalg.eigh(spread(generator).covariance)
     scale = values.clamp(min=values.max() * 1e-9).sqrt()
     white = (w - spread(generator).mean) @ vectors / scale  # (N, w_dim)
-    a = (measured - measured.mean(0)) / measured.std(0)
+    a = (measured - measured.mean(0)) / _deviations(measured)
     held = torch.arange(len(w)) % HELD_OUT == HELD_OUT - 1
     foretold = white[held] @ _ridge(white[~held], a[~held])
     pairs = zip(foretold.T, a[held].T, strict=True)
     correlations = torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in pairs])
     changes = _ridge(white, a).T * scale @ vectors.T  # C b, for C = V scale^2 V^T
     return changes, correlations
+
+
+def _deviations(measured):
+    """Standard deviations (A,), of what does not vary hardly any."""
+    return measured.std(0).clamp(min=1e-9)
 
 
 def _ridge(x, y):
@@ -230,7 +242,8 @@ class Chooser:
     """Chooses, for an attribute, the combination of mean changes and the rows that move it alone.
 
     `basis` (A, w_dim) are the mean changes, `deviations` (A,) the attributes'; `same` names those
-    whose change is to leave the person the same.
+    whose change is to leave the person the same. Principal components of W, which change much of a
+    picture, join the basis: what a mean change does beside its attribute can be undone by them.
     """
 
     def __init__(
@@ -238,14 +251,17 @@ class Chooser:
     ) -> None:
         self.effects, self.deviations, self.same = effects, deviations, same
         self.generator, self.names = effects.faces.generator, effects.faces.names
-        self.basis = torch.stack([_unit(self.generator, w) for w in basis])  # (A, w_dim)
+        components = principal_components(self.generator)[1][:EXTRA]
+        moves = [*basis, *components]
+        names = [*self.names, *(f"component {k}" for k in range(len(components)))]
+        self.basis = torch.stack([_unit(self.generator, w) for w in moves])  # (M, w_dim)
         self.parts = row_parts(self.generator)
         known = [
-            [self.change(name, w, part) for name, w in zip(self.names, self.basis, strict=True)]
+            [self.change(name, w, part) for name, w in zip(names, self.basis, strict=True)]
             for part in self.parts
         ]
-        self.e = torch.stack([torch.stack([e for e, _ in row]) for row in known])  # (P, A, A)
-        # of descriptors, for faces that every move left a face: (P, A, F, 128)
+        self.e = torch.stack([torch.stack([e for e, _ in row]) for row in known])  # (P, M, A)
+        # of descriptors, for faces that every move left a face: (P, M, F, 128)
         person = torch.stack([torch.stack([d for _, d in row]) for row in known])
         self.person = person[:, :, person.isfinite().all(3).all(0).all(0)]
 
@@ -265,14 +281,21 @@ class Chooser:
         for count in range(1, len(self.parts) + 1):
             for chosen in itertools.combinations(range(len(self.parts)), count):
                 e, person = (x[list(chosen)].sum(0) for x in (self.e, self.person))
-                x = solve(e, i, self.gram(person) if self._keeps_person(i) else None)
-                x = x / self._length(x)
-                identity = identity_change(torch.einsum("m,mfd->fd", x, person))
-                foretold = self.score(x @ e, i, identity, MARGIN)
-                offered.append((foretold, chosen, x, e))
+                offered.append((*self._best(i, e, person), chosen, e))
         offered.sort(key=lambda choice: choice[0])
-        tried = [self._mended(i, *choice[1:]) for choice in offered[:TRIED]]
+        tried = [self._mended(i, chosen, x, e) for _, x, chosen, e in offered[:TRIED]]
         return min(tried, key=lambda pair: pair[0])[1]
+
+    def _best(self, i, e, person):
+        """The best combination in some rows, by what is foretold of it: (score, x)."""
+        form = torch.einsum("mfd,nfd->mn", person, person) / max(person.shape[1], 1)
+        found = []
+        for weight in PERSON if self._keeps_person(i) else PERSON[:1]:
+            x = solve(e, i, weight * form)
+            x = x / self._length(x)
+            identity = identity_change(torch.einsum("m,mfd->fd", x, person))
+            found.append((self.score(x @ e, i, identity), x))
+        return min(found, key=lambda pair: pair[0])
 
     def _mended(self, i, chosen, x, e):
         """The score and the direction of a combination, mended once by what was measured of it."""
@@ -289,26 +312,25 @@ class Chooser:
             x = x / (x @ e[:, i]) - solve_for(e, excess, i)
         return min(results, key=lambda pair: pair[0])
 
-    def gram(self, person: Tensor) -> Tensor:
-        """The squared change of identity as a quadratic form (M, M) of moves, by (M, F, 128)."""
-        return PERSON * torch.einsum("mfd,nfd->mn", person, person) / max(person.shape[1], 1)
-
     def _keeps_person(self, i):
         return self.names[i] in self.same
 
     def _length(self, x):
-        """How many standard deviations of W a combination is long."""
         w = x @ self.basis
         return w.norm() / _unit(self.generator, w).norm()
 
-    def score(self, change: Tensor, i: int, identity: float, margin: float = 1.0) -> float:
-        """Say how far a change (A,) is from what is asked, by a `margin`: below 1, all holds."""
+    def score(self, change: Tensor, i: int, identity: float) -> float:
+        """Say how far a change (A,) is from what is aimed at: below 1, all of it holds.
+
+        `identity` is the distance of the ends, NaN where it is not known.
+        """
         own = max(change[i].item(), 1e-6)
         others = torch.cat([change[:i], change[i + 1 :]]).abs()
-        parts = [OWN / own, (others.max().item() if len(others) else 0.0) / own / OTHERS]
-        if self._keeps_person(i) and identity == identity:
-            parts.append(identity / SAME)
-        return max(parts) * margin
+        worst = others.max().item() if len(others) else 0.0
+        parts = [AIMS[0] / own, worst / own / AIMS[1]]
+        if self._keeps_person(i) and not math.isnan(identity):
+            parts.append(identity / AIMS[2])
+        return max(parts)
 
 
 def row_parts(generator: Generator) -> list[Tensor]:
@@ -321,7 +343,7 @@ def row_parts(generator: Generator) -> list[Tensor]:
     return [part for part in parts if part.any()]
 
 
-def solve(e: Tensor, i: int, person: Tensor | None = None) -> Tensor:
+def solve(e: Tensor, i: int, person: Tensor | float = 0.0) -> Tensor:
     """Combine moves so that attribute `i` changes by 1 and the others by little: x (M,).
 
     `e` (M, A) is what each of M moves does, `person` (M, M) a quadratic form that is to be small
@@ -329,9 +351,8 @@ def solve(e: Tensor, i: int, person: Tensor | None = None) -> Tensor:
     noise in `e` would make long.
     """
     others = torch.cat([e[:, :i], e[:, i + 1 :]], 1)
-    gram = others @ others.T + STIFF * e[:, i].square().mean() * torch.eye(len(e)).to(e)
-    if person is not None:
-        gram = gram + person
+    stiff = STIFF * e[:, i].square().mean() * torch.eye(len(e)).to(e)
+    gram = others @ others.T + stiff + person
     x = torch.linalg.solve(gram, e[:, i])
     return x / (x @ e[:, i])
 

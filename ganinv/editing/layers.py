@@ -51,8 +51,8 @@ def parse_layers(layers: str, generator: Generator) -> Tensor:
 def parse_rows(rows: str, generator: Generator) -> dict[str, Tensor]:
     """Read which rows each name gets, of "coarse=A,fine=B": {name: bool (num_ws,)}.
 
-    A part without a name belongs to the name before it: "0-3=A,5=B,6-9=B". Raises ParamsError for
-    rows that are named twice.
+    A name may be given several times: "0-3=A,5=B,6-9=B". Raises ParamsError for rows that are named
+    twice.
     """
     found: dict[str, Tensor] = {}
     taken = torch.zeros(generator.num_ws, dtype=torch.bool)

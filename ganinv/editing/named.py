@@ -32,18 +32,18 @@ def named_path(generator: Named) -> Path:
 
 
 def load_named(path: str | Path, generator: Named) -> Rows:
-    """Read a file of named directions; {} where they are of another generator.
+    """Read a file of named directions; {} where they are of another generator, or it has no file.
 
     Raises ParamsError for a damaged file.
     """
     try:
         tensors, metadata = read_tensors(path)
-        if maker_of(metadata) != generator.sha256:
+        if not generator.sha256 or maker_of(metadata) != generator.sha256:
             return {}
         about = json.loads(metadata["ganinv"])
         return {
             name: (w, str(about["layers"][name]), str(about["words"][name]))
-            for name, w in tensors.items()
+            for name, w in sorted(tensors.items())  # the library keeps no order
         }
     except (LookupError, TypeError, ValueError, RecursionError) as error:
         raise ParamsError(
@@ -78,21 +78,30 @@ def describe_card(name: str, generator: Named) -> str:
     """Say in a line what a named direction was measured to do, "" where no card tells it."""
     for path in named_files():
         card = load_card(path)
-        row = card.get("directions", {}).get(name)
-        if card.get("sha256") == generator.sha256 and isinstance(row, dict):
-            return describe_row(row)
+        try:
+            if card.get("sha256") == generator.sha256:
+                return describe_row(card["directions"][name])
+        except (LookupError, TypeError, ValueError, AttributeError):  # a damaged card, or another
+            continue
     return ""
 
 
 def describe_row(row: dict[str, Any]) -> str:
-    """Say in a line what a card's row says of a direction, from strength -2 to 2."""
+    """Say in a line what a card's row says of a direction, from strength -2 to 2.
+
+    JSON has null for what could not be measured.
+    """
     if "own" not in row:
         return f"left out: held-out correlation {row['held_out_correlation']:.2f}"
-    others = sorted(row["others"].items(), key=lambda item: -abs(item[1]))[:2]
-    also = ", ".join(f"{name} by {x:+.1f}" for name, x in others)
+    measured = {name: x for name, x in row["others"].items() if x is not None}
+    others = sorted(measured.items(), key=lambda item: -abs(item[1]))[:2]
+    also = "".join(f" and {name} by {x:+.1f}" for name, x in others)
+    own, identity, foretold = (
+        "unknown" if row[key] is None else f"{row[key]:.{digits}f}"
+        for key, digits in (("own", 1), ("identity", 2), ("held_out_correlation", 2))
+    )
     text = (
-        f"moves its own attribute by {row['own']:.1f} standard deviations and {also}; rises at "
-        f"every step on {row['rising']:.0%} of faces; identity {row['identity']:.2f}; held-out "
-        f"correlation {row['held_out_correlation']:.2f}"
+        f"moves its own attribute by {own} standard deviations{also}; rises at every step on "
+        f"{row['rising']:.0%} of faces; identity {identity}; held-out correlation {foretold}"
     )
     return text if row["holds"] else f"{text}; left out for {', '.join(row['fails'])}"

@@ -3,6 +3,7 @@
 A code brings its noise maps and its refinement, where it has them, and belongs to one generator.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.inversion.latent_files import LATENT, load_latent, load_noise, maker_of, name_of
 from ganinv.inversion.refinement import (
+    FLOATS,
     REFINEMENT,
     Refinement,
     beside,
@@ -86,7 +88,7 @@ def find_one(source: str | Path, folder: str | Path | None = None) -> tuple[str,
     Raises BadArgumentsError where there is none, or several.
     """
     if folder is not None and (Path(folder, source) / LATENT).is_file():
-        return str(source), Path(folder, source) / LATENT
+        return find_latents(Path(folder, source))[0]
     if folder is not None and not Path(source).exists():
         names = ", ".join(printable(name) for name, _ in find_latents(folder)[:20])
         raise BadArgumentsError(
@@ -107,23 +109,30 @@ def read_code(name: str, path: Path) -> Code:
         latent, metadata = load_latent(path)
         noise = load_noise(path)
         refined = beside(path) if _belongs(path) else None
-        refinement = load_refinement(refined)[0] if refined else {}
+        refinement, made = load_refinement(refined) if refined else ({}, {})
     except ValueError as error:
         raise BadArgumentsError(printable(error)) from None
+    sha256 = maker_of(metadata)
+    if refined and sha256 and maker_of(made) and maker_of(made) != sha256:
+        raise BadArgumentsError(
+            f"{printable(refined)} was made with other weights than the latent beside it; move one "
+            "of them elsewhere"
+        )
     generator = _run_generator(path) or name_of(metadata)
-    latent = latent.float() if latent.is_floating_point() else latent
-    return Code(name, latent, path, generator, maker_of(metadata), noise, refinement)
+    if latent.is_floating_point():
+        latent = latent.float()
+    return Code(name, latent, path, generator, sha256, noise, refinement)
 
 
 def _belongs(path: Path) -> bool:
     """Whether the refinement beside a latent is its own: in a run, its record knows of it."""
-    record = read_record(path.parent.parent, path.parent.name)
+    record = read_record(path.parent, ".")
     return path.name == LATENT and (record is None or isinstance(record.get("code"), dict))
 
 
 def _run_generator(path: Path) -> str:
     """The generator that the run of an image's folder names, "" without a run."""
-    params = path.parent.parent / "params.yaml"
+    params = Path(os.path.abspath(path)).parent.parent / "params.yaml"
     if path.name != LATENT or not params.is_file():
         return ""
     try:
@@ -180,11 +189,12 @@ def check_code(code: Code, generator: Generator) -> None:
         )
     if not (code.latent.is_floating_point() and code.latent.isfinite().all()):
         raise BadArgumentsError(f"{named} is no finite floating-point numbers")
-    stored = {key: x.shape for key, x in generator.noise_maps().items()}
-    if code.noise and {key: x.shape for key, x in code.noise.items()} != stored:
-        raise BadArgumentsError(
-            f"the noise maps in {printable(code.path)} do not fit {printable(generator.name)}"
-        )
+    try:
+        generator.noise_for(code.noise or "const", 1)
+        if not all(x.dtype in FLOATS and x.isfinite().all() for x in code.noise.values()):
+            raise ValueError("its noise maps are no finite floating-point numbers")
+    except ValueError as error:
+        raise BadArgumentsError(f"{named} does not fit: {printable(error)}") from None
     try:
         check_refinement(code.refinement, generator, code.path.with_name(REFINEMENT))
     except ValueError as error:

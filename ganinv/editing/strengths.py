@@ -9,7 +9,10 @@ MOST = 100  # pictures of one edit
 
 
 def parse_strengths(text: str) -> list[float]:
-    """Read numbers with commas, each once, in their order. Raises BadArgumentsError."""
+    """Read numbers with commas, in their order; those that are written alike once.
+
+    Raises BadArgumentsError.
+    """
     try:
         found = [float(part) for part in str(text).split(",")]
     except ValueError:
@@ -20,7 +23,7 @@ def parse_strengths(text: str) -> list[float]:
         )
     if len(found) > MOST:
         raise BadArgumentsError(f"--strength: {len(found)} are too many; give {MOST} at most")
-    return list(dict.fromkeys(x + 0.0 for x in found))  # -0.0 becomes 0.0
+    return list({show_strength(x): x + 0.0 for x in found}.values())  # -0.0 becomes 0.0
 
 
 def show_strength(strength: float) -> str:

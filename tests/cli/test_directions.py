@@ -1,0 +1,50 @@
+"""ganinv directions list."""
+
+import pytest
+import torch
+
+from ganinv import load_generator
+from ganinv.editing.named import named_path, save_named
+from helpers.commands import cli
+
+
+@pytest.fixture
+def loaded(toy_path):
+    return load_generator(toy_path)
+
+
+@pytest.fixture
+def named(root, loaded):
+    """The file of a named direction, found by a card that says what it does."""
+    row = {"own": 2.0, "others": {"yaw": 0.5}, "rising": 1.0, "identity": float("nan")}
+    row |= {"held_out_correlation": 0.9, "holds": True, "fails": []}
+    card = {"sha256": loaded.sha256, "directions": {"smile": row}}
+    path = named_path(loaded)
+    save_named(path, {"smile": (torch.ones(32), "coarse", "the mouth's width")}, loaded, card)
+    return path
+
+
+def test_a_generator_without_named_directions(root, toy_path, capsys):
+    assert cli("directions", "list", "--generator", toy_path) == 0
+    out = capsys.readouterr().out
+    assert "toy has none; `ganinv directions find`" in out and "sefa:K, pca:K" in out
+
+
+def test_the_list_says_what_each_does(named, toy_path, capsys):
+    assert cli("directions", "list", "--generator", toy_path) == 0
+    out = capsys.readouterr().out
+    assert "smile  (the mouth's width; layers coarse)" in out
+    assert "by 2.0 standard deviations and yaw by +0.5" in out and "identity unknown" in out
+
+
+def test_a_file_without_its_card(named, toy_path, capsys):
+    named.with_suffix(".json").unlink()
+    assert cli("directions", "list", "--generator", toy_path) == 0
+    assert "smile  (the mouth's width" in capsys.readouterr().out
+
+
+def test_a_damaged_file(named, toy_path, tmp_path, capsys):
+    named.write_bytes(named.read_bytes()[:-5])
+    assert cli("directions", "list", "--generator", toy_path) == 2
+    err = capsys.readouterr().err
+    assert named.name in err and "find them again" in err and "Traceback" not in err
