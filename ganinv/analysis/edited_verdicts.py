@@ -16,6 +16,7 @@ from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.params import Params
 
 FEWEST = 8  # photographs, for a verdict
+TREND = "rank correlation with the distance to W over each photograph's kinds of codes"
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,11 @@ def judge(found: Found) -> list[Verdict]:
     return [
         _verdict(found, claim, compare(found))
         for claim, compare in (
-            ("the nearer to W a code lies, the less it reproduces", compare_reconstruction),
-            ("the nearer to W a code lies, the better it edits", compare_editing),
+            (
+                f"the nearer to W a code lies, the less it reproduces: {TREND}",
+                compare_reconstruction,
+            ),
+            (f"the nearer to W a code lies, the better it edits: {TREND}", compare_editing),
             (
                 f"a short code with refined features, {found.short} + features, is nearer to the "
                 f"photograph, sooner, and easier to edit than the long code, {found.long}",
@@ -113,8 +117,8 @@ def _verdict(found: Found, claim: str, comparisons: list[Comparison]) -> Verdict
 def compare_reconstruction(found: Found) -> list[Comparison]:
     """Compare, over kinds of codes, the distance to W with what is reproduced."""
     return [
-        _trend(found, "less alike by LPIPS-alex", lambda e: found.metric(e, "lpips_alex"), -1),
-        _trend(found, "less alike by PSNR", lambda e: found.metric(e, "psnr"), 1),
+        _trend(found, "LPIPS-alex", lambda e: found.metric(e, "lpips_alex"), -1),
+        _trend(found, "PSNR", lambda e: found.metric(e, "psnr"), 1),
     ]
 
 
@@ -122,21 +126,22 @@ def compare_editing(found: Found) -> list[Comparison]:
     """Compare, over kinds of codes, the distance to W with how edits go."""
     measured = found.study.measured
     return [
-        _trend(found, "its attribute moves further", lambda e: measured(e, "own"), -1),
-        _trend(found, "its attribute moves more alone", lambda e: measured(e, "selectivity"), -1),
-        _trend(found, "less of the person is lost", lambda e: measured(e, "lost"), 1),
+        _trend(found, "own change", lambda e: measured(e, "own"), -1),
+        _trend(found, "own ÷ others", lambda e: measured(e, "selectivity"), -1),
+        _trend(found, "identity lost", lambda e: measured(e, "lost"), 1),
     ]
 
 
-def _trend(found: Found, words: str, read: Callable[[str], np.ndarray], wanted: int) -> Comparison:
+def _trend(found: Found, what: str, read: Callable[[str], np.ndarray], wanted: int) -> Comparison:
     """The rank correlation of distance to W and a measure over the codes of each photograph."""
     names = [e.name for e in found.codes]
     distances = np.array([found.study.placed(name, "distance") for name in names])
     values = np.array([read(name) for name in names])  # (codes, images)
     pairs = zip(distances.T, values.T, strict=True)
     interval = mean_interval([rank_correlation(a, b) for a, b in pairs])
-    detail = f"{words}: rank correlation with the distance {interval.show(2, signed=True)}"
-    return Comparison(words, interval, wanted, detail)
+    side = "above" if wanted > 0 else "below"
+    detail = f"{what} {interval.show(2, signed=True)}, expected {side} 0"
+    return Comparison(what, interval, wanted, detail)
 
 
 def compare_short(found: Found) -> list[Comparison]:

@@ -10,7 +10,6 @@ from ganinv.analysis.edited import SIZE, Study, begun_from, seconds_taken
 from ganinv.analysis.edited_verdicts import Found
 from ganinv.analysis.statistics import mean_interval
 from ganinv.editing.strengths import show_strength
-from ganinv.measures.identity import SAME_PERSON
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, column_head, row_name, still, table, wide_grid
 
@@ -170,8 +169,3 @@ def strips(found: Found, image_id: str) -> str:
         ]
     columns = [LABEL, *[min(SIZE, side)] * len(heads)]
     return f"<h3>{html.escape(entry['title'])}</h3>" + wide_grid(cells, columns)
-
-
-def describe_person() -> str:
-    """Say what distances of identity mean."""
-    return f"Below {SAME_PERSON:g} passes for one person."

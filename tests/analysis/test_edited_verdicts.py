@@ -26,7 +26,7 @@ def test_with_few_photographs_nothing_is_judged():
     assert [v.word for v in verdicts] == ["not tested"] * 4
     assert all(f"on {FEWEST - 1} photographs, and a verdict needs 8" in v.detail for v in verdicts)
     one = judge(made_up(1))
-    assert one[0].detail.startswith("on 1 photograph, and a verdict needs 8. So far: less alike")
+    assert one[0].detail.startswith("on 1 photograph, and a verdict needs 8. So far: LPIPS-alex")
 
 
 def test_the_opposite_is_refuted():
@@ -60,7 +60,7 @@ def test_details_say_means_differences_and_intervals():
     assert "own change 0.50 → 0.70, difference +0.20 (+0.20 to +0.20)" in verdict.detail
     assert "seconds 9.3 → 2.0" in verdict.detail  # 9.35, of 9.0 to 9.7
     first = judge(made_up(noise=0.0))[0]
-    assert "rank correlation with the distance -1.00 (-1.00 to -1.00)" in first.detail
+    assert "LPIPS-alex -1.00 (-1.00 to -1.00), expected below 0" in first.detail
 
 
 def test_advice_needs_photographs_and_every_measure():
