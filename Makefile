@@ -16,8 +16,8 @@ SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)") $(if $(ENCODER
 # tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
 # the four before it left
 NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 exp03_wplus_lpips \
-    exp04_wplus_lpips_encoder comparison indomain beyond_the_code train_encoder quickstart \
-    benchmarks train_gan gan_objectives invert_dcgan))
+    exp04_wplus_lpips_encoder comparison indomain beyond_the_code what_the_code_is_for \
+    train_encoder quickstart benchmarks train_gan gan_objectives invert_dcgan))
 
 .PHONY: help setup report gan quick test lint clean lock publish publish-gan encoder
 .DEFAULT_GOAL := help
@@ -64,7 +64,7 @@ lock: $(READY)  ## pin the dependencies of pyproject.toml anew
 publish:  ## copy the last full report to reports/published/
 	mkdir -p reports/published
 	cp reports/*.html reports/overview.jpg reports/runs/comparison.json reports/published/
-	for run in reports/runs/exp0[1-4] reports/runs/beyond; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+	for run in reports/runs/exp0[1-4] reports/runs/beyond reports/runs/editing; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
 
 publish-gan:  ## copy the last report on small GANs to reports/published/gan/
 	mkdir -p reports/published/gan

@@ -14,13 +14,17 @@ from ganinv.measures.reconstruction import METRICS
 
 @dataclass(frozen=True)
 class Verdict:
-    """A hypothesis and on how many images, or other things that are `counted`, it held."""
+    """A hypothesis and on how many images, or other things that are `counted`, it held.
+
+    `undecided` are those that speak neither for it nor against it.
+    """
 
     claim: str
     held: int
     total: int
     detail: str
     counted: str = "images"
+    undecided: int = 0
 
     @property
     def word(self) -> str:
@@ -29,7 +33,11 @@ class Verdict:
             return "not tested"
         if self.held == self.total:
             return "confirmed"
-        return "refuted" if not self.held else f"held on {self.held} of {self.total} {self.counted}"
+        if self.undecided == self.total:
+            return "undecided"
+        if not self.held and not self.undecided:
+            return "refuted"
+        return f"held on {self.held} of {self.total} {self.counted}"
 
 
 def better_everywhere(new: Experiment, old: Experiment, metric: str) -> Verdict:

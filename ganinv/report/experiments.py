@@ -1,6 +1,7 @@
 """The report: notebooks run by papermill from params/, assembled by nbconvert into HTML.
 
-    OUT/index.html exp01.html … exp04.html indomain.html beyond.html benchmarks.html overview.jpg
+    OUT/index.html exp01.html … exp04.html indomain.html beyond.html editing.html benchmarks.html
+    OUT/overview.jpg         targets and reconstructions in one picture
     OUT/runs/<experiment>/   what each run left, and its summary.json
     OUT/notebooks/           the executed notebooks
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv.analysis.beyond import COMPONENTS, RESOLUTIONS
+from ganinv.analysis.editing import EditingParams
 from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
@@ -23,6 +25,7 @@ from ganinv.report.pages import write_page
 from ganinv.runs.experiment import prepare
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
+from ganinv.runs.samples import photographs
 from ganinv.weights.manifest import load_manifest
 
 PAGES = {
@@ -33,6 +36,7 @@ PAGES = {
     "exp04": "Exp-04",
     "indomain": "In-domain",
     "beyond": "Beyond the code",
+    "editing": "What the code is good for",
     "benchmarks": "Benchmarks",
 }
 NOTEBOOKS = {
@@ -43,6 +47,7 @@ NOTEBOOKS = {
     "exp04": "exp04_wplus_lpips_encoder.ipynb",
     "indomain": "indomain.ipynb",
     "beyond": "beyond_the_code.ipynb",
+    "editing": "what_the_code_is_for.ipynb",
     "benchmarks": "benchmarks.ipynb",
 }
 EXPERIMENTS = ("exp01", "exp02", "exp03", "exp04")
@@ -73,11 +78,12 @@ def make_report(
     overrides = tuple(overrides)
     plans = {name: plan_experiment(name, out, quick, overrides) for name in EXPERIMENTS}
     beyond = plan_experiment("beyond", out, quick, overrides)
+    editing = plan_experiment("editing", out, quick, overrides)
     shown = [*EXPERIMENTS, "indomain"]
     if not _encoder_fits(plans["exp04"]):
         del plans["exp04"]
         shown = [*plans]
-    pages = {name: PAGES[name] for name in ("index", *shown, "beyond", "benchmarks")}
+    pages = {name: PAGES[name] for name in ("index", *shown, "beyond", "editing", "benchmarks")}
 
     def show(name: str, values: Mapping[str, Any], heading: str = "") -> None:
         print(f"== {PAGES[name]}{heading}", flush=True)
@@ -95,6 +101,7 @@ def make_report(
         full = plan_experiment("exp04", out, False, overrides)
         show("indomain", _in_domain(full, out, quick) | {"fresh": fresh})
     show("beyond", _beyond(beyond, quick) | {"fresh": fresh})
+    show("editing", _editing(editing, quick) | {"fresh": fresh})
     show("benchmarks", {"folder": from_notebooks(benchmarks_folder())})
     runs = {PAGES[name]: params.out for name, params in plans.items()}
     only = _ids(plans["exp01"])  # the folders may hold images of earlier calls
@@ -155,21 +162,40 @@ def _beyond(params, quick):
     return values
 
 
+def _editing(params, quick):
+    """The parameters of the notebook on edits."""
+    values = params.model_dump() | {"file": from_notebooks(params_folder() / "editing.yaml")}
+    values |= {"log_every": 0, "snapshot_every": 0}
+    if quick:
+        steps = ("w_steps", "long_steps", "indomain_steps", "refine_steps")
+        values |= {name: max(1, values[name] // QUICK) for name in steps}
+        strengths = sorted({min(params.strengths), 0.0, max(params.strengths)})
+        values |= {"directions": params.directions[:2], "strengths": strengths}
+        values |= {"draws": min(params.draws, QUICK)}
+    return values
+
+
 def plan_experiment(name: str, out: Path, quick: bool, overrides: Iterable[str]) -> Params:
     """Load params/NAME.yaml with `overrides` as its notebook takes it, for the report in `out`.
 
     Paths are those seen from notebooks/. Raises ParamsError for parameters that do not exist.
     """
-    params = Params.load(params_folder() / f"{name}.yaml", overrides)
+    kind = EditingParams if name == "editing" else Params
+    params = kind.load(params_folder() / f"{name}.yaml", overrides)
     changes: dict[str, Any] = {"out": from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there
     changes |= {"images": [_place(item) for item in params.images]}
     changes |= {"generator": _place(params.generator), "init": _place(params.init)}
     changes |= {"encoder": params.encoder and _place(params.encoder)}
     if quick:
-        changes |= {"steps": max(1, params.steps // QUICK), "images": changes["images"][:1]}
+        changes |= {"steps": max(1, params.steps // QUICK), "images": _first(changes["images"])}
         changes |= {"log_every": 10, "snapshot_every": 5}
     return params.replace(**changes)
+
+
+def _first(images):
+    """The first of the images; of all samples, the first sample."""
+    return [f"sample:{photographs()[0]}"] if images[0] == "samples" else images[:1]
 
 
 def _place(name):

@@ -62,3 +62,32 @@ def grid(pictures: Iterable[str], columns: int, css: str = "") -> str:
 def picture_html(picture: np.ndarray, alt: str, caption: str) -> str:
     """Show a picture uint8 (H, W, 3) with a caption, at most `PICTURE_WIDTH` wide."""
     return figures.image_html(picture, alt=alt, caption=caption, width=PICTURE_WIDTH)
+
+
+def column_head(text: str) -> str:
+    """Write the head of a column of `wide_grid`."""
+    style = "font-size: 0.82rem; line-height: 1.25; align-self: end; overflow-wrap: anywhere"
+    return f'<div style="{style}">{html.escape(text)}</div>'
+
+
+def row_name(text: str) -> str:
+    """Write the name of a row of `wide_grid`, which stays in view while the row is scrolled."""
+    place = "place-self: start; position: sticky; left: 0; padding-right: 4px; background: white"
+    return f'<div style="font-size: 0.82rem; {place}">{html.escape(text)}</div>'
+
+
+def still(picture: np.ndarray, alt: str, quality: int = 85) -> str:
+    """Show a picture uint8 (H, W, 3) that is never scaled."""
+    uri, side = figures.data_uri(picture, quality), picture.shape[1]
+    style = f"width: {side}px; max-width: none; display: block"
+    return f'<img src="{uri}" alt="{html.escape(alt)}" style="{style}">'
+
+
+def wide_grid(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Lay cells in columns of so many pixels, which scroll where the page is narrower."""
+    columns = " ".join(f"{width}px" for width in widths)
+    style = f"display: grid; gap: 8px; grid-template-columns: {columns}; width: max-content"
+    return (
+        f'<div class="scroll" style="overflow-x: auto"><div style="{style}">{"".join(cells)}</div>'
+        "</div>"
+    )

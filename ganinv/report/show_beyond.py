@@ -9,7 +9,7 @@ from ganinv import figures
 from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, close_ups, finite_values, kept_bytes
 from ganinv.analysis.finished import Experiment
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import ABSENT, table
+from ganinv.report.html import ABSENT, column_head, row_name, still, table, wide_grid
 from ganinv.report.show_runs import best_row, metrics_head
 
 KEPT = {"none": "a code", "features": "a code and a feature map", "weights": "a code and weights"}
@@ -79,14 +79,14 @@ def show_close_ups(experiments: Sequence[Experiment], images: Sequence[str]) -> 
     parts = []
     for place, first in cut[images[0]].items():
         side = first[0].shape[0]
-        cells = [_head(name) for name in names]
+        cells = [column_head(name) for name in names]
         for image_id in images:
             title = experiments[0].images[image_id]["title"]
             cells += [
-                _picture(picture, f"{title}, {place}, {name}", quality=92)
+                still(picture, f"{title}, {place}, {name}", quality=92)
                 for picture, name in zip(cut[image_id][place], names, strict=True)
             ]
-        parts.append(f"<h3>{html.escape(place)}</h3>" + _wide(cells, [side] * len(names)))
+        parts.append(f"<h3>{html.escape(place)}</h3>" + wide_grid(cells, [side] * len(names)))
     return "".join(parts)
 
 
@@ -111,15 +111,15 @@ def strips(strip: Mapping[str, Sequence[np.ndarray]], title: str) -> str:
     """Show the edits of a photograph: a row for the code, and one for each refinement of it."""
     heads = [f"component 1, −{MOVE:g} σ", "as found", f"component 1, +{MOVE:g} σ"]
     heads += [f"to another face, t = {share:g}" for share in WAY[1:]]
-    cells = [_head(text) for text in ["", *heads]]
+    cells = [column_head(text) for text in ["", *heads]]
     for name, pictures in strip.items():
-        cells.append(_row_name(name))
+        cells.append(row_name(name))
         cells += [
-            _picture(picture, f"{title}, {name}, {head}")
+            still(picture, f"{title}, {name}, {head}")
             for picture, head in zip(pictures, heads, strict=True)
         ]
     columns = [LABEL, *[SIZE] * len(heads)]
-    return f"<h3>{html.escape(title)}</h3>" + _wide(cells, columns)
+    return f"<h3>{html.escape(title)}</h3>" + wide_grid(cells, columns)
 
 
 def trade_off(experiments: Sequence[Experiment], images: Sequence[str], edits: Edits) -> str:
@@ -139,31 +139,3 @@ def trade_off(experiments: Sequence[Experiment], images: Sequence[str], edits: E
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
     return figures.figure_html(figure, alt="LPIPS-alex against the correlation of edits")
-
-
-def _head(text: str) -> str:
-    style = "font-size: 0.82rem; line-height: 1.25; align-self: end; overflow-wrap: anywhere"
-    return f'<div style="{style}">{html.escape(text)}</div>'
-
-
-def _row_name(text: str) -> str:
-    """A name that stays in view while its row is scrolled."""
-    place = "place-self: start; position: sticky; left: 0; padding-right: 4px; background: white"
-    return f'<div style="font-size: 0.82rem; {place}">{html.escape(text)}</div>'
-
-
-def _picture(picture: np.ndarray, alt: str, quality: int = 85) -> str:
-    """A picture that is never scaled."""
-    uri, side = figures.data_uri(picture, quality), picture.shape[1]
-    style = f"width: {side}px; max-width: none; display: block"
-    return f'<img src="{uri}" alt="{html.escape(alt)}" style="{style}">'
-
-
-def _wide(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """A grid with columns of so many pixels, which scrolls where the page is narrower."""
-    columns = " ".join(f"{width}px" for width in widths)
-    style = f"display: grid; gap: 8px; grid-template-columns: {columns}; width: max-content"
-    return (
-        f'<div class="scroll" style="overflow-x: auto"><div style="{style}">{"".join(cells)}</div>'
-        "</div>"
-    )

@@ -97,3 +97,18 @@ def test_a_metric_that_older_runs_lack_is_judged_where_both_have_it(tmp_path):
     assert verdicts.better_everywhere(new, old, "ssim").word == "not tested"
     assert verdicts.about_as_good(new, old, "ssim").word == "not tested"
     assert verdicts.about_as_good(new, old, "psnr").total == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "undecided", "word"),
+    [
+        (2, 0, "confirmed"),
+        (0, 0, "refuted"),
+        (0, 2, "undecided"),
+        (0, 1, "held on 0 of 2 measures"),
+        (1, 1, "held on 1 of 2 measures"),
+    ],
+)
+def test_what_is_undecided_neither_holds_nor_is_refuted(held, undecided, word):
+    verdict = verdicts.Verdict("claim", held, 2, "", "measures", undecided)
+    assert verdict.word == word

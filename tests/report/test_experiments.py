@@ -8,6 +8,8 @@ from ganinv.paths import project_root
 from ganinv.report import experiments
 from ganinv.report.notebooks import fit_parameters
 
+STUDIES = ("beyond", "editing", "benchmarks")
+
 
 def never(*arguments):
     """In place of a notebook's run, where nothing may run."""
@@ -47,12 +49,17 @@ def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
     page, failed = experiments.make_report(tmp_path, quick=True, run=run, write=write)
     assert (page, failed) == (tmp_path / "index.html", True)
     assert list(ran) == [experiments.NOTEBOOKS[name] for name in written]
-    assert list(written) == [*experiments.EXPERIMENTS, "indomain", "beyond", "benchmarks", "index"]
+    assert list(written) == [*experiments.EXPERIMENTS, "indomain", *STUDIES, "index"]
     for name, (notebook, path, pages, noted) in written.items():
         assert notebook == experiments.NOTEBOOKS[name] and path == tmp_path / f"{name}.html"
         assert pages == list(experiments.PAGES) and noted == (name != "benchmarks")
     beyond = ran[experiments.NOTEBOOKS["beyond"]]
     assert (beyond["steps"], beyond["refine_steps"], beyond["components"]) == (10, 5, 1)
+    editing = ran[experiments.NOTEBOOKS["editing"]]
+    steps = ("steps", "w_steps", "long_steps", "indomain_steps", "refine_steps")
+    assert [editing[name] for name in steps] == [10, 30, 60, 10, 5]
+    assert editing["images"] == ["sample:astronaut"] and editing["strengths"] == [-2, 0, 2]
+    assert editing["directions"] == ["yaw", "smile"]
     before = [ran[experiments.NOTEBOOKS[name]]["previous"] for name in experiments.EXPERIMENTS]
     outs = [ran[experiments.NOTEBOOKS[name]]["out"] for name in experiments.EXPERIMENTS]
     assert before == ["", *outs[:-1]]

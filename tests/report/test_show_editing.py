@@ -1,0 +1,111 @@
+"""What the page on edits shows: it says what the numbers say, and escapes every text."""
+
+import re
+
+import numpy as np
+import pytest
+
+from ganinv.analysis.edited_verdicts import Found
+from ganinv.analysis.finished import Experiment
+from ganinv.images.writing import save_png
+from ganinv.report import show_editing
+from ganinv.report.html import ABSENT
+from helpers.edited import made_up
+from helpers.pages import read_tags
+
+
+def cells(text):
+    return re.findall(r"<td[^>]*>([^<]*)", text)
+
+
+def with_pictures(found, folder):
+    """The same with pictures: targets on disk, and strips."""
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    placed = [Experiment(e.name, folder / e.name, e.params, e.metrics) for e in found.experiments]
+    for image in found.study.images:
+        save_png(placed[0].folder / image / "target.png", picture)
+        found.study.strips[image] = {v.name: [picture] * 5 for v in found.study.variants}
+    return Found(placed, found.study, found.short, found.long)
+
+
+def test_codes_show_what_they_took_and_where_they_lie():
+    found = made_up(2, noise=0.0)
+    shown = cells(show_editing.codes_table(found))
+    w, features = shown[:8], shown[8 * 5 : 8 * 6]
+    assert w[:4] == ["W", "300", "1", "0.400 (0.400 to 0.400)"]
+    assert w[6:] == ["0.00 (0.00 to 0.00)", "1.00 (1.00 to 1.00)"]
+    assert features[:3] == ["W+ short + features", "100 + 50", "2"]
+
+
+def test_edits_show_means_with_intervals():
+    shown = cells(show_editing.edits_table(made_up(2, noise=0.0).study))
+    assert shown[:4] == [
+        "W",
+        "1.00 (1.00 to 1.00)",
+        "0.20 (0.20 to 0.20)",
+        "5.00 (5.00 to 5.00)",
+    ]
+    assert shown[6] == ABSENT and len(shown) == 7 * 8
+    assert shown[-1] == "0.100 (0.100 to 0.100)"
+
+
+def test_one_photograph_has_no_intervals():
+    shown = cells(show_editing.edits_table(made_up(1, noise=0.0).study))
+    assert shown[1:4] == ["1.00", "0.20", "5.00"]
+
+
+def test_photographs_that_could_not_be_measured_are_counted():
+    study = made_up(2, noise=0.0).study
+    for row in study.rows:
+        if row["image"] == "i0":
+            row["changes"] = {}
+    assert cells(show_editing.edits_table(study))[1] == "1.00 (1 of 2)"
+
+
+def test_directions_have_a_column_each():
+    text = show_editing.directions_table(made_up(1, noise=0.0).study)
+    assert re.findall(r"<th>([^<]*)", text) == ["own ÷ others ↑", "smile", "yaw"]
+    assert cells(text)[:3] == ["W", "5.00", "5.00"]
+
+
+def test_the_trade_is_drawn_with_a_name_for_each_variant():
+    for photographs in (1, 8):
+        found = made_up(photographs)
+        text = show_editing.trade_off(found)
+        assert "<svg" in text and all(f">{v.name}<" in text for v in found.study.variants)
+
+
+def test_a_trade_without_numbers_is_drawn_empty():
+    found = made_up(2)
+    for row in found.study.rows:
+        row["changes"] = {}
+    assert "<svg" in show_editing.trade_off(found)
+
+
+def test_strips_have_the_photograph_and_a_row_for_each_variant(tmp_path):
+    found = with_pictures(made_up(1), tmp_path)
+    text = show_editing.strips(found, "i0")
+    assert text.count("<img") == 1 + 5 * 8
+    assert ">smile -2</div>" in text and ">yaw +2</div>" in text
+
+
+def test_pictures_of_many_photographs_are_cut_short():
+    few, many = made_up(2).study, made_up(20).study
+    assert show_editing.describe_shown(few) == ""
+    assert show_editing.describe_shown(many) == "Pictures of the first 12 of 20 photographs."
+    assert show_editing.shown_images(many) == many.images[:12]
+
+
+@pytest.mark.parametrize("name", ["codes", "strips", "trade"])
+def test_everything_shown_escapes_names_and_loads_nothing(name, tmp_path):
+    found = with_pictures(made_up(1), tmp_path)
+    shown = {
+        "codes": show_editing.codes_table,
+        "strips": lambda f: show_editing.strips(f, "i0"),
+        "trade": show_editing.trade_off,
+    }
+    text = shown[name](found)
+    tags = read_tags(text)
+    assert not tags.handlers
+    assert all(a.startswith(("data:image/jpeg", "#")) for a in tags.addresses)
+    assert "onerror=alert(1)>" not in text.replace("&gt;", "")
