@@ -6,6 +6,7 @@ save a whole module, others its state. A network is known here by the names of i
 that what lies around it does not matter.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from ganinv.errors import printable, shorten
 from ganinv.weights.readers.stand_ins import Record
 
 DEEPEST = 8  # dicts and lists within each other
-MOST = 20_000  # weights of a module
+MOST = 20_000  # modules within one, each counted wherever it occurs
+NETWORKS = 16  # of one format in a state
+DOTS = 32  # in a weight's name
 WRAPPERS = ("module", "_orig_mod")  # names that DataParallel and torch.compile put between
 SIGNATURES = {  # by format: the ends of names that only such a network has, its prefix before them
     "nvidia": ("synthesis.b4.const", "synthesis.input.freqs"),
@@ -130,7 +133,7 @@ def _walk(value, place, around, seen, left) -> Iterator[Candidate]:
             yield Candidate("nvidia", place, module, around)
         elif _children(module):
             state: State = {}
-            _flatten(module, "", state, DEEPEST)
+            _flatten(module, "", state, DEEPEST, itertools.count())
             yield from _in_state(_without_wrappers(state), place, around)
     elif isinstance(value, dict):
         tensors = {
@@ -147,18 +150,21 @@ def _walk(value, place, around, seen, left) -> Iterator[Candidate]:
             yield from _walk(item, f"{place}[{number}]", around, seen, left - 1)
 
 
-def _flatten(module, prefix, state, left):
-    """Put a module's weights into `state`, by the names that torch's state_dict gives them."""
+def _flatten(module, prefix, state, left, number):
+    """Put a module's weights into `state`, by the names that torch's state_dict gives them.
+
+    `number` counts the modules: a pickle may have one module in many places.
+    """
+    if next(number) > MOST or not left:
+        raise ValueError("it holds a module of more parts than a generator has")
     for kind in ("_parameters", "_buffers"):
         tensors = module.state.get(kind)
         for name, x in (tensors if isinstance(tensors, dict) else {}).items():
             if isinstance(x, torch.Tensor):
                 state[prefix + name] = x
-    if len(state) > MOST or not left:
-        raise ValueError("it holds a module of more parts than a generator has")
     for name, child in _children(module).items():
         if isinstance(child, Record):
-            _flatten(child, f"{prefix}{name}.", state, left - 1)
+            _flatten(child, f"{prefix}{name}.", state, left - 1, number)
 
 
 def _without_wrappers(state):
@@ -173,6 +179,8 @@ def _without_wrappers(state):
 
 def _in_state(state, place, around) -> Iterator[Candidate]:
     """The networks whose names are in a state, each behind a prefix of its own."""
+    if any(name.count(".") > DOTS for name in state):
+        raise ValueError("the name of a weight in it has more parts than any network's")
     for format_, ends in SIGNATURES.items():
         for prefix in _prefixes(state, ends):
             yield _candidate(format_, state, prefix, place, around)
@@ -182,7 +190,7 @@ def _in_state(state, place, around) -> Iterator[Candidate]:
         for name in state
         if (found := re.match(r"(?:.*?\.)?encoder\.", name))
     }
-    for prefix in prefixes:
+    for prefix in _few(prefixes):
         if prefix.endswith("encoder.") or any(
             name.startswith(f"{prefix}styles.") for name in state
         ):
@@ -196,7 +204,14 @@ def _prefixes(state, ends):
         for end in ends:
             if name == end or name.endswith(f".{end}"):
                 found[name.removesuffix(end)] = None
-    return found
+    return _few(found)
+
+
+def _few(prefixes):
+    """Refuse more prefixes than there are networks in a file: each costs a look at all names."""
+    if len(prefixes) > NETWORKS:
+        raise ValueError(f"it holds {len(prefixes)} networks; save one alone")
+    return prefixes
 
 
 def _candidate(format_, state, prefix, place, around):

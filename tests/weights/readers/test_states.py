@@ -1,5 +1,7 @@
 """A network is found by its own names, whatever a tool wrapped it in."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -239,6 +241,34 @@ def test_shared_dicts_are_looked_through_once():
         wrapped = {"a": {"g_ema": rosinality()}}
         wrapped["b"] = wrapped["a"]
     assert len(find_networks(wrapped)) == 1
+
+
+MANY = {
+    "generators": [f"{i}.conv1.conv.modulation.weight" for i in range(50_000)],
+    "encoders": [f"{i}.encoder.a" for i in range(50_000)],
+    "dots": ["." * 2_000_000 + "conv1.conv.modulation.weight"],
+    "parts of NVIDIA's": ["synthesis.b4.const", "mapping" + ".x" * 1_000_000],
+}
+
+
+@pytest.mark.parametrize("names", MANY.values(), ids=MANY)
+def test_names_without_end_are_refused_at_once(names):
+    x = torch.zeros(1)
+    started = time.process_time()
+    with pytest.raises(ValueError, match=r"more parts|networks; save one alone"):
+        find_networks(dict.fromkeys(names, x))
+    assert time.process_time() - started < 5
+
+
+def test_a_module_in_many_places_is_not_looked_through_in_each():
+    module = Record("Sequential")
+    module.state = dict(_parameters={}, _buffers={}, _modules={})
+    for _ in range(5):
+        outer, places = Record("Sequential"), [str(i) for i in range(1000)]
+        outer.state = dict(_parameters={}, _buffers={}, _modules=dict.fromkeys(places, module))
+        module = outer
+    with pytest.raises(ValueError, match="more parts"):
+        find_networks(module)
 
 
 def test_modules_that_share_their_parts_are_not_followed_for_ever():
