@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganinv.generators.stylegan2 import StyleGAN2
+from ganinv.generators.stylegan2 import StyleGAN2, in_colour
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
 
@@ -36,7 +36,7 @@ def plain_synthesis(generator: StyleGAN2, ws: Tensor, noise: str = "const") -> T
         if block.to_rgb is not None:
             head = _to_rgb(block.to_rgb, x, ws[:, index])
             image = head if image is None else image + head
-    return cast(Tensor, image)  # the last block has an image head
+    return in_colour(cast(Tensor, image))  # the last block has an image head
 
 
 def _affine(style, w):

@@ -1,7 +1,7 @@
 """ganinv weights list | fetch | verify | convert | tune | info."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -59,11 +59,22 @@ def weights_convert(
 ) -> None:
     """Turn an own checkpoint into safetensors and a JSON description; nothing in it is run."""
     if not file.is_file():
+        from ganinv.weights.find import refuse_address
+
+        refuse_address(file)
         raise WeightsError(f"there is no file {file}")
     from ganinv.weights.convert import convert_checkpoint  # after the check: it imports torch
 
-    for path in convert_checkpoint(file, out, head):
+    for path in convert_checkpoint(file, out, head, check=_check_generator):
         print(path)
+
+
+def _check_generator(network: Any) -> None:
+    """Raise ValueError for a generator that could not be loaded."""
+    from ganinv.generators.load import ARCHITECTURES, check_network
+
+    if network.architecture in ARCHITECTURES:  # an encoder is compared when it is loaded
+        check_network(network)
 
 
 @weights_app.command("tune")
@@ -100,7 +111,7 @@ def weights_info(
     find_file(file)  # before the seconds that torch takes
     from ganinv.weights.locate import describe_file
 
-    for number, description in enumerate(describe_file(file)):
+    for number, description in enumerate(describe_file(file, check=_check_generator)):
         print("\n" * bool(number), end="")
         for name, value in description.items():
             print(f"{name}: {value}")

@@ -9,7 +9,9 @@ from ganinv.generators.base import Generator, freeze, measure_w
 from ganinv.generators.dcgan import DCGAN
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.generators.stylegan2 import StyleGAN2
+from ganinv.weights.fit import check_fit
 from ganinv.weights.locate import locate
+from ganinv.weights.readers.parts import Network
 from ganinv.weights.store import read_network
 
 ARCHITECTURES: dict[str, type[Generator]] = {
@@ -29,10 +31,17 @@ def load_generator(name: str | Path, device: str | torch.device = "cpu") -> Gene
     they raise WeightsError with the command that brings them. A file that is no generator raises
     WeightsError too.
     """
-    path, label, sha256 = locate(name, "generator")
+    path, label, sha256 = locate(name, "generator", check=check_network)
     generator = read_network(path, "generator", ARCHITECTURES, _build)
     generator.name, generator.sha256 = label, sha256
     return generator.to(device)
+
+
+def check_network(network: Network) -> None:
+    """Raise ValueError, with the reason, for a network that is none of ours, or does not fit."""
+    if network.architecture not in ARCHITECTURES:
+        raise ValueError(f"it holds no generator (its architecture is {network.architecture})")
+    check_fit(ARCHITECTURES[network.architecture], network.config, network.tensors)
 
 
 def _build(architecture: type[Generator], config: dict[str, Any], state: dict[str, torch.Tensor]):

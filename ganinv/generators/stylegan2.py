@@ -168,27 +168,30 @@ class StyledConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Modulated 1x1 convolution to three channels, without demodulation."""
+    """Modulated 1x1 convolution to an image's channels, without demodulation."""
 
-    def __init__(self, w_dim: int, c_in: int, clamp: float | None) -> None:
+    def __init__(self, w_dim: int, c_in: int, c_out: int, clamp: float | None) -> None:
         super().__init__()
         self.clamp = clamp
         self.style = Style(w_dim, c_in)
-        self.weight = nn.Parameter(torch.randn(3, c_in, 1, 1) / math.sqrt(c_in))
-        self.bias = nn.Parameter(torch.zeros(3))
+        self.weight = nn.Parameter(torch.randn(c_out, c_in, 1, 1) / math.sqrt(c_in))
+        self.bias = nn.Parameter(torch.zeros(c_out))
 
     def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-        """Give the image (N, 3, H, W) of x (N, C, H, W), in float32."""
+        """Give the image (N, c_out, H, W) of x (N, C, H, W), in float32."""
         size = x.shape[2:]
-        weight = self.style(w)[:, :, None] * self.weight[:, :, 0, 0].T  # (N, C, 3)
+        weight = self.style(w)[:, :, None] * self.weight[:, :, 0, 0].T  # (N, C, c_out)
         rows = x.permute(0, 2, 3, 1).flatten(1, 2)  # (N, H W, C)
-        x = (rows @ weight.to(x.dtype)).to(weight.dtype) + self.bias  # (N, H W, 3)
+        x = (rows @ weight.to(x.dtype)).to(weight.dtype) + self.bias  # (N, H W, c_out)
         x = x.transpose(1, 2).unflatten(2, size)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
 
 class Block(nn.Module):
-    """One resolution: a first convolution that doubles (none at 4x4), a second, an image head."""
+    """One resolution: a first convolution that doubles (none at 4x4), a second, an image head.
+
+    `head` is the number of the image's channels, 0 for a block without an image head.
+    """
 
     def __init__(
         self,
@@ -199,7 +202,7 @@ class Block(nn.Module):
         *,
         architecture: str,
         clamp: float | None,
-        head: bool,
+        head: int,
     ) -> None:
         super().__init__()
         residual = architecture == "resnet" and c_in > 0
@@ -214,7 +217,7 @@ class Block(nn.Module):
             gain=math.sqrt(0.5) if residual else 1.0,
         )
         self.skip = nn.Conv2d(c_in, c_out, 1, bias=False) if residual else None
-        self.to_rgb = ToRGB(w_dim, c_out, clamp) if head else None
+        self.to_rgb = ToRGB(w_dim, c_out, head, clamp) if head else None
         self.blur = Blur()
 
     def forward(
@@ -242,12 +245,27 @@ class Block(nn.Module):
         return x, head if image is None else image + head
 
 
+def in_colour(image: torch.Tensor) -> torch.Tensor:
+    """Make three channels (N, 3, H, W) of 1, 3 or 4 in [-1, 1].
+
+    Grey is repeated. Colour with alpha, -1 transparent and 1 opaque, lies on white.
+    """
+    if image.shape[1] == 1:
+        return image.expand(-1, 3, -1, -1)
+    if image.shape[1] == 4:
+        alpha = ((image[:, 3:] + 1) / 2).clamp(0, 1)  # (N, 1, H, W)
+        return torch.lerp(torch.ones_like(image[:, :3]), image[:, :3], alpha)
+    return image
+
+
 class StyleGAN2(Generator):
     """`channels` lists the widths of the blocks at 4x4, 8x8, … up to the image's resolution.
 
     `mapping` are the widths of the mapping network's layers, the last of them w_dim; `c_dim` > 0
     makes it conditional. `architecture` is "skip" (an image head per block, summed), "resnet" or
     "orig" (both with a last head only). `conv_clamp` limits activations, as in ADA's fp16 runs.
+    `img_channels` is what the network computes: 3, or 1 (grey) or 4 (colour and alpha), of which
+    `synthesis` makes the three that every generator here renders (`in_colour`).
     FFHQ at 1024 (config-f): channels 512 five times, then 256, 128, 64, 32; 18 style inputs. The
     first convolution takes index 0, block i takes 2i - 1 and 2i, and its image head 2i + 1.
     """
@@ -265,7 +283,10 @@ class StyleGAN2(Generator):
         c_embed: int = 0,
         architecture: str = "skip",
         conv_clamp: float | None = None,
+        img_channels: int = 3,
     ) -> None:
+        if img_channels not in (1, 3, 4):
+            raise ValueError(f"images have 1, 3 or 4 channels; got {img_channels}")
         if architecture not in ARCHITECTURES:
             raise ValueError(f"architecture must be one of {', '.join(ARCHITECTURES)}")
         w_dim, blocks = mapping[-1], len(channels)
@@ -285,7 +306,7 @@ class StyleGAN2(Generator):
                     4 * 2**i,
                     clamp=conv_clamp,
                     architecture=architecture,
-                    head=architecture == "skip" or i == blocks - 1,
+                    head=img_channels if architecture == "skip" or i == blocks - 1 else 0,
                 )
                 for i in range(blocks)
             ),
@@ -335,4 +356,4 @@ class StyleGAN2(Generator):
             return Flow(*self.blocks[index](flow.features.to(dtype), flow.image, rows, noise))
 
     def leave(self, flow: Flow, ws: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, flow.image)  # the last block has an image head
+        return in_colour(cast(torch.Tensor, flow.image))  # the last block has an image head

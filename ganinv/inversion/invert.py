@@ -54,7 +54,11 @@ KEPT = "the best latent so far is kept"
 
 
 class NonFiniteLossError(ArithmeticError):
-    """The loss became NaN or infinite."""
+    """The loss became NaN or infinite; `whose` says by whom, where that is known."""
+
+    def __init__(self, message: str, whose: str = "") -> None:
+        super().__init__(message)
+        self.whose = whose
 
 
 def invert(
@@ -244,7 +248,7 @@ def descend(
         try:
             optimizer.step(evaluate, lr)
         except NonFiniteLossError as error:
-            search.stopped = f"{error} at step {step}; {KEPT}"
+            search.stopped = f"{error} at step {step}{error.whose}; {KEPT}"
             break
         normalize(search.noise)
         report(search.record(lr))
@@ -268,7 +272,9 @@ def begin(
     check_space(params.space, generator)
     started = time.perf_counter()
     rng = image_rng(params.seed, image_id)
-    start = find_start(generator, params.init, target=target, rng=rng, encoder=encoder)
+    start = find_start(
+        generator, params.init, target=target, rng=rng, encoder=encoder, label=params.label
+    )
     rng = image_rng(params.seed, f"{image_id}/search")
     noise = start_maps(params, generator, rng)
     search = Search(generator, start, noise, params, rng=rng, trace_at=trace_at)
@@ -289,7 +295,7 @@ def evaluate(search: Search, render: Renderer, compare: Comparison) -> Tensor:
     value = loss.item()
     search.evaluations += 1
     if not math.isfinite(value):
-        raise NonFiniteLossError(f"the loss became {value}")
+        raise NonFiniteLossError(f"the loss became {value}", _whose(search, image))
     if search.noise:
         terms = terms | {"noise": autocorrelation(search.noise)}
         (loss + search.params.noise_regularizer * terms["noise"]).backward()
@@ -299,6 +305,14 @@ def evaluate(search: Search, render: Renderer, compare: Comparison) -> Tensor:
         raise ParamsError("the loss does not depend on the latent: use images or ws in its terms")
     search.keep(value, terms, image[0])
     return loss.detach()
+
+
+def _whose(search: Search, image: Tensor) -> str:
+    """Say that a loss is not finite because the generator's image of the start is not, or ""."""
+    if search.evaluations > 1 or image.isfinite().all():
+        return ""
+    name = search.generator.name or "the generator"
+    return f": {name} renders NaN or infinite values of the start; its weights may be damaged"
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
 from ganinv.params import FOLDER, PATH, Strict
 
 STARTS = ("mean_w", "random", "encoder")
+LABELLED = STARTS[:2]  # those that are drawn, in a class where one is asked for
 
 
 class SearchParams(Strict):
@@ -33,6 +34,12 @@ class SearchParams(Strict):
         json_schema_extra={"names": list(STARTS)} | FOLDER,
         description="mean_w, random, encoder, or the path of a saved latent, or of a run, whose "
         "images begin with their own latents there; a refinement beside it is gone on from",
+    )
+    label: int | None = Field(
+        None,
+        ge=0,
+        description="the class, counted from 0, that init: mean_w or random begins in, of a "
+        "generator that has classes; without it mean_w is the mean of all, and random draws one",
     )
     encoder: str | None = Field(
         None,
@@ -193,6 +200,15 @@ class SearchParams(Strict):
                     raise ValueError(
                         f"{before}loss_resolution: {name} needs at least {pixels} pixels"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _a_label_chooses_the_start(self) -> "SearchParams":
+        if self.label is not None and self.init not in LABELLED:
+            raise ValueError(
+                f"label chooses the class of a start that is drawn, init: {' or '.join(LABELLED)}; "
+                "leave it out with another"
+            )
         return self
 
     @model_validator(mode="after")

@@ -26,18 +26,23 @@ def find_start(
     target: Tensor,
     rng: torch.Generator,
     encoder: Codes | None = None,
+    label: int | None = None,
 ) -> Tensor:
     """Return the latent (1 or num_ws, w_dim) that a search starts from.
 
     `init` is "mean_w", "random" (z drawn from `rng`, mapped), "encoder" (which sees `target`
-    (3, H, W)) or the path of a latent.safetensors. Raises ValueError for a latent that does not fit
-    the generator and for an encoder missing.
+    (3, H, W)) or the path of a latent.safetensors. `label` is a class of the generator's, which the
+    first two are then of. Raises ValueError for a latent that does not fit the generator, a class
+    that it lacks, and for an encoder missing.
     """
+    if label is not None:
+        check_label(label, generator)
     if init == "mean_w":
-        latent = generator.w_avg[None]
+        latent = generator.w_avg[None] if label is None else mean_of_class(generator, label)
     elif init == "random":
         z = torch.randn(1, generator.z_dim, generator=rng)
-        latent = generator.mapping(z.to(generator.device), generator.random_labels(1, rng))[0]
+        c = generator.random_labels(1, rng) if label is None else one_hot(label, 1, generator)
+        latent = generator.mapping(z.to(generator.device), c)[0]
     elif init == "encoder":
         if encoder is None:
             raise ValueError("init: encoder needs an encoder; name one with the parameter encoder")
@@ -45,6 +50,35 @@ def find_start(
     else:
         latent = read_start(init, generator)
     return latent.to(generator.w_avg)
+
+
+def check_label(label: int, generator: Generator) -> None:
+    """Raise ValueError for a class that a generator does not have."""
+    name = generator.name or "the generator"
+    if not generator.c_dim:
+        raise ValueError(f"label: {name} has no classes; leave it out")
+    if not 0 <= label < generator.c_dim:
+        raise ValueError(
+            f"label: {name} has {generator.c_dim} classes, 0 to {generator.c_dim - 1}; got {label}"
+        )
+
+
+def one_hot(label: int, count: int, generator: Generator) -> Tensor:
+    """Make labels (count, c_dim) of one class, on the generator's device."""
+    c = torch.zeros(count, generator.c_dim).to(generator.w_avg)
+    c[:, label] = 1
+    return c
+
+
+@torch.no_grad()
+def mean_of_class(generator: Generator, label: int, *, samples: int = 10_000) -> Tensor:
+    """Measure the mean of W in a class, (1, w_dim), from `samples` draws with a fixed seed."""
+    rng = torch.Generator().manual_seed(0)
+    total = torch.zeros(generator.w_dim, dtype=torch.float64)
+    for part in torch.randn(samples, generator.z_dim, generator=rng).split(1000):
+        c = one_hot(label, len(part), generator)
+        total += generator.mapping(part.to(c), c)[:, 0].double().sum(0).cpu()
+    return (total / samples)[None]
 
 
 def read_start(init: str, generator: Generator) -> Tensor:
@@ -89,6 +123,8 @@ def check_latent(params: SearchParams, generator: Generator) -> None:
 
 def check_start(params: SearchParams, generator: Generator, encoder: Codes | None) -> None:
     """Raise ValueError for a start, or an encoder to be asked, that no image could begin with."""
+    if params.label is not None:
+        check_label(params.label, generator)
     if params.init not in STARTS and start_folder(params.init) is None:
         check_latent(params, generator)
     if uses_encoder(params) and encoder is None:

@@ -30,6 +30,7 @@ def describe(params: SearchParams) -> str:
     """Name a run's parameters in one line, as figures carry it."""
     optimizer = {"adam": "Adam", "lbfgs": "L-BFGS"}[params.optimizer]
     start = params.init if params.init in STARTS else "a saved latent"
+    start += "" if params.label is None else f" of class {params.label}"
     noise = "" if params.noise_maps == "stored" else f", noise maps {params.noise_maps}"
     axes = " along the styles' axes" if params.coordinates == "style" else ""
     refined = f", then {describe_refine(params)}" if params.refine != "none" else ""

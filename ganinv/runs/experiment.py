@@ -102,6 +102,8 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
     kind, so that several GPUs can share a run.
     """
     values = params.model_dump(include=SETTINGS - {"generator", "encoder"})
+    if params.label is None:  # as before there were labels
+        del values["label"]
     values["device"] = params.device.partition(":")[0]
     begun = [Path(params.init)] if Path(params.init).is_file() else []
     if params.refine == "none":  # what cannot decide has no say

@@ -5,13 +5,14 @@ checkpoints/converted/, `convert_source` makes those of the manifest. What a che
 found by `readers`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganinv.errors import WeightsError
+from ganinv.errors import WeightsError, printable
 from ganinv.files import sha256_file, write_json
 from ganinv.paths import converted_folder, writable
+from ganinv.weights.intact import is_whole
 from ganinv.weights.readers.lpips_backbones import read_backbone
 from ganinv.weights.readers.mobile_stylegan import read_mobile_stylegan
 from ganinv.weights.readers.networks import read_part, read_parts
@@ -19,18 +20,24 @@ from ganinv.weights.readers.parts import Network
 from ganinv.weights.store import read_beside, read_description, read_weights, save_weights
 
 OF_THE_FILE = ("architecture", "config", "file", "sha256", "size", "bytes")  # in a description
+Check = Callable[[Network], object]  # raises ValueError for a network that cannot be built
 VERSION = 1  # of the conversion; another one makes kept conversions be made anew
 
 
 def convert_checkpoint(
-    path: str | Path, out: str | Path | None = None, head: str | None = None
+    path: str | Path,
+    out: str | Path | None = None,
+    head: str | None = None,
+    *,
+    check: Check | None = None,
 ) -> list[Path]:
     """Write each part of a checkpoint as safetensors and a JSON description; return the paths.
 
     They lie beside the checkpoint unless `out` names a file ending in .safetensors; of several
     parts each has its kind before that ending. A file of ours is written again as it is, or, where
     it is its own target, described beside it; what else the JSON beside it says, such as its source
-    and its licence, stays. Raises WeightsError.
+    and its licence, stays. `check` is called with each part before anything is written. Raises
+    WeightsError.
     """
     path = Path(path)
     if not path.is_file():
@@ -41,6 +48,7 @@ def convert_checkpoint(
     if path.suffix == ".safetensors":
         return [_copy_own(path, target)]
     parts, source_sha256 = read_parts(path, head), sha256_file(path)
+    check_parts(path, parts, check)
     names = [target]
     if len(parts) > 1:
         names = [target.with_suffix(f".{part.kind}.safetensors") for part in parts]
@@ -89,19 +97,34 @@ def write_description(network: Network, path: Path, source: Mapping[str, Any]) -
         raise WeightsError(f"{path.with_suffix('.json')} cannot be written: {error}") from None
 
 
-def converted(path: str | Path, kind: str, *, version: int = VERSION) -> tuple[Path, str]:
+def check_parts(path: Path, parts: Iterable[Network], check: Check | None) -> None:
+    """Raise WeightsError, which names the checkpoint, for a part that `check` refuses."""
+    for part in parts:
+        try:
+            if check is not None:
+                check(part)
+        except ValueError as error:
+            reason = printable(" ".join(str(error).split())[:300])
+            raise WeightsError(f"{path} is not read: {reason}") from None
+
+
+def converted(
+    path: str | Path, kind: str, *, version: int = VERSION, check: Check | None = None
+) -> tuple[Path, str]:
     """Convert a checkpoint's part of a kind; return its file and the checkpoint's SHA-256.
 
-    It is made once for a `version` of the conversion and kept in checkpoints/converted/. Raises
-    WeightsError.
+    It is made once for a `version` of the conversion and kept in checkpoints/converted/, and made
+    anew where the kept file is damaged. What `check` refuses is not kept. Raises WeightsError.
     """
     path = Path(path)
     source = sha256_file(path)
     folder = converted_folder()
     kept = folder / f"{source[:20]}-{kind}-v{version}.safetensors"
-    if not kept.is_file():
+    if not is_whole(kept, read_beside(kept).get("sha256")):
+        part = read_part(path, kind)
+        check_parts(path, [part], check)
         writable(folder)
-        write_network(read_part(path, kind), kept, source=path.name, source_sha256=source)
+        write_network(part, kept, source=path.name, source_sha256=source)
     return kept, source
 
 

@@ -58,6 +58,7 @@ def _make(name, entry: Entry, path, say, get):
         say(f"{name}: converting {source.file}")
         try:
             description = convert_source(entry.convert, files, temporary)
+            _check_holds(entry, description)
         except Exception as error:
             reason = f"{source.file} does not hold {name} as known: {error}{_advice(source)}"
             raise WeightsError(reason) from None
@@ -78,6 +79,14 @@ def _make(name, entry: Entry, path, say, get):
             reason = f"the conversion of {source.file} gave other weights than known"
             raise WeightsError(f"{name}: {reason}")
         write_json(note, description)
+
+
+def _check_holds(entry, description):
+    """Raise ValueError unless a network is as large as the manifest says of its entry."""
+    found = description | description.get("config", {})
+    for fact, value in entry.holds.items():
+        if found.get(fact) != value:
+            raise ValueError(f"its {fact} is {found.get(fact)}, and the manifest says {value}")
 
 
 def _advice(source):
@@ -225,6 +234,11 @@ def check_file(path: Path, source: Source) -> None:
     if source.size and size < source.size:
         raise WeightsError(
             f"{name} is cut short: {size} of {source.size} bytes; delete it and try again"
+        )
+    if source.size and size != source.size and not (source.sha256 or source.md5):
+        raise WeightsError(
+            f"{name} is {size} bytes long, and the manifest says {source.size}: it is another "
+            "file; delete it and try again"
         )
     if source.sha256 and not sha256_file(path).startswith(source.sha256):
         raise WeightsError(

@@ -5,22 +5,24 @@ from typing import Any
 
 from ganinv.errors import WeightsError
 from ganinv.files import sha256_file
-from ganinv.weights.convert import converted
+from ganinv.weights.convert import Check, check_parts, converted
 from ganinv.weights.find import find_file, find_weights
 from ganinv.weights.readers.networks import read_parts
 from ganinv.weights.store import read_beside, read_description
 
 
-def describe_file(name: str | Path) -> list[dict[str, Any]]:
+def describe_file(name: str | Path, *, check: Check | None = None) -> list[dict[str, Any]]:
     """Say what a weight file holds, one dict per network, without converting it.
 
-    `name` is another project's checkpoint, one of our own files, or a name in the manifest.
-    Raises WeightsError.
+    `name` is another project's checkpoint, one of our own files, or a name in the manifest. `check`
+    is called with each network of a checkpoint. Raises WeightsError.
     """
     path = find_file(name)
     if path.suffix != ".safetensors":
         source = dict(source=path.name, source_sha256=sha256_file(path))
-        return [part.describe() | source for part in read_parts(path)]
+        parts = read_parts(path)
+        check_parts(path, parts, check)
+        return [part.describe() | source for part in parts]
     description = read_description(path)
     if "architecture" not in description:
         raise WeightsError(f"{path} holds no network that ganinv knows")
@@ -28,15 +30,16 @@ def describe_file(name: str | Path) -> list[dict[str, Any]]:
     return [facts | description | read_beside(path) | facts]
 
 
-def locate(name: str | Path, kind: str) -> tuple[Path, str, str]:
+def locate(name: str | Path, kind: str, *, check: Check | None = None) -> tuple[Path, str, str]:
     """Find a generator or encoder: (its safetensors file, what to call it, its SHA-256).
 
     `name` is one in the manifest or a path; another project's checkpoint is converted once, and
-    its SHA-256 is the checkpoint's own. Raises WeightsError where there is none.
+    its SHA-256 is the checkpoint's own. What `check` refuses is not converted. Raises WeightsError
+    where there is none.
     """
     path, label = find_weights(name)
     if path.suffix == ".safetensors":
         read_description(path)  # what is no such file is told before its bytes are hashed
         return path, label, sha256_file(path)
-    file, sha256 = converted(path, kind)
+    file, sha256 = converted(path, kind, check=check)
     return file, label, sha256

@@ -7,13 +7,16 @@ A source is one of
 and each carries `sha256`, or the leading digits that its publisher gives (a url may go without
 where its publisher gives none, or with `md5` where that is what is given), `size` and, for
 archives, the `members` to take out. A file of a source's name that lies in checkpoints/downloads/
-is used before anything is fetched. An entry whose list of sources is empty is a file of the
-repository itself (convert: none), which an installed package brings. Nothing here imports torch.
+is used before anything is fetched. Where no checksum is known, the file's size is compared, where
+that is, and the network in it is to be as the entry's `holds` says (resolution: 1024, …). An entry
+whose list of sources is empty is a file of the repository itself (convert: none), which an
+installed package brings. Nothing here imports torch.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -27,6 +30,7 @@ from ganinv.paths import (
     shipped_weights_folder,
 )
 
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/{1,2}(?=[^/])", re.I)  # a Path has one of the slashes
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -59,7 +63,11 @@ class Source(BaseModel):
 
 
 class Entry(BaseModel):
-    """One weight file. `sha256` and `size` are the converted file's, where every machine agrees."""
+    """One weight file. `sha256` and `size` are the converted file's, where every machine agrees.
+
+    `holds` are facts of its description, such as the resolution: what a source must hold, whose
+    checksum nobody has published.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,6 +78,7 @@ class Entry(BaseModel):
     convert: str
     sha256: str | None = None
     size: int | None = None
+    holds: dict[str, Any] = {}
     sources: list[Source]
 
 
@@ -106,12 +115,36 @@ def load_manifest() -> dict[str, Entry]:
     return read_entries(manifest_file(), Entry, "a valid manifest")
 
 
+def is_address(name: str | Path) -> bool:
+    """Tell whether a text is an address, https://… for one, and no path."""
+    return ADDRESS.match(str(name).strip()) is not None
+
+
+def named_by_address(name: str | Path) -> str | None:
+    """Return the name of the weights that the manifest fetches from an address, None of none."""
+    wanted = _bare(name)
+    if not wanted:
+        return None
+    for known, entry in load_manifest().items():
+        if any(source.url and _bare(source.url) == wanted for source in entry.sources):
+            return known
+    return None
+
+
+def _bare(address):
+    """An address without its scheme, "" for what is none."""
+    text = str(address).strip()
+    found = ADDRESS.match(text)
+    return text[found.end() :].rstrip("/") if found else ""
+
+
 def find_name(name: str) -> str:
     """Return a name as the manifest writes it, whose case does not matter.
 
-    Raises UnknownNameError with the nearest names, ParamsError for an empty one.
+    An address that the manifest fetches from stands for the name. Raises UnknownNameError with the
+    nearest names, ParamsError for an empty one.
     """
-    return match_name(name, load_manifest(), "weights")
+    return named_by_address(name) or match_name(name, load_manifest(), "weights")
 
 
 def find_entry(name: str) -> Entry:

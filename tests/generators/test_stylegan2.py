@@ -54,6 +54,42 @@ def test_the_clamp_of_these_tests_cuts(architecture):
     assert min(shares) > 0.01 and max(shares) < 0.8
 
 
+@torch.no_grad()
+def test_grey_images_are_the_same_in_every_channel():
+    generator = random_stylegan2(img_channels=1)
+    ws = random_ws(generator, 2)
+    images = generator.synthesis(ws)
+    assert images.shape == (2, 3, 32, 32) and images.std() > 0.1
+    assert torch.equal(images, images[:, :1].expand(-1, 3, -1, -1))
+    assert generator.head(ws, 8).image.shape == (2, 1, 8, 8)
+
+
+@torch.no_grad()
+def test_transparent_images_lie_on_white():
+    """Their colours, and their alpha by itself, are those of networks with parts of the heads."""
+    generator, parts = random_stylegan2(img_channels=4), {}
+    for channels, rows in ((3, slice(0, 3)), (1, slice(3, 4))):
+        state = {
+            name: x[rows] if "to_rgb.weight" in name or "to_rgb.bias" in name else x
+            for name, x in generator.state_dict().items()
+        }
+        parts[channels] = random_stylegan2(img_channels=channels)
+        parts[channels].load_state_dict(state)
+        parts[channels].prepare()
+    ws = random_ws(generator, 2)
+    colour, alpha = (parts[channels].synthesis(ws).double().numpy() for channels in (3, 1))
+    alpha = np.clip((alpha + 1) / 2, 0, 1)
+    assert 0.1 < alpha.mean() < 0.9 and alpha.min() == 0 and alpha.max() == 1
+    wanted = alpha * colour + (1 - alpha)
+    assert_close(generator.synthesis(ws), torch.from_numpy(wanted).float(), 1e-5)
+
+
+@pytest.mark.parametrize("images", [0, 2, 5])
+def test_other_numbers_of_channels_are_refused(images):
+    with pytest.raises(ValueError, match="1, 3 or 4"):
+        random_stylegan2(img_channels=images)
+
+
 @st.composite
 def networks(draw):
     mapping = draw(st.lists(st.integers(1, 12), min_size=1, max_size=2))

@@ -60,7 +60,58 @@ class Persistent:
         return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (self.meta,)
 
 
-def pickled(value):
+def module_of(record):
+    """A module that was read from one of NVIDIA's pickles, to be pickled again."""
+    state = dict(record.state)
+    tensors = state.pop("_parameters") | state.pop("_buffers")
+    modules = {name: module_of(child) for name, child in state.pop("_modules").items()}
+    return Persistent(record.kind, tensors, modules, **state)
+
+
+def state_of(record, prefix=""):
+    """What torch's state_dict gives of a module that was read from one of NVIDIA's pickles."""
+    found = {
+        prefix + name: x
+        for kind in ("_parameters", "_buffers")
+        for name, x in record.state[kind].items()
+    }
+    for name, child in record.state["_modules"].items():
+        found |= state_of(child, f"{prefix}{name}.")
+    return found
+
+
+class Generator(nn.Module):
+    """A module with the weights of a state, by their names; pickles as a class of `model`."""
+
+    def __init__(self, state=()):
+        super().__init__()
+        for name, x in dict(state).items():
+            *path, last = name.split(".")
+            module = self
+            for part in path:
+                if part not in module._modules:
+                    module.add_module(part, EqualLinear())
+                module = module._modules[part]
+            module.register_buffer(last, x) if last == "kernel" else module.register_parameter(
+                last, nn.Parameter(x)
+            )
+
+
+class EqualLinear(nn.Module):
+    """A part of such a module."""
+
+
+def save_whole(module, path):
+    """Write what `torch.save(module)` does where its classes are those of a file model.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "model", types.ModuleType("model"))
+        for cls in (Generator, EqualLinear):
+            patch.setattr(cls, "__module__", "model")
+            setattr(sys.modules["model"], cls.__name__, cls)
+        torch.save(module, path)
+
+
+def pickled(value, dump=pickle.dumps):
     """A pickle, in which NVIDIA's classes may occur."""
 
     def _reconstruct_persistent_obj(meta):
@@ -73,7 +124,7 @@ def pickled(value):
             patch.setitem(sys.modules, name, types.ModuleType(name))
         module = sys.modules["torch_utils.persistence"]
         module._reconstruct_persistent_obj = _reconstruct_persistent_obj
-        return pickle.dumps(value)
+        return dump(value)
 
 
 def stylegan3():

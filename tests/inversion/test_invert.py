@@ -193,3 +193,12 @@ def test_values_that_do_not_exist_are_refused(toy, toy_images, wrong):
 def test_names_that_do_not_exist_are_refused(toy, toy_images):
     with pytest.raises(ParamsError, match="learning_rate"):
         search(toy, toy_images[0][0], learning_rate=0.1)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_render_no_numbers_are_told_by_the_generators_name(toy, toy_images, value):
+    """Not the photograph's; later in a search it is the latent that went astray."""
+    target = toy_images[0][0]
+    run = search(poisoned(toy, 1, value), target)
+    assert "at step 1: toy renders NaN or infinite values of the start" in run.stopped
+    assert "toy" not in search(poisoned(toy, 3, value), target).stopped

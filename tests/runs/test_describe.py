@@ -11,6 +11,11 @@ def test_parameters_in_words(toy_params):
         assert word in described
 
 
+def test_the_class_of_a_start_in_words(toy_params):
+    assert "from mean_w of class 3, " in describe.describe(toy_params(["x.png"], label=3))
+    assert "class" not in describe.describe(toy_params(["x.png"]))
+
+
 @pytest.mark.parametrize(
     ("psnr", "shown"), [(21.234, "21.23 dB"), (None, "∞"), (float("inf"), "∞")]
 )

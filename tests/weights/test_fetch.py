@@ -6,6 +6,7 @@ Everything happens in a project root of its own (GANINV_ROOT) with servers on 12
 import io
 import json
 import pickle
+import re
 from functools import partial
 
 import pytest
@@ -16,7 +17,8 @@ from ganinv.errors import WeightsError
 from ganinv.weights.download import download
 from ganinv.weights.fetch import check_file, damage, fetch
 from ganinv.weights.find import ensure
-from ganinv.weights.manifest import Source, weight_path
+from ganinv.weights.manifest import Entry, Source, read_entries, weight_path
+from helpers.paths import DATA
 from helpers.projects import (
     CONVS,
     FETCHED,
@@ -29,6 +31,8 @@ from helpers.projects import (
     not_fetched,
     sha256,
 )
+
+MANIFEST = read_entries(DATA.parents[1] / "checkpoints" / "manifest.yaml", Entry, "a manifest")
 
 # --- from an address ---
 
@@ -286,3 +290,59 @@ def test_torchvisions_own_file_gives_the_same_weights(project, pages):
     pages.serve("tiny.pth", data.getvalue())
     project.declare(pages.source("tiny.pth", data.getvalue()))
     assert_holds_the_network(fetch("tiny", say=lambda _: None))
+
+
+# --- of which no checksum is known ---
+
+
+@pytest.mark.parametrize(
+    ("holds", "reason"),
+    [
+        ({"convs": 2, "architecture": "lpips_backbone"}, ""),
+        ({"convs": 3}, "its convs is 2, and the manifest says 3"),
+        ({"resolution": 1024}, "its resolution is None, and the manifest says 1024"),
+    ],
+)
+def test_the_network_is_compared_with_the_manifest(project, holds, reason):
+    project.declare({"url": f"{closed_port()}/tiny.ckpt", "file": "tiny.ckpt"}, holds=holds)
+    project.put_by_hand("tiny.ckpt", GOOD)
+    if not reason:
+        assert_holds_the_network(fetch("tiny", say=lambda _: None))
+        return
+    message = not_fetched()
+    assert reason in message and f"delete {project.downloads / 'tiny.ckpt'}" in message
+    assert project.files() == NOTHING | {"checkpoints/downloads/tiny.ckpt"}
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_the_size_is_compared_where_no_checksum_is_known(project, pages, more):
+    pages.serve("tiny.ckpt", GOOD)
+    project.declare(
+        {"url": f"{pages.address}/tiny.ckpt", "file": "tiny.ckpt", "size": len(GOOD) + more}
+    )
+    message = not_fetched()
+    assert ("cut short" if more > 0 else f"is {len(GOOD)} bytes long") in message
+    assert project.files() == NOTHING
+
+
+def test_a_small_generator_is_not_taken_for_ffhq(project):
+    """In the place of every file of the manifest whose checksum is not published."""
+    entries = {name: e for name, e in MANIFEST.items() if e.convert == "generator"}
+    for name, entry in entries.items():
+        assert entry.holds["resolution"] == int(re.search(r"(\d+)x\1", entry.about)[1])
+        for source in entry.sources:
+            if source.sha256:
+                continue
+            alone = entry.model_dump(mode="json", exclude_none=True)
+            alone["sources"] = [source.model_dump(mode="json", exclude_none=True)]
+            project.write(json.dumps({name: alone}))
+            project.put_by_hand(source.file, (DATA / "nvidia_64.pkl").read_bytes())
+            message = not_fetched(name)
+            assert "its resolution is 64" in message and source.file in message
+    assert len(entries) == 2 and not list(project.checkpoints.glob("*.safetensors"))
+
+
+def test_an_address_is_fetched_by_its_name(project, pages):
+    pages.serve("tiny.ckpt", GOOD)
+    project.declare(pages.source())
+    assert fetch(f"{pages.address}/tiny.ckpt", say=lambda _: None) == project.converted

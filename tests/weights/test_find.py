@@ -77,3 +77,34 @@ def test_what_is_not_there_is_named(here, name):
 def test_every_name_of_the_manifest_is_told_apart_without_case():
     names = list(load_manifest())
     assert len({name.casefold() for name in names}) == len(names)
+
+
+ADDRESSES = ["https://a/b", "http://a/b/", "HTTPS://a/b", Path("https://a/b"), " https://a/b"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=str)
+def test_an_address_of_the_manifest_is_a_name(here, address):
+    assert find_weights(address) == (here.converted, "tiny") and find_name(address) == "tiny"
+    here.converted.unlink()
+    with pytest.raises(WeightsError, match="`ganinv weights fetch tiny`"):
+        find_file(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://a/other.pkl", "s3://bucket/net.pt", "https://a", Path("https://x/y.pkl")]
+)
+def test_another_address_is_refused_with_the_way(here, address):
+    with pytest.raises(WeightsError, match=r"is an address.*download the file .* give its path"):
+        find_file(address)
+
+
+def test_a_file_that_is_called_like_an_address_is_a_file(here):
+    Path("https:/a").mkdir(parents=True)
+    Path("https:/a/other.pkl").touch()
+    assert find_file("https://a/other.pkl") == Path("https:/a/other.pkl")
+
+
+@pytest.mark.parametrize("path", ["C:/nets/a.pkl", "a:b.pkl", "./https://a.pkl"])
+def test_what_is_no_address_is_a_path(here, path):
+    with pytest.raises(WeightsError, match="there is no file"):
+        find_file(path)

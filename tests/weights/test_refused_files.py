@@ -42,19 +42,25 @@ OF_NO_USE = {
     "zip cut short": (write_half("rosinality_64.pt"), "not a whole zip archive"),
     "pickle cut short": (write_half("nvidia_64.pkl"), "not a whole pickle"),
     "TensorFlow pickle cut short": (write_half("tf_64.pkl"), "not a whole pickle"),
-    "state dict": (saved(TORCHVISION), "entries are features.0.weight"),
+    "state dict": (saved(TORCHVISION), r"entries are features.0.weight (4, 3, 3, 3)"),
     "StyleGAN3": (lambda path: path.write_bytes(stylegan3()), "StyleGAN3"),
-    "no G_ema": (lambda path: path.write_bytes(pickled({"G_ema": None})), "no G_ema"),
+    "no G_ema": (
+        lambda path: path.write_bytes(pickled({"G_ema": None})),
+        "entries are G_ema (a NoneType)",
+    ),
     "number": (saved(3), "no network that is known"),
     "empty dict": (saved({}), "no network that is known"),
     "list": (saved([torch.zeros(2)]), "no network that is known"),
-    "rosinality's discriminator": (saved({"d": {"a": torch.zeros(1)}}), "entries are d"),
-    "other g_ema": (saved({"g_ema": TORCHVISION}), "no StyleGAN2 generator"),
-    "g_ema of no kind": (saved({"g_ema": 3}), "not built as its format is"),
-    "neither part": (saved({"state_dict": TORCHVISION}), "neither an encoder nor a decoder"),
+    "rosinality's discriminator": (
+        saved({"d": {"a": torch.zeros(1)}}),
+        "entries are d (the entries are a (1,))",
+    ),
+    "other g_ema": (saved({"g_ema": TORCHVISION}), "g_ema (the entries are features.0.weight"),
+    "g_ema of no kind": (saved({"g_ema": 3}), "entries are g_ema (a int)"),
+    "neither part": (saved({"state_dict": TORCHVISION}), "what is read: a StyleGAN2 generator"),
     "other decoder": (
         saved({"state_dict": {"decoder.a": torch.zeros(1)}}),
-        "no StyleGAN2 generator",
+        "decoder.a (1,)",
     ),
 }
 
@@ -66,9 +72,6 @@ def test_what_is_no_checkpoint_is_refused_by_its_name_and_reason(case, tmp_path,
     write(path)
     before = names_in(tmp_path)
     for call in (load_generator, load_encoder, convert_checkpoint, describe_file):
-        if call is load_encoder and case == "other decoder":
-            assert f"{path} holds no encoder" in sentence(call, path)
-            continue
         message = sentence(call, path)
         assert str(path) in message and reason in message
     for command in ("convert", "info"):

@@ -8,6 +8,7 @@ either (weights_only), but it takes a pickle's word for the memory to set aside,
 key nested deeply enough.
 """
 
+import functools
 import io
 import mmap
 import os
@@ -105,6 +106,11 @@ _NAMES: dict[tuple[str, str], Any] = (
         ("collections", "OrderedDict"): Mapping,
         ("dnnlib.util", "EasyDict"): Mapping,
         ("dnnlib", "EasyDict"): Mapping,
+        ("easydict", "EasyDict"): Mapping,
+        ("pytorch_lightning.utilities.parsing", "AttributeDict"): Mapping,
+        ("lightning.pytorch.utilities.parsing", "AttributeDict"): Mapping,
+        ("lightning_fabric.utilities.data", "AttributeDict"): Mapping,
+        ("lightning.fabric.utilities.data", "AttributeDict"): Mapping,
         ("builtins", "set"): _sequence,
         ("__builtin__", "set"): _sequence,
         ("torch", "Size"): _sequence,
@@ -120,12 +126,21 @@ _NAMES: dict[tuple[str, str], Any] = (
         ("torch._utils", "_rebuild_tensor"): _tensor,
         ("torch._utils", "_rebuild_tensor_v2"): _tensor,
         ("torch._utils", "_rebuild_parameter"): _parameter,
+        ("torch._utils", "_rebuild_parameter_with_state"): _parameter,
         ("torch.nn.parameter", "Parameter"): _parameter,
         ("torch.storage", "_load_from_bytes"): _embedded_storage,
         ("_codecs", "encode"): _latin1,
     }
 )
 _COPYING = _embedded_storage, _latin1
+# modules saved whole, by the names of their classes: forks keep these and move the files
+_CLASSES = (
+    "Generator MappingNetwork SynthesisNetwork SynthesisBlock SynthesisLayer ToRGBLayer "
+    "FullyConnectedLayer Conv2dLayer PixelNorm EqualLinear EqualConv2d ConstantInput StyledConv "
+    "ModulatedConv2d NoiseInjection FusedLeakyReLU ScaledLeakyReLU ToRGB Upsample Blur Sequential "
+    "ModuleList ModuleDict Module DataParallel"
+)
+_MODULES = {name: functools.partial(Record, name) for name in _CLASSES.split()}
 _NAMES |= {
     ("torch", name): Word(f"torch.{name}") for name in ("float32", "float16", "bfloat16", "int64")
 }
@@ -135,6 +150,7 @@ class _Unpickler(ArrayUnpickler):
     """The unpickler of arrays, which also knows tensors and stand-ins."""
 
     allowed = _NAMES
+    modules = True  # whether a module may be saved whole in it
 
     def __init__(self, file, storages=None):
         super().__init__(file)
@@ -152,9 +168,15 @@ class _Unpickler(ArrayUnpickler):
             raise PickleError("views into storages, of PyTorch before 0.4, are not read")
         return self.storages(key, DTYPES[kind.text], numel)
 
+    def find_class(self, module, name):
+        if (module, name) not in self.allowed and self.modules and name in _MODULES:
+            return _MODULES[name]
+        return super().find_class(module, name)
+
     def load_newobj(self):
         arguments, cls = self.stack.pop(), self.stack.pop()
-        if arguments != () or not any(cls is known for known in self.allowed.values()):
+        known = *self.allowed.values(), *_MODULES.values()
+        if arguments != () or not any(cls is one for one in known):
             raise PickleError("it makes an object in a way that is not known; refused")
         self.append(cls())
 
@@ -184,6 +206,7 @@ class _StorageUnpickler(_Unpickler):
     """The unpickler for the stream of a single storage, which is short and holds no other."""
 
     allowed = _STORAGES
+    modules = False
     steps = 200
 
 

@@ -1,23 +1,35 @@
 """The networks in a checkpoint of another project: which format it is, and its parts in our names.
 
-stylegan2-ada-pytorch, stylegan3   .pkl  G_ema                    -> generator
-stylegan2 (TensorFlow)             .pkl  Gs                       -> generator
-rosinality/stylegan2-pytorch       .pt   g_ema, latent_avg        -> generator
-e4e, pSp                           .pt   encoder, decoder, latent_avg -> encoder and generator
+stylegan2-ada-pytorch, stylegan3, PTI   a module or a state of mapping.* and synthesis.*
+stylegan2 (TensorFlow)                  Gs
+rosinality/stylegan2-pytorch            a state of style.*, conv1.*, convs.*; latent_avg
+e4e, pSp                                encoder.* and decoder.*, latent_avg, opts
+
+Where in a file they lie is found by `states`.
 """
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from ganinv.errors import WeightsError
 from ganinv.weights.readers import stylegan2
 from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.readers.irse import HEADS, read_encoder
+from ganinv.weights.readers.nvidia_states import as_modules
 from ganinv.weights.readers.parts import Part
 from ganinv.weights.readers.pickles import PickleError
 from ganinv.weights.readers.stand_ins import Record
+from ganinv.weights.readers.states import Candidate, as_tensor, choose, find_networks, outline
 
 KINDS = ("generator", "encoder")
+READ = (
+    "what is read: a StyleGAN2 generator of NVIDIA's code (G_ema, or mapping.* and synthesis.*) or "
+    "of rosinality's (g_ema, or style.*, conv1.* and convs.*), and e4e or pSp (encoder.*, "
+    "decoder.*), as a module or its state"
+)
 
 
 def read_parts(
@@ -27,11 +39,13 @@ def read_parts(
 
     Of an encoder and a generator in one file, those of `kinds` are read, since one may be whole
     where the other is not known. Raises WeightsError, with the reason, for a file that holds no
-    network that is known.
+    network that is known, and for weights that are NaN or infinite.
     """
     try:
-        checkpoint = read_checkpoint(path)
-        return _parts(checkpoint, head, kinds)
+        parts = _parts(read_checkpoint(path), head, kinds)
+        for part in parts:
+            _check_finite(part)
+        return parts
     except FileNotFoundError:
         raise WeightsError(f"there is no file {path}") from None
     except (PickleError, ValueError, OSError) as error:
@@ -50,20 +64,86 @@ def read_part(path: str | Path, kind: str) -> Part:
     raise WeightsError(f"{path} holds no {kind}")
 
 
-def _parts(checkpoint, head, kinds):
-    if isinstance(checkpoint, list) and checkpoint and isinstance(checkpoint[-1], Record):
-        return [_generator("tensorflow", *stylegan2.from_tensorflow(checkpoint))]
-    if not isinstance(checkpoint, dict):
-        raise ValueError("it holds no network that is known")
-    if "G_ema" in checkpoint:
-        return [_generator("nvidia", *stylegan2.from_nvidia(checkpoint))]
-    if "g_ema" in checkpoint:
-        average = checkpoint.get("latent_avg")
-        return [_generator("rosinality", *stylegan2.from_rosinality(checkpoint["g_ema"], average))]
-    if isinstance(checkpoint.get("state_dict"), dict):
-        return _encoder_and_decoder(checkpoint, head, kinds)
-    names = ", ".join(list(checkpoint)[:5])
-    raise ValueError(f"it holds no network that is known; its entries are {names}")
+def _check_finite(part):
+    bad = [name for name, x in part.tensors.items() if not x.isfinite().all()]
+    if bad:
+        raise ValueError(
+            f"the weights of its {part.kind} are damaged: {bad[0]} holds NaN or infinite values "
+            f"({len(bad)} of {len(part.tensors)} tensors do); bring the file anew"
+        )
+
+
+def _parts(checkpoint: Any, head: str | None, kinds: Collection[str]) -> list[Part]:
+    if networks := _tensorflow(checkpoint):
+        return [_generator("tensorflow", *stylegan2.from_tensorflow(networks))]
+    found = find_networks(checkpoint)
+    encoders = [one for one in found if one.format == "encoder"]
+    generators = [one for one in found if one.format != "encoder"]
+    if generators:
+        encoders = [one for one in encoders if "input_layer.0.weight" in one.state]
+    if not found:
+        raise ValueError(f"it holds no network that is known: {outline(checkpoint)}; {READ}")
+    parts = []
+    if "encoder" in kinds and (encoder := choose(encoders)):
+        parts.append(_encoder(encoder, _head(encoder, head)))
+    wanted = "generator" in kinds or not encoders  # else it is not told why it cannot be read
+    if wanted and (generator := choose(generators)):
+        of_encoder = _head(encoders[0], head) if encoders else None
+        parts.append(_any_generator(generator, of_encoder))
+    return parts
+
+
+def _tensorflow(checkpoint):
+    """The networks of a TensorFlow-era pickle, Gs last, also where it is saved alone; else None."""
+    networks = checkpoint if isinstance(checkpoint, list) else [checkpoint]
+    if isinstance(checkpoint, dict):
+        networks = [checkpoint.get("Gs")]
+    Gs = networks[-1] if networks else None
+    return networks if isinstance(Gs, Record) and "_modules" not in Gs.state else None
+
+
+def _head(encoder: Candidate, head: str | None) -> str | None:
+    return head or HEADS.get(str(_options(encoder).get("encoder_type")))
+
+
+def _options(encoder: Candidate) -> dict[str, Any]:
+    options = encoder.beside("opts") or {}
+    options = options.state if isinstance(options, Record) else options
+    return options if isinstance(options, dict) else {}
+
+
+def _encoder(encoder: Candidate, head: str | None) -> Part:
+    average = encoder.beside("latent_avg")
+    average = None if average is None else as_tensor(average, "latent_avg")
+    return read_encoder(dict(encoder.state), _options(encoder), average, head)
+
+
+def _any_generator(found: Candidate, head: str | None) -> Part:
+    content = found.content
+    if found.format == "nvidia":
+        modules = content if isinstance(content, Record) else as_modules(content)
+        return _generator("nvidia", *stylegan2.from_nvidia({"G_ema": modules}))
+    config, state = stylegan2.from_rosinality(found.state)
+    average = _mean_of_w(found.beside("latent_avg"), config["mapping"][-1])
+    if average is not None:
+        state["w_avg"] = average
+    return _generator(head or "rosinality", config, state)
+
+
+def _mean_of_w(average: Any, w_dim: int) -> torch.Tensor | None:
+    """W's mean (w_dim,) of a latent_avg: an array of it, or of it for each row of W+.
+
+    None where there is none, or where rows differ: then they are no mean of W.
+    """
+    if average is None:
+        return None
+    average = as_tensor(average, "latent_avg")
+    if not average.is_floating_point() or not average.ndim or average.shape[-1] != w_dim:
+        raise ValueError(
+            f"its latent_avg is {average.dtype} {tuple(average.shape)}, where w has {w_dim} numbers"
+        )
+    rows = average.float().reshape(-1, w_dim)
+    return rows[0] if len(rows) and bool((rows == rows[0]).all()) else None
 
 
 def _generator(format_, config, tensors):
@@ -73,37 +153,5 @@ def _generator(format_, config, tensors):
         w_dim=config["mapping"][-1],
         num_ws=2 * len(config["channels"]),
     )
+    facts |= {name: config[name] for name in ("c_dim", "img_channels") if config.get(name)}
     return Part("stylegan2", config, tensors, "generator", format_, facts)
-
-
-def _encoder_and_decoder(checkpoint, head, kinds):
-    state = checkpoint["state_dict"]
-    inner, outer = _under(state, "encoder."), _under(state, "decoder.")
-    if not inner and not outer:
-        raise ValueError("its state_dict has neither an encoder nor a decoder")
-    options = checkpoint.get("opts") or {}
-    options = options.state if isinstance(options, Record) else options
-    options = options if isinstance(options, dict) else {}
-    head = head or HEADS.get(str(options.get("encoder_type")))
-    average = checkpoint.get("latent_avg")
-    parts = []
-    if inner and "encoder" in kinds:
-        parts.append(read_encoder(inner, options, average, head))
-    if outer and "generator" in kinds:
-        format_ = head if inner and head else "rosinality"
-        parts.append(_generator(format_, *_decoder(outer, average)))
-    return parts
-
-
-def _under(state, prefix):
-    return {
-        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-    }
-
-
-def _decoder(state, average):
-    """The generator beside an encoder; W's mean only where latent_avg is one vector."""
-    if average is not None:
-        rows = average.reshape(-1, average.shape[-1])
-        average = rows[0] if bool((rows == rows[0]).all()) else None
-    return stylegan2.from_rosinality(state, average)

@@ -14,9 +14,11 @@ from typing import Any
 import torch
 
 from ganinv.weights.readers.stand_ins import Record
+from ganinv.weights.readers.states import unwrapped
 
 MAPPING_RATE = 0.01  # the mapping network's learning rate beside the others', in all formats
 Found = tuple[dict[str, Any], dict[str, torch.Tensor]]  # config and state
+IMAGES = {1: "grey", 3: "colour", 4: "colour and alpha"}  # by their channels
 TAPS = [1.0, 3.0, 3.0, 1.0]  # of every up-sampling filter, in both directions
 
 
@@ -68,7 +70,7 @@ def _children(record):
 
 
 def _child(record, name):
-    child = _children(record).get(name)
+    child = unwrapped(_children(record).get(name))
     if not isinstance(child, Record):
         raise ValueError(f"its {record.kind} has no {name}")
     return child
@@ -119,7 +121,7 @@ def _nvidia_mapping(state, mapping):
 
 def _nvidia_block(state, i, block, *, head, residual):
     if i == 0:
-        state["const"] = _tensor(block, "const")[None]  # (1, C, 4, 4)
+        _put_const(state, _tensor(block, "const")[None])
     else:
         _nvidia_conv(state, f"blocks.{i}.conv0", _child(block, "conv0"), up=True)
     _nvidia_conv(state, f"blocks.{i}.conv1", _child(block, "conv1"), up=False)
@@ -155,8 +157,24 @@ def _nvidia_conv(state, name, conv, *, up):
     )
 
 
+def _put_const(state, const):
+    """The first block's input, (1, C, 4, 4)."""
+    if const.ndim != 4 or const.shape[2:] != (4, 4):
+        _refuse_shape(*const.shape[-2:])
+    state["const"] = const
+
+
+def _refuse_shape(height, width):
+    raise ValueError(
+        f"it begins with {height}x{width} features, not 4x4: generators are read whose images are "
+        "square, of 4, 8, 16, … pixels a side"
+    )
+
+
 def _put_conv(state, name, weight, bias, *, up, strength, noise):
     """A styled convolution: weight (c_out, c_in, 3, 3), noise (size, size)."""
+    if noise.shape[-2] != noise.shape[-1]:
+        _refuse_shape(*noise.shape[-2:])
     state[f"{name}.weight"] = weight.transpose(0, 1) if up else weight
     state[f"{name}.bias"] = bias.flatten()
     state[f"{name}.noise_strength"] = strength.reshape(())
@@ -164,9 +182,10 @@ def _put_conv(state, name, weight, bias, *, up, strength, noise):
 
 
 def _put_head(state, name, weight, bias):
-    """An image head: weight (3, C, 1, 1)."""
-    if weight.shape[0] != 3:
-        raise ValueError(f"its images have {weight.shape[0]} channels; only colour images are read")
+    """An image head: weight (1, 3 or 4, C, 1, 1)."""
+    if weight.shape[0] not in IMAGES:
+        read = ", ".join(f"{count} ({what})" for count, what in IMAGES.items())
+        raise ValueError(f"its images have {weight.shape[0]} channels; read are {read}")
     state[f"{name}.weight"], state[f"{name}.bias"] = weight, bias.flatten()
 
 
@@ -191,11 +210,12 @@ def _widths(state, c_embed):
     layers = _count(state, "mapping_network.fc.{}.weight")
     weights = [state[f"mapping_network.fc.{i}.weight"] for i in range(layers)]
     blocks = _count(state, "blocks.{}.conv1.weight")
+    images = state[f"blocks.{blocks - 1}.to_rgb.weight"].shape[0]
     return dict(
         channels=[state[f"blocks.{i}.conv1.weight"].shape[0] for i in range(blocks)],
         z_dim=weights[0].shape[1] - c_embed,
         mapping=[weight.shape[0] for weight in weights],
-    )
+    ) | ({} if images == 3 else dict(img_channels=images))
 
 
 # --- NVIDIA's TensorFlow code, read without TensorFlow --------------------------------------------
@@ -217,6 +237,9 @@ def from_tensorflow(networks: Sequence[Any]) -> Found:
         if not isinstance(parts.get(name), Record):
             raise ValueError(f"its Gs has no {name} network")
     mapping, synthesis = _variables(parts["mapping"]), _variables(parts["synthesis"])
+    for name in synthesis:
+        if (place := re.match(r"(\d+)x(\d+)/", name)) and place[1] != place[2]:
+            _refuse_shape(int(place[1]), int(place[2]))
     if "4x4/Const/const" not in synthesis or "4x4/Conv/mod_weight" not in synthesis:
         raise ValueError("its synthesis network is no StyleGAN2")
     state = {"w_avg": top["dlatent_avg"]} if "dlatent_avg" in top else {}
@@ -239,7 +262,7 @@ def _variables(network):
 
 def _tensorflow_synthesis(state, variables):
     """Read the synthesis network; return its architecture, which its variables tell."""
-    state["const"] = variables["4x4/Const/const"]
+    _put_const(state, variables["4x4/Const/const"])
     places = {name.partition("/")[0] for name in variables if re.match(r"\d+x\d+/", name)}
     largest = max(int(place.partition("x")[0]) for place in places)
     places = [f"{4 * 2**i}x{4 * 2**i}" for i in range(largest.bit_length() - 2)]
@@ -301,7 +324,7 @@ def from_rosinality(
         )
         state[f"mapping_network.fc.{i}.bias"] = weights[f"style.{i + 1}.bias"] * MAPPING_RATE
         i += 1
-    state["const"] = weights["input.input"]
+    _put_const(state, weights["input.input"])
     convs = {int(name.split(".")[1]) for name in weights if re.match(r"convs\.\d+\.", name)}
     blocks = 1 + (len(convs) + 1) // 2
     layers = {"conv1": "blocks.0.conv1"} | {

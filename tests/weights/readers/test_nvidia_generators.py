@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from ganinv.weights.readers.checkpoints import Record
+from ganinv.weights.readers.nvidia_states import as_modules
 from ganinv.weights.readers.stylegan2 import from_nvidia
+from helpers.foreign_checkpoints import state_of
 from helpers.networks import (
     ARCHITECTURES,
     TAPS,
@@ -149,6 +151,40 @@ def test_nvidias_labels_are_read():
     assert_close(read.mapping(z, c), generator.mapping(z, c), 1e-5)
 
 
+@pytest.mark.parametrize("images", [1, 4])
+def test_nvidias_grey_and_transparent_images_are_read(images):
+    generator = random_stylegan2(img_channels=images)
+    config, state = from_nvidia(nvidia_checkpoint(generator))
+    assert config["img_channels"] == images
+    assert_same_network(network_of(config, state), generator)
+
+
+@pytest.mark.parametrize("labels", [{}, dict(c_dim=3, c_embed=5)], ids=["no labels", "labels"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_state_alone_gives_the_network_back(architecture, labels):
+    generator = random_stylegan2(architecture=architecture, **labels)
+    written = nvidia_checkpoint(generator, architecture=architecture)
+    config, state = from_nvidia({"G_ema": as_modules(state_of(written["G_ema"]))})
+    wanted, known = from_nvidia(written)
+    assert config == wanted and state.keys() == known.keys()
+    assert_same_network(network_of(config, state), generator)
+    assert torch.equal(state["w_avg"], generator.w_avg)
+
+
+def test_a_state_without_noise_gives_a_network_that_adds_none():
+    written = nvidia_checkpoint(random_stylegan2(), noise=False)
+    _, state = from_nvidia({"G_ema": as_modules(state_of(written["G_ema"]))})
+    assert all(not x.any() for name, x in state.items() if "noise" in name)
+
+
+@pytest.mark.parametrize("missing", ["mapping", "synthesis", "synthesis.b4.conv1.affine.weight"])
+def test_a_state_that_lacks_something_is_refused_by_its_name(missing):
+    state = state_of(nvidia_checkpoint(random_stylegan2())["G_ema"])
+    left = {name: x for name, x in state.items() if not name.startswith(missing)}
+    with pytest.raises(ValueError, match=missing.split(".")[-2 if "." in missing else 0]):
+        from_nvidia({"G_ema": as_modules(left)})
+
+
 def test_nvidias_layers_without_noise_add_none():
     generator = random_stylegan2()
     read = network_of(*from_nvidia(nvidia_checkpoint(generator, noise=False)))
@@ -233,13 +269,27 @@ NVIDIA_DAMAGE = {
     "another activation": (_set("synthesis.b8.conv1", activation="relu"), "conv1"),
     "another stride": (_set("synthesis.b8.conv1", up=2), "conv1"),
     "another mapping": (_set("mapping.fc0", activation="relu"), "mapping"),
-    "grey images": (
+    "images of two channels": (
         lambda written: (
             find(written, "synthesis.b32.torgb")
             .state["_parameters"]
-            .update(weight=torch.ones(1, 8, 1, 1), bias=torch.ones(1))
+            .update(weight=torch.ones(2, 8, 1, 1), bias=torch.ones(2))
         ),
-        "channels",
+        "2 channels",
+    ),
+    "a wide constant": (
+        lambda written: (
+            find(written, "synthesis.b4").state["_parameters"].update(const=torch.ones(24, 4, 8))
+        ),
+        "4x8.*square",
+    ),
+    "a wide noise map": (
+        lambda written: (
+            find(written, "synthesis.b8.conv1")
+            .state["_buffers"]
+            .update(noise_const=torch.ones(8, 16))
+        ),
+        "8x16.*square",
     ),
 }
 

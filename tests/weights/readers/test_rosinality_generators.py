@@ -44,7 +44,7 @@ def rosinality_weights(generator, *, noises=True):
     for i in range(len(generator.blocks)):
         head = f"to_rgbs.{i - 1}" if i else "to_rgb1"
         put(f"blocks.{i}.to_rgb", head)
-        weights[f"{head}.bias"] = state[f"blocks.{i}.to_rgb.bias"].reshape(1, 3, 1, 1)
+        weights[f"{head}.bias"] = state[f"blocks.{i}.to_rgb.bias"].reshape(1, -1, 1, 1)
         if i:
             weights[f"{head}.upsample.kernel"] = torch.outer(TAPS, TAPS) / 16
             convs += [(f"blocks.{i}.conv{k}", f"convs.{2 * i - 2 + k}") for k in (0, 1)]
@@ -64,6 +64,14 @@ def test_rosinalitys_weights_give_the_network_back():
     read = network_of(config, state)
     assert_same_network(read, generator)
     assert torch.equal(read.w_avg, generator.w_avg)
+
+
+@pytest.mark.parametrize("images", [1, 4])
+def test_rosinalitys_grey_and_transparent_images_are_read(images):
+    generator = random_stylegan2(img_channels=images)
+    config, state = from_rosinality(rosinality_weights(generator))
+    assert config["img_channels"] == images
+    assert_same_network(network_of(config, state), generator)
 
 
 def test_rosinalitys_training_file_is_read(tmp_path):
@@ -121,6 +129,10 @@ ROSINALITY_DAMAGE = {
     "a weight missing": (without(r"convs.1.conv.weight"), r"convs\.1\.conv\.weight"),
     "a style missing": (without(r"convs.1.conv.modulation"), r"convs\.1\.conv\.modulation"),
     "a bias missing": (without(r"style.2.bias"), r"style\.2\.bias"),
+    "a tall constant": (
+        lambda weights: weights | {"input.input": torch.ones(1, 24, 8, 4)},
+        "8x4.*square",
+    ),
     "a block missing": (without(r"convs.2", "convs.3"), r"convs\.2"),
     "a head missing": (without(r"to_rgbs.1"), "to_rgbs"),
 }

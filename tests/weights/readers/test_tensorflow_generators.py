@@ -76,6 +76,14 @@ def tensorflow_checkpoint(generator, *, mapping_rate=0.01, **options):
     return [network({}), network({}), Gs]
 
 
+@pytest.mark.parametrize("images", [1, 4])
+def test_tensorflows_grey_and_transparent_images_are_read(images):
+    generator = random_stylegan2(img_channels=images)
+    config, state = from_tensorflow(tensorflow_checkpoint(generator))
+    assert config["img_channels"] == images
+    assert_same_network(network_of(config, state), generator)
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_tensorflow_pickles_give_the_network_back(architecture):
     generator = random_stylegan2(architecture=architecture)
@@ -136,6 +144,14 @@ TENSORFLOW_DAMAGE = {
     "a style missing": (_variable("synthesis", without("8x8/Conv1/mod_w")), "8x8/Conv1/mod"),
     "no constant": (_variable("synthesis", without("4x4/Const")), "no StyleGAN2"),
     "no first convolution": (_variable("synthesis", without("4x4/Conv/")), "no StyleGAN2"),
+    "wide images": (
+        _variable("synthesis", lambda v: {name.replace("8x8", "8x16"): x for name, x in v.items()}),
+        "8x16.*square",
+    ),
+    "a wide constant": (
+        _variable("synthesis", lambda v: v | {"4x4/Const/const": torch.ones(1, 24, 4, 8)}),
+        "4x8.*square",
+    ),
     "a block missing": (_variable("synthesis", without("8x8/")), "8x8"),
     "a head missing": (_variable("synthesis", without("8x8/ToRGB")), "ToRGB"),
     "no heads": (_variable("synthesis", without(".*ToRGB")), "ToRGB"),
