@@ -5,9 +5,10 @@ refused. What a header announces is compared with what is there before memory is
 """
 
 import io
+import itertools
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ import torch
 from torch import Tensor
 
 from ganinv.errors import printable
-from ganinv.weights.readers.checkpoints import read_checkpoint
+from ganinv.files import size_of
+from ganinv.weights.readers.checkpoints import File, read_checkpoint
 from ganinv.weights.readers.pickles import PickleError
 from ganinv.weights.store import read_tensors
 
 LARGEST = 2**28  # bytes; 18 rows of 512 numbers for 7,000 faces
+MOST = 100_000  # arrays, and lists and dicts, in a file
 DEEPEST = 4  # levels of dicts and lists below the top
 
 
@@ -35,7 +38,7 @@ def read_named(path: str | Path) -> dict[str, Tensor]:
     if kind not in READERS:
         raise ValueError(f"{printable(path)}: arrays are read from {', '.join(READERS)}")
     try:
-        size = path.stat().st_size
+        size = size_of(path)
         if size > LARGEST:
             raise ValueError(f"it is {size / 1e6:.0f} MB, too large for a latent or a direction")
         found = READERS[kind](path)
@@ -67,7 +70,9 @@ def _array(data: bytes) -> Tensor:
     if dtype.kind not in "fiu" or dtype.itemsize > 8:
         raise ValueError(f"it holds {dtype}, not numbers of at most 8 bytes")
     body = data[file.tell() :]
-    if len(shape) > 8 or math.prod(shape) * dtype.itemsize != len(body):
+    if len(shape) > 8 or any(type(n) is not int or not 0 <= n < 2**62 for n in shape):
+        raise ValueError("its shape is none that an array can have")
+    if math.prod(shape) * dtype.itemsize != len(body):
         raise ValueError(f"it is cut short, or longer than its shape {shape} says")
     array = np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
     return torch.from_numpy(array.astype(dtype.newbyteorder("="), order="C"))
@@ -75,7 +80,7 @@ def _array(data: bytes) -> Tensor:
 
 def _npz(path: Path) -> dict[str, Tensor]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with File(path) as file, zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             if sum(entry.file_size for entry in entries) > LARGEST:
                 raise ValueError("unpacked it is too large for a latent or a direction")
@@ -91,13 +96,18 @@ def _npz(path: Path) -> dict[str, Tensor]:
 
 def _pickled(path: Path) -> dict[str, Tensor]:
     try:
-        return dict(_flat(read_checkpoint(path), "", 0))
+        return dict(_flat(read_checkpoint(path), "", 0, itertools.count()))
     except PickleError as error:
         raise ValueError(str(error)) from None
 
 
-def _flat(value: Any, name: str, depth: int) -> list[tuple[str, Tensor]]:
-    """List the arrays within dicts and lists, with their names."""
+def _flat(value: Any, name: str, depth: int, count: Iterator[int]) -> list[tuple[str, Tensor]]:
+    """List the arrays within dicts and lists, with their names.
+
+    A list may hold another many times over, and so `count` goes up by one for each item.
+    """
+    if next(count) > MOST:
+        raise ValueError(f"it holds over {MOST} arrays and lists")
     if isinstance(value, np.ndarray):
         value = torch.from_numpy(value.astype(value.dtype.newbyteorder("="), order="C"))
     if isinstance(value, Tensor):
@@ -106,7 +116,7 @@ def _flat(value: Any, name: str, depth: int) -> list[tuple[str, Tensor]]:
         return []
     items = value.items() if isinstance(value, dict) else enumerate(value)
     joined = ((f"{name}.{key}" if name else str(key), item) for key, item in items)
-    return [found for key, item in joined for found in _flat(item, key, depth + 1)]
+    return [found for key, item in joined for found in _flat(item, key, depth + 1, count)]
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:

@@ -10,7 +10,6 @@ key nested deeply enough.
 
 import io
 import mmap
-import os
 import pickle
 import posixpath
 import struct
@@ -18,6 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ganinv.files import size_of
 from ganinv.weights.readers.pickles import (
     ARRAYS,
     ArrayUnpickler,
@@ -187,11 +187,12 @@ class _StorageUnpickler(_Unpickler):
     steps = 200
 
 
-class _File(io.FileIO):
+class File(io.FileIO):
     """A file of which `zipfile` reads no list of contents longer than of some 50,000 tensors."""
 
-    def read(self, size=-1):
-        if size > 2**22:
+    def read(self, size: int | None = -1) -> bytes:
+        """Read as a file does. Raises PickleError for what is too long."""
+        if size is not None and size > 2**22:
             raise PickleError("the zip archive's list of contents is too long")
         return super().read(size)
 
@@ -202,8 +203,9 @@ def read_checkpoint(path: str | Path) -> Any:
     Tensors may share the file's memory and are not to be written to. Raises PickleError for a
     file of another kind, a damaged one, and one that asks for anything not on the allowlist.
     """
-    with _File(path) as file:
-        if not os.fstat(file.fileno()).st_size:
+    size = size_of(path)
+    with File(path) as file:
+        if not size:
             raise PickleError("the file is empty")
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # private, written by nobody
         if data[:4] == b"PK\3\4":

@@ -6,18 +6,29 @@ rosinality/stylegan2-pytorch       .pt   g_ema, latent_avg        -> generator
 e4e, pSp                           .pt   encoder, decoder, latent_avg -> encoder and generator
 """
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
-from ganinv.errors import WeightsError
+from ganinv.errors import WeightsError, printable, shorten
+from ganinv.weights.fit import check_numbers
 from ganinv.weights.readers import stylegan2
 from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.readers.irse import HEADS, read_encoder
+from ganinv.weights.readers.limits import Bounded
 from ganinv.weights.readers.parts import Part
 from ganinv.weights.readers.pickles import PickleError
 from ganinv.weights.readers.stand_ins import Record
 
 KINDS = ("generator", "encoder")
+MALFORMED = (  # what a checkpoint raises whose parts have other types or shapes than its format's
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
 
 
 def read_parts(
@@ -31,12 +42,20 @@ def read_parts(
     """
     try:
         checkpoint = read_checkpoint(path)
-        return _parts(checkpoint, head, kinds)
+        with Bounded(os.path.getsize(path)):
+            parts = _parts(checkpoint, head, kinds)
+        for part in parts:
+            if (
+                part.kind == "generator"
+            ):  # an encoder's are compared with its class when it is built
+                check_numbers(part.tensors)
+        return parts
     except FileNotFoundError:
         raise WeightsError(f"there is no file {path}") from None
     except (PickleError, ValueError, OSError) as error:
-        raise WeightsError(f"{path} is not read: {error}") from None
-    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        said = shorten(printable(error), 400)
+        raise WeightsError(f"{path} is not read: {said}") from None
+    except MALFORMED as error:
         said = " ".join(str(error).split())[:200]
         reason = f"it is not built as its format is ({type(error).__name__}: {said})"
         raise WeightsError(f"{path} is not read: {reason}") from None
@@ -62,7 +81,7 @@ def _parts(checkpoint, head, kinds):
         return [_generator("rosinality", *stylegan2.from_rosinality(checkpoint["g_ema"], average))]
     if isinstance(checkpoint.get("state_dict"), dict):
         return _encoder_and_decoder(checkpoint, head, kinds)
-    names = ", ".join(list(checkpoint)[:5])
+    names = ", ".join(shorten(name, 40) for name in list(checkpoint)[:5])
     raise ValueError(f"it holds no network that is known; its entries are {names}")
 
 
