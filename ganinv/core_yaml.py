@@ -19,6 +19,7 @@ MAX_BYTES = 2_000_000  # of a file; a run may name twenty thousand photographs
 MAX_VALUES = 25_000  # in a file, lists and mappings counted as well
 MAX_DEPTH = 20  # of lists and mappings in each other
 LONGEST = 500  # characters of a message
+LARGEST = 2**1000  # whole number; larger ones are no floats, and Python does not write them out
 
 
 def unreadable(path: str | Path, reason: object) -> ParamsError:
@@ -147,7 +148,7 @@ for _kind, (_pattern, _first) in _CORE.items():
 
 def _int(loader, node):
     number = int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
-    if abs(number) >= 2**64:
+    if abs(number) >= LARGEST:
         raise yaml.YAMLError(f"{shorten(node.value, 40)} is too large a number{node.start_mark}")
     return number
 

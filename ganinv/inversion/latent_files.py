@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from ganinv.errors import printable
 from ganinv.weights.store import read_tensors, write_tensors
 
 LATENT = "latent.safetensors"
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NOISE = "noise."  # before the names of noise maps in a latent's file
 
 
@@ -96,7 +98,7 @@ def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
 
 def _finite(what, tensor, path):
     """The tensor in float32. Raises ValueError where it holds anything else than such numbers."""
-    if not (tensor.is_floating_point() and tensor.isfinite().all()):
+    if not (tensor.dtype in FLOATS and tensor.isfinite().all()):
         raise ValueError(
             f"{printable(what)} in {path} is no finite floating-point numbers; name another"
         )

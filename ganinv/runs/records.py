@@ -149,8 +149,9 @@ def _over(images: Mapping[str, dict[str, Any]], statistic: Callable) -> dict[str
 
 def _is_measured(number: object) -> bool:
     """Whether a metric could be measured: it is NaN where not, null in JSON, or no number."""
-    known = isinstance(number, (int, float)) and not isinstance(number, bool)
-    return known and -LARGEST < number < LARGEST
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        return False
+    return -LARGEST < number < LARGEST
 
 
 @contextlib.contextmanager

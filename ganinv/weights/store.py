@@ -17,8 +17,10 @@ LARGEST = 2**29  # bytes of a latent, a refinement, a direction
 LONGEST_HEADER = 2**22  # bytes; the longest of a known network takes 100,000
 MOST = 20_000  # tensors in a file; a large encoder has 800
 DIMENSIONS = 16  # of a tensor, at most
-# types of numbers on which torch can compute
-NUMBERS = ("BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64", "C64")
+NUMBERS = (  # those that torch has
+    *("BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64", "C64"),
+    *("F8_E4M3", "F8_E5M2"),
+)
 UNREADABLE = (  # what reading a file of any kind may raise
     OSError,
     SafetensorError,

@@ -52,12 +52,12 @@ def test_a_message_about_a_hostile_file_is_short(tmp_path, text):
     assert len(str(caught.value)) < 6000
 
 
-NUMBERS = ["1" + "0" * 400, "0x" + "f" * 5000, str(2**64), "-0x" + "f" * 20]
+NUMBERS = ["1" + "0" * 400, "0x" + "f" * 5000, "-1" + "0" * 4000]
 
 
 @pytest.mark.parametrize("name", ["steps", "lr", "loss"])
-@pytest.mark.parametrize("number", NUMBERS, ids=["1e400", "hex", "2^64", "negative"])
-def test_a_number_beyond_64_bits_is_refused(name, number):
+@pytest.mark.parametrize("number", NUMBERS, ids=["1e400", "hex", "negative"])
+def test_a_number_that_no_float_holds_is_refused(name, number):
     value = f"{{lpips: {number}}}" if name == "loss" else number
     with pytest.raises(ParamsError) as caught:
         Params.load(None, [f"{name}={value}"])

@@ -28,7 +28,7 @@ def write(path, header, body=bytes(4)):
 HEADERS = {
     "a width beyond 64 bits": {"latent": ONE | {"shape": [0, 2**64 - 1], "data_offsets": [0, 0]}},
     "hundreds of dimensions": {"latent": ONE | {"shape": [1] * 300}},
-    "numbers of 8 bits": {"latent": ONE | {"dtype": "F8_E4M3", "shape": [4]}},
+    "numbers of 8 bits": {"latent": ONE | {"dtype": "F8_E8M0", "shape": [4]}},
     "half a byte": {"latent": ONE | {"dtype": "F4", "shape": [8]}},
     "no type": {"latent": {"shape": [1, 1]}},
     "no mapping": {"latent": 5},

@@ -241,7 +241,7 @@ def from_tensorflow(networks: Sequence[Any]) -> Found:
 def _variables(network):
     """A network's variables by name, as float32 tensors."""
     pairs = network.state.get("variables", [])
-    return _Named({name: _as_float(name, torch.as_tensor(value)) for name, value in pairs})
+    return _Named({name: _as_float(name, torch.tensor(value)) for name, value in pairs})
 
 
 def _tensorflow_synthesis(state, variables):
