@@ -38,6 +38,7 @@ from ganinv.runs.params import Params
 
 SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "log_every"}
 LARGEST = 1e300  # number that is taken for one that was measured; beyond, sums overflow
+LONGEST_NAME = 255  # bytes, in all usual file systems
 LOCK = ".lock"
 PATIENCE = 1.0  # seconds between two looks at who holds a folder
 CHANGING = "its files were being written when the process ended; the same command does it again"
@@ -102,7 +103,8 @@ def _is_entry(entry: object) -> bool:
 
 def _is_id(name: str) -> bool:
     """Whether a name is that of a folder in a run's, and leads nowhere else."""
-    return Path(name).name == name and name not in ("", "..")
+    plain = Path(name).name == name and name not in ("", "..") and "\0" not in name
+    return plain and len(os.fsencode(name)) <= LONGEST_NAME
 
 
 def read_records(folder: str | Path) -> dict[str, dict[str, Any]]:

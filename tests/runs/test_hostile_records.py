@@ -36,7 +36,7 @@ def test_a_metric_that_is_no_number_is_left_out_of_the_mean(run, number):
     assert read is None or read == float("inf")
 
 
-@pytest.mark.parametrize("name", ["..", "", "a/b", "/etc", "../b"])
+@pytest.mark.parametrize("name", ["..", "", "a/b", "/etc", "../b", "x" * 300, "\0", "\ud800"])
 def test_a_name_that_leads_out_of_the_run_is_no_image(run, name):
     metrics = read_json(run / "metrics.json")
     metrics["images"] = {name: metrics["images"]["a"]}
