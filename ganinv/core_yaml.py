@@ -15,7 +15,11 @@ import yaml
 
 from ganinv.errors import ParamsError, shorten
 
-MAX_BYTES = 4_000_000  # of a file; a run may name twenty thousand photographs
+MAX_BYTES = 2_000_000  # of a file; a run may name twenty thousand photographs
+MAX_VALUES = 25_000  # in a file, lists and mappings counted as well
+MAX_DEPTH = 20  # of lists and mappings in each other
+LONGEST = 500  # characters of a message
+LARGEST = 2**1000  # whole number; larger ones are no floats, and Python does not write them out
 
 
 def unreadable(path: str | Path, reason: object) -> ParamsError:
@@ -65,7 +69,7 @@ def parse_yaml(text: str, where: str, texts: Iterable[str] = ()) -> Any:
                     _take_as_text(value)
         return loader.construct_document(node)
     except yaml.YAMLError as error:
-        raise ParamsError(f"{where}: not valid YAML: {error}") from None
+        raise ParamsError(f"{where}: not valid YAML: {shorten(str(error), LONGEST)}") from None
     except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
         # of values that an explicit tag, !!bool for one, does not fit
         reason = shorten(str(error))
@@ -91,10 +95,20 @@ def dump_yaml(values: Mapping[str, Any]) -> str:
 class _CoreLoader(yaml.SafeLoader):
     """YAML 1.2 core scalars, no key twice, and no aliases, by which a short text fills memory."""
 
+    values = depth = 0
+
     def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError(f"aliases (*name) are not read{self.peek_event().start_mark}")
-        return super().compose_node(parent, index)
+        self.values += 1
+        self.depth += 1
+        if self.values > MAX_VALUES:
+            raise yaml.YAMLError(f"it holds over {MAX_VALUES} values")
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"it is nested too deeply{self.peek_event().start_mark}")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -133,7 +147,10 @@ for _kind, (_pattern, _first) in _CORE.items():
 
 
 def _int(loader, node):
-    return int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
+    number = int(node.value, {"0o": 8, "0x": 16}.get(node.value[:2], 10))
+    if abs(number) >= LARGEST:
+        raise yaml.YAMLError(f"{shorten(node.value, 40)} is too large a number{node.start_mark}")
+    return number
 
 
 def _text(dumper, value):

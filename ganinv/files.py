@@ -6,6 +6,7 @@ which machine wrote it, so that the next one to write into that folder can remov
 
 import contextlib
 import csv
+import errno
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Any
 from ganinv.errors import WriteError
 
 TEMPORARY = re.compile(r"\.ganinv-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(\..*)?")
+LARGEST_JSON = 2**28  # bytes; metrics of a hundred thousand photographs take 100 MB
 OLD = 86400.0  # seconds after which a temporary file of another machine is nobody's any more
 _swept: set[Path] = set()  # folders that this process has tidied
 _written: set[str] = set()  # names of the temporary files that it is writing
@@ -149,9 +152,25 @@ def _finite(value):
     return value
 
 
+def size_of(path: Path | str) -> int:
+    """Return the bytes of a file. Raises OSError, also for a pipe or a device, which may not end.
+
+    What is to be read whole is asked for its size first.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe, a device or a folder, and no file", str(path))
+    return found.st_size
+
+
 def read_json(path: Path | str) -> Any:
-    """Read a JSON file; raises OSError or ValueError."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file of at most `LARGEST_JSON`; raises OSError or ValueError."""
+    if size_of(path) > LARGEST_JSON:
+        raise ValueError(f"it has over {LARGEST_JSON // 10**6} MB")
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def write_csv(path: Path | str, rows: Sequence[dict[str, Any]]) -> None:

@@ -68,7 +68,8 @@ class Strict(BaseModel):
                 raise ValueError("a name holds a null character, which no path can")
             for name in named:
                 if user := unknown_home(name):
-                    raise ValueError(f"there is no user {user}, whose home folder {name} asks for")
+                    said = f"there is no user {shorten(user)}, whose home folder"
+                    raise ValueError(f"{said} {shorten(name)} asks for")
         return value
 
     @classmethod

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
+from ganinv.errors import printable
 from ganinv.weights.store import read_tensors, write_tensors
 
 LATENT = "latent.safetensors"
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NOISE = "noise."  # before the names of noise maps in a latent's file
 
 
@@ -81,7 +84,8 @@ def load_noise(path: str | Path) -> dict[str, Tensor]:
     Raises ValueError.
     """
     tensors, _ = read_tensors(path)
-    return {k.removeprefix(NOISE): x for k, x in tensors.items() if k.startswith(NOISE)}
+    maps = {k.removeprefix(NOISE): x for k, x in tensors.items() if k.startswith(NOISE)}
+    return {name: _finite(f"the noise map {name}", x, path) for name, x in maps.items()}
 
 
 def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
@@ -89,4 +93,13 @@ def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
     tensors, metadata = read_tensors(path)
     if "latent" not in tensors:
         raise ValueError(f"{path} holds no tensor named latent")
-    return tensors["latent"], metadata
+    return _finite("the latent", tensors["latent"], path), metadata
+
+
+def _finite(what, tensor, path):
+    """The tensor in float32. Raises ValueError where it holds anything else than such numbers."""
+    if not (tensor.dtype in FLOATS and tensor.isfinite().all()):
+        raise ValueError(
+            f"{printable(what)} in {path} is no finite floating-point numbers; name another"
+        )
+    return tensor.float()

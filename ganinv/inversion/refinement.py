@@ -15,13 +15,12 @@ from torch import Tensor
 from ganinv.compute.render import render_result
 from ganinv.errors import printable
 from ganinv.generators.base import Generator
-from ganinv.inversion.latent_files import Named, maker_of
+from ganinv.inversion.latent_files import FLOATS, Named, maker_of
 from ganinv.inversion.params import SearchParams
 from ganinv.weights.store import read_tensors, write_tensors
 
 REFINEMENT = "refinement.safetensors"
 FEATURES, WEIGHTS = "features.", "weights."  # before the names of its tensors
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 Refinement = dict[str, Tensor]
 
 

@@ -50,7 +50,7 @@ def restore_code(file: CodeFile, search: Search) -> bool:
     if not file.path.is_file():
         return False
     try:
-        tensors, metadata = read_tensors(file.path)
+        tensors, metadata = read_tensors(file.path, largest=None)
         about = json.loads(metadata["ganinv"])
         if about["key"] != file.key or tensors["latent"].shape != search.best.latent.shape:
             return False

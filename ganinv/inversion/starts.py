@@ -92,8 +92,6 @@ def read_start(init: str, generator: Generator) -> Tensor:
             f"a latent of shape {tuple(latent.shape)} does not fit {generator.name or 'the'} "
             f"generator, which takes {full}"
         )
-    if not (latent.is_floating_point() and latent.isfinite().all()):
-        raise ValueError(f"the latent in {init} is no finite floating-point numbers; name another")
     return latent
 
 

@@ -9,13 +9,11 @@ under the square root keeps the gradient finite where all features of a pixel ar
 
 import functools
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import lpips
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -24,6 +22,8 @@ from ganinv.compute.device import autocast
 from ganinv.errors import WeightsError
 from ganinv.images.pixels import at_least_float32
 from ganinv.weights.find import ensure
+from ganinv.weights.fit import compare
+from ganinv.weights.store import read_weights
 
 LPIPS_SIZE = 256  # both for the metric and, by default, for the loss
 Compare = Callable[  # features, targets, weights -> the distance and its gradients
@@ -36,11 +36,10 @@ def package_lpips(net: str) -> nn.Module:
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision renamed the argument lpips passes
         model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
-    state = _read(f"lpips-{net}")
     convs = [m for m in model.net.modules() if isinstance(m, nn.Conv2d)]
-    for i, conv in enumerate(convs):
-        conv.weight.data = state[f"conv.{i}.weight"]
-        cast(Tensor, conv.bias).data = state[f"conv.{i}.bias"]  # all of them have one
+    own = {f"conv.{i}.{name}": x for i, m in enumerate(convs) for name, x in m.named_parameters()}
+    for name, x in _read(f"lpips-{net}", own).items():
+        own[name].data = x.float()
     return model.eval().requires_grad_(False)
 
 
@@ -143,12 +142,15 @@ class _Distance(torch.autograd.Function):
         return None, None, None, *(outer.to(x.dtype) * x for x in ctx.saved_tensors)
 
 
-def _read(name):
+def _read(name: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Read a backbone's file, whose tensors are to be like those `wanted`."""
     path = ensure(name)
     try:
-        return load_file(path)
-    except SafetensorError as error:
+        _, state = read_weights(path)
+        compare(wanted, state)
+    except (ValueError, WeightsError) as error:
         raise WeightsError(f"{path} is damaged ({error}); delete it and fetch {name}") from None
+    return state
 
 
 def unit_length(features: Tensor) -> Tensor:

@@ -127,8 +127,12 @@ class Metric:
         return a > b if self.higher else a < b
 
     def read(self, value: float | None) -> float:
-        """Return a value as it was before JSON: infinity or NaN for None."""
-        return self.null if value is None else value
+        """Return a value as it was before JSON: infinity or NaN for None, NaN for no number."""
+        if value is None:
+            return self.null
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return math.nan
+        return float(value) if isinstance(value, float) or abs(value) < 2**1000 else math.nan
 
     def show(self, value: float | None, unit: bool = False) -> str:
         """Write a value, None as what it stands for: ∞ without bound, – where not measured."""

@@ -11,18 +11,18 @@ folder, and the cost of finishing an image does not grow with how many are done.
 """
 
 import contextlib
-import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from ganinv import figures
 from ganinv.core_yaml import dump_yaml
-from ganinv.errors import InUseError
+from ganinv.errors import InUseError, shorten
 from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
@@ -37,6 +37,8 @@ from ganinv.runs.names import RECORD
 from ganinv.runs.params import Params
 
 SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "log_every"}
+LARGEST = 1e300  # number that is taken for one that was measured; beyond, sums overflow
+LONGEST_NAME = 255  # bytes, in all usual file systems
 LOCK = ".lock"
 PATIENCE = 1.0  # seconds between two looks at who holds a folder
 CHANGING = "its files were being written when the process ended; the same command does it again"
@@ -89,9 +91,20 @@ def read_record(folder: str | Path, image_id: str) -> dict[str, Any] | None:
     """Read an image's record; None where there is none, or a damaged one."""
     try:
         record = read_json(Path(folder) / image_id / RECORD)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if _is_entry(record) else None
+
+
+def _is_entry(entry: object) -> bool:
+    """Whether something read from a file is an image's entry, or its failure."""
+    return isinstance(entry, dict) and isinstance(entry.get("code"), (dict, NoneType))
+
+
+def _is_id(name: str) -> bool:
+    """Whether a name is that of a folder in a run's, and leads nowhere else."""
+    plain = Path(name).name == name and name not in ("", "..") and "\0" not in name
+    return plain and len(os.fsencode(name)) <= LONGEST_NAME
 
 
 def read_records(folder: str | Path) -> dict[str, dict[str, Any]]:
@@ -136,9 +149,11 @@ def _over(images: Mapping[str, dict[str, Any]], statistic: Callable) -> dict[str
     return {name: float(statistic(values)) for name, values in over.items() if values}
 
 
-def _is_measured(number: float | None) -> bool:
-    """Whether a metric could be measured: it is NaN where not, null in JSON."""
-    return number is not None and math.isfinite(number)
+def _is_measured(number: object) -> bool:
+    """Whether a metric could be measured: it is NaN where not, null in JSON, or no number."""
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        return False
+    return -LARGEST < number < LARGEST
 
 
 @contextlib.contextmanager
@@ -216,8 +231,8 @@ def _written(folder: Path) -> dict[str, dict[str, Any]]:
     try:
         metrics = read_json(folder / "metrics.json")
         known = metrics.get("earlier", {}) | metrics["images"]
-        return {name: dict(entry) for name, entry in known.items() if Path(name).name == name}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {name: x for name, x in known.items() if _is_id(name) and _is_entry(x)}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
 
 
@@ -242,9 +257,12 @@ def read_metrics(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path.parent} holds no run (no {RECORD} and no metrics.json in it)")
     try:
         metrics = read_json(path)
-        metrics["images"] = {name: dict(entry) for name, entry in metrics["images"].items()}
-        return metrics
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        for name, entry in metrics["images"].items():
+            if not (_is_id(name) and _is_entry(entry)):
+                raise ValueError(f"{shorten(name)} is no image, or has no metrics")
+        failed = {name: {"failed": reason} for name, reason in metrics.get("failed", {}).items()}
+        return metrics | gather(failed | metrics["images"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
 
 

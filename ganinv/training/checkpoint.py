@@ -53,7 +53,7 @@ def load_state(
 
 
 def _load(path, modules, optimizers, wanted):
-    tensors, _ = read_tensors(path)
+    tensors, _ = read_tensors(path, largest=None)
     for name, module in modules.items():
         saved = _below(tensors, name)
         missing = wanted[name].keys() - saved.keys()

@@ -38,7 +38,7 @@ def check_fit(network: type, config: Any, state: Mapping[str, torch.Tensor]) -> 
         raise
     except Exception as error:  # constructors raise many kinds for sizes that do not go together
         raise ValueError(str(error)) from None
-    _compare(wanted, state)
+    compare(wanted, state)
     return config
 
 
@@ -58,7 +58,11 @@ def _check_values(network, config):
                 raise ValueError(f"{name} is {number!r}; 0 to {LARGEST} is possible")
 
 
-def _compare(wanted, state):
+def compare(wanted: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError unless a state has the names, shapes and kinds of numbers that are wanted.
+
+    Also for those that no weights have, as `check_numbers` says.
+    """
     missing = [name for name in wanted if name not in state and name not in MEANS]
     unexpected = [name for name in state if name not in wanted]
     if missing or unexpected:
@@ -71,8 +75,25 @@ def _compare(wanted, state):
             raise ValueError(f"{name} is empty")
         if tensor.is_floating_point() != wanted[name].is_floating_point() or tensor.is_complex():
             raise ValueError(f"{name} is {tensor.dtype}, not {wanted[name].dtype}")
+    check_numbers(state)
+
+
+def check_numbers(state: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError for weights that are not finite, or all zero.
+
+    A generator without its convolutions, or without its linear layers, would render its noise maps
+    and nothing of a latent.
+    """
+    kinds: dict[int, list[torch.Tensor]] = {}
+    for name, tensor in state.items():
         if not tensor.isfinite().all():
             raise ValueError(f"{name} holds NaN or infinite values: its weights are damaged")
+        if tensor.ndim > 1 and "noise" not in name and name != "const":
+            kinds.setdefault(tensor.ndim, []).append(tensor)
+    for tensors in kinds.values():
+        if not any(tensor.any() for tensor in tensors):
+            kind = "convolutions" if tensors[0].ndim > 2 else "linear layers"
+            raise ValueError(f"the weights of its {kind} are all zero: they are damaged")
 
 
 class _Counted(TorchFunctionMode):

@@ -10,6 +10,7 @@ from ganinv.errors import ImageError, ParamsError
 from ganinv.images.crops import read_crop
 from ganinv.runs.params import Params
 from helpers.commands import cli
+from helpers.memory import GIB, at_most
 
 TAGS = ["!!timestamp 5", "!!bool maybe", "!!int 5x", "!!float abc", "!!binary aaa", "!!set {a}"]
 
@@ -38,6 +39,8 @@ FLOODS = {
     "many names": "".join(f"k{i}: 1\n" for i in range(5000)),
     "a long number": "steps: " + "9" * 900_000,
     "nested": "loss: " + "[" * 100_000,
+    "a long tag": "loss: !" + "x" * 100_000 + " 5",
+    "a long home": "out: ~" + "x" * 100_000,
 }
 
 
@@ -47,6 +50,46 @@ def test_a_message_about_a_hostile_file_is_short(tmp_path, text):
     with pytest.raises(ParamsError) as caught:
         Params.load(tmp_path / "p.yaml")
     assert len(str(caught.value)) < 6000
+
+
+NUMBERS = ["1" + "0" * 400, "0x" + "f" * 5000, "-1" + "0" * 4000]
+
+
+@pytest.mark.parametrize("name", ["steps", "lr", "loss"])
+@pytest.mark.parametrize("number", NUMBERS, ids=["1e400", "hex", "negative"])
+def test_a_number_that_no_float_holds_is_refused(name, number):
+    value = f"{{lpips: {number}}}" if name == "loss" else number
+    with pytest.raises(ParamsError) as caught:
+        Params.load(None, [f"{name}={value}"])
+    assert len(str(caught.value)) < 500
+
+
+def test_what_is_nested_or_long_is_refused_before_it_is_built(tmp_path):
+    for text in ("[" * 100_000, "- " * 50_000, "{a: " * 50_000, "[" + "1, " * 30_000 + "]"):
+        (tmp_path / "p.yaml").write_text("out: " * (text[0] != "-") + text)
+        with pytest.raises(ParamsError, match="nested too deeply|over 25000 values"):
+            Params.load(tmp_path / "p.yaml")
+
+
+def test_billions_of_laughs_are_not_heard(tmp_path):
+    lines = ["a0: &a0 [lol, lol]"] + [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 30)]
+    (tmp_path / "p.yaml").write_text("\n".join(lines) + "\nloss: *a29\n")
+    with at_most(GIB // 4), pytest.raises(ParamsError, match="aliases") as caught:
+        Params.load(tmp_path / "p.yaml")
+    assert len(str(caught.value)) < 500
+
+
+def test_a_device_or_a_large_file_is_no_parameter_file(tmp_path):
+    with open(tmp_path / "big.yaml", "wb") as file:
+        file.truncate(2**30)
+    for path in ("/dev/zero", tmp_path / "big.yaml"):
+        with at_most(GIB // 4), pytest.raises(ParamsError, match="over 2 MB"):
+            Params.load(path)
+    (tmp_path / "wide.yaml").write_text("steps: 5", encoding="utf-16")
+    with pytest.raises(ParamsError, match="UTF-8"):
+        Params.load(tmp_path / "wide.yaml")
+    with pytest.raises(ParamsError, match="directory"):
+        Params.load(tmp_path)
 
 
 @pytest.mark.parametrize("item", ["steps=" + "9" * 100_000, "lr=" + "[" * 20_000, "x" * 100_000])

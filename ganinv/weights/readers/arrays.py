@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ganinv.errors import printable, shorten
+from ganinv.files import size_of
 from ganinv.weights.readers.checkpoints import ListedFile, read_checkpoint
 from ganinv.weights.readers.pickles import PickleError
 from ganinv.weights.store import read_tensors
@@ -38,9 +39,7 @@ def read_named(path: str | Path) -> dict[str, Tensor]:
     if kind not in READERS:
         raise ValueError(f"{printable(path)}: arrays are read from {', '.join(READERS)}")
     try:
-        if path.exists() and not path.is_file():
-            raise ValueError("it is a folder, a pipe or a device, not a file")
-        size = path.stat().st_size
+        size = size_of(path)
         if size > LARGEST:
             raise ValueError(f"it is {size / 1e6:.0f} MB, too large for a latent or a direction")
         found = READERS[kind](path)
@@ -72,14 +71,13 @@ def _array(data: bytes) -> Tensor:
     if dtype.kind not in "fiu" or dtype.itemsize > 8:
         raise ValueError(f"it holds {dtype}, not numbers of at most 8 bytes")
     body = data[file.tell() :]
-    if len(shape) > 8 or math.prod(shape) * dtype.itemsize != len(body):
+    if len(shape) > 8 or any(type(n) is not int or not 0 <= n < 2**62 for n in shape):
+        raise ValueError(f"its shape {shorten(str(shape))} is none that an array can have")
+    if math.prod(shape) * dtype.itemsize != len(body):
         said = shorten(str(shape))
         raise ValueError(f"it is cut short, or longer than its shape {said} says")
-    try:
-        array = np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
-        return torch.from_numpy(array.astype(dtype.newbyteorder("="), order="C"))
-    except (ValueError, TypeError, ArithmeticError, RuntimeError):  # lengths below 0, or too large
-        raise ValueError(f"its shape {shorten(str(shape))} is none of an array") from None
+    array = np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
+    return torch.from_numpy(array.astype(dtype.newbyteorder("="), order="C"))
 
 
 def _npz(path: Path) -> dict[str, Tensor]:

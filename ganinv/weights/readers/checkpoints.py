@@ -11,7 +11,6 @@ key nested deeply enough.
 import functools
 import io
 import mmap
-import os
 import pickle
 import posixpath
 import struct
@@ -19,6 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ganinv.files import size_of
 from ganinv.weights.readers.pickles import (
     ARRAYS,
     ArrayUnpickler,
@@ -226,8 +226,9 @@ def read_checkpoint(path: str | Path) -> Any:
     Tensors may share the file's memory and are not to be written to. Raises PickleError for a
     file of another kind, a damaged one, and one that asks for anything not on the allowlist.
     """
+    size = size_of(path)
     with ListedFile(path) as file:
-        if not os.fstat(file.fileno()).st_size:
+        if not size:
             raise PickleError("the file is empty")
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # private, written by nobody
         if data[:4] == b"PK\3\4":

@@ -8,16 +8,19 @@ e4e, pSp                                encoder.* and decoder.*, latent_avg, opt
 Where in a file they lie is found by `states`.
 """
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganinv.errors import WeightsError
+from ganinv.errors import WeightsError, printable, shorten
+from ganinv.weights.fit import check_numbers
 from ganinv.weights.readers import stylegan2
 from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.readers.irse import HEADS, read_encoder
+from ganinv.weights.readers.limits import Bounded
 from ganinv.weights.readers.nvidia_states import as_modules
 from ganinv.weights.readers.parts import Part
 from ganinv.weights.readers.pickles import PickleError
@@ -29,6 +32,14 @@ READ = (
     "what is read: a StyleGAN2 generator of NVIDIA's code (G_ema, or mapping.* and synthesis.*) or "
     "of rosinality's (g_ema, or style.*, conv1.* and convs.*), and e4e or pSp (encoder.*, "
     "decoder.*), as a module or its state"
+)
+MALFORMED = (  # what a checkpoint raises whose parts have other types or shapes than its format's
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
 )
 
 
@@ -42,15 +53,20 @@ def read_parts(
     network that is known, and for weights that are NaN or infinite.
     """
     try:
-        parts = _parts(read_checkpoint(path), head, kinds)
+        checkpoint = read_checkpoint(path)
+        with Bounded(os.path.getsize(path)):
+            parts = _parts(checkpoint, head, kinds)
         for part in parts:
             _check_finite(part)
+            if part.kind == "generator":  # an encoder is compared with its class when it is built
+                check_numbers(part.tensors)
         return parts
     except FileNotFoundError:
         raise WeightsError(f"there is no file {path}") from None
     except (PickleError, ValueError, OSError) as error:
-        raise WeightsError(f"{path} is not read: {error}") from None
-    except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        said = shorten(printable(error), 400)
+        raise WeightsError(f"{path} is not read: {said}") from None
+    except MALFORMED as error:
         said = " ".join(str(error).split())[:200]
         reason = f"it is not built as its format is ({type(error).__name__}: {said})"
         raise WeightsError(f"{path} is not read: {reason}") from None

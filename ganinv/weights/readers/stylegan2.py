@@ -80,8 +80,15 @@ def _tensor(record, name):
     for kind in ("_parameters", "_buffers"):
         value = record.state.get(kind, {}).get(name)
         if isinstance(value, torch.Tensor):
-            return value.float()
+            return _as_float(name, value)
     raise ValueError(f"its {record.kind} has no {name}")
+
+
+def _as_float(name, tensor):
+    """The tensor in float32; whole numbers are no weights."""
+    if not tensor.is_floating_point():
+        raise ValueError(f"its {name} is {tensor.dtype}, not numbers with fractions")
+    return tensor.float()
 
 
 def _number(record, name):
@@ -257,7 +264,7 @@ def from_tensorflow(networks: Sequence[Any]) -> Found:
 def _variables(network):
     """A network's variables by name, as float32 tensors."""
     pairs = network.state.get("variables", [])
-    return _Named({name: torch.tensor(value, dtype=torch.float32) for name, value in pairs})
+    return _Named({name: _as_float(name, torch.tensor(value)) for name, value in pairs})
 
 
 def _tensorflow_synthesis(state, variables):
@@ -314,7 +321,7 @@ def from_rosinality(
     """Read a state dict of rosinality's code; `latent_avg` (w_dim,) where it is known."""
     if "conv1.conv.modulation.weight" not in weights or "style.1.weight" not in weights:
         raise ValueError("the state is no StyleGAN2 generator in rosinality's names")
-    weights = _Named({name: value.float() for name, value in weights.items()})
+    weights = _Named({name: _as_float(name, value) for name, value in weights.items()})
     state = {} if latent_avg is None else {"w_avg": latent_avg.float().flatten()}
     i = 0
     while f"style.{i + 1}.weight" in weights:
@@ -355,8 +362,9 @@ def _rosinality_conv(state, name, weights, source, number):
     weight = weight * (1 / math.sqrt(weight[0].numel()))
     _rosinality_style(state, name, weights, source)
     size = 4 * 2 ** ((number + 1) // 2)
-    # files of the code's first weeks have no maps; then they are drawn, the same ones always
-    drawn = torch.randn(size, size, generator=torch.Generator().manual_seed(number))
+    noise = weights.get(f"noises.noise_{number}")
+    if noise is None:  # files of the code's first weeks have none: drawn, the same ones always
+        noise = torch.randn(size, size, generator=torch.Generator().manual_seed(number))
     _put_conv(
         state,
         name,
@@ -364,5 +372,5 @@ def _rosinality_conv(state, name, weights, source, number):
         weights[f"{source}.activate.bias"],
         up=up,
         strength=weights[f"{source}.noise.weight"],
-        noise=weights.get(f"noises.noise_{number}", drawn),
+        noise=noise,
     )
