@@ -268,7 +268,14 @@ def begin(
     check_space(params.space, generator)
     started = time.perf_counter()
     rng = image_rng(params.seed, image_id)
-    start = find_start(generator, params.init, target=target, rng=rng, encoder=encoder)
+    start = find_start(
+        generator,
+        params.init,
+        target=target,
+        rng=rng,
+        encoder=encoder,
+        any_maker=params.init_any,
+    )
     rng = image_rng(params.seed, f"{image_id}/search")
     noise = start_maps(params, generator, rng)
     search = Search(generator, start, noise, params, rng=rng, trace_at=trace_at)
