@@ -209,3 +209,15 @@ def test_own_start_leaves_words_and_single_latents(tmp_path):
     for init in ("mean_w", write(tmp_path, "x.npy", tools.npy)):
         params = SearchParams(init=init)
         assert own_start(params, "a") is params
+
+
+def test_a_teachers_own_latent_is_refused_unless_told_and_then_laid_by_resolution(tmp_path):
+    student = MobileStyleGAN(channels=[8] * 8, z_dim=4, w_dim=6, mapping_layers=1)
+    student.name, student.sha256 = "student", "5" * 64
+    path = str(tmp_path / "latent.safetensors")
+    rows = torch.arange(18.0)[:, None].expand(-1, 6)
+    save_latent(path, rows, GeneratorFile("teacher", "7" * 64))
+    with pytest.raises(ValueError, match="made with teacher .* not with student"):
+        read_start(path, student)
+    latent = read_start(path, student, any_maker=True)
+    assert latent[:, 0].tolist()[:5] == [0, 1, 2, 3, 3] and latent.shape == (23, 6)
