@@ -199,6 +199,18 @@ def full_path(path: Path | str) -> str:
     return os.path.expanduser(text)
 
 
+def split_part(path: Path | str) -> tuple[Path, str]:
+    """Split FILE:NAME, a thing in a file of several, into both; ("" for the name of any other)."""
+    text = str(path)
+    if os.path.lexists(text):
+        return Path(path), ""
+    for colon in re.finditer(":", text):
+        file, name = text[: colon.start()], text[colon.end() :]
+        if name and os.path.isfile(file):
+            return Path(file), name
+    return Path(path), ""
+
+
 def sha256_file(path: Path | str) -> str:
     """Compute the SHA-256 of a file, in hex."""
     with open(path, "rb") as file:

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from ganinv.core_yaml import parse_yaml, read_yaml, unreadable
 from ganinv.errors import ParamsError, printable, shorten
-from ganinv.files import full_path
+from ganinv.files import full_path, split_part
 from ganinv.paths import params_folder, presets_folder
 
 MAX_FAULTS = 10  # that a message lists
@@ -122,7 +122,9 @@ class Strict(BaseModel):
         if value in (*_words(cls.model_fields[name]), "samples"):
             return value
         field = cls.model_fields[name]
-        many = get_origin(field.annotation) is list or bool(_extra(field, "folder"))
+        if _extra(field, "folder"):
+            return _placed(value, folder, _is_start)
+        many = get_origin(field.annotation) is list
         return _placed(value, folder, os.path.exists if many else os.path.isfile)
 
     @classmethod
@@ -222,8 +224,14 @@ def _placed(value: Any, folder: Path, is_there: Callable[[str], bool]) -> Any:
         return value
     near = os.path.normpath(folder / value)
     if value in (".", "..") or value.startswith(("./", "../", ".\\", "..\\")):
-        return near if os.path.exists(near) else value
-    return near if is_there(near) and not os.path.exists(value) else value
+        return near if os.path.exists(near) or is_there(near) else value
+    here = os.path.exists(value) or is_there(value)
+    return near if is_there(near) and not here else value
+
+
+def _is_start(path: str) -> bool:
+    """Whether a path, or FILE:NAME, is there."""
+    return os.path.exists(split_part(path)[0])
 
 
 def _explain(error, model):

@@ -6,15 +6,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from ganinv.cli.shared import a_path, describe, tell
+from ganinv.cli.shared import a_path, describe, load_codes, tell
 from ganinv.editing.strengths import parse_strengths
 from ganinv.errors import BadArgumentsError, printable
+from ganinv.files import split_part
 from ganinv.runs.checks import check_out
 
 directions_app = typer.Typer(no_args_is_help=True, help="Directions: what a code can be moved by.")
 SourceArgument = Annotated[
     Path,
-    typer.Argument(parser=a_path, help="a run, an image's folder in it, or a latent's file"),
+    typer.Argument(
+        parser=a_path, help="a run, an image's folder in it, or a latent's file of any tool"
+    ),
 ]
 GeneratorOption = Annotated[
     str | None, typer.Option("--generator", help="else the one that the latents belong to")
@@ -51,20 +54,19 @@ def edit(
     strengths = parse_strengths(strength)
     check_out(str(out))
     _check_source(source)
-    from ganinv.compute.device import resolve_device  # after the checks: they import torch
-    from ganinv.editing.directions import find_direction
+    from ganinv.editing.directions import find_direction  # after the checks: they import torch
     from ganinv.editing.edits import EDITS, write_edits
-    from ganinv.editing.sources import find_latents, load_for, read_code
+    from ganinv.editing.sources import find_latents, read_code
 
     codes = [read_code(*latent) for latent in find_latents(source)]
-    network = load_for(codes, generator, resolve_device(device))
+    network, codes = load_codes(codes, generator, device)
     found = [find_direction(network, name, layers) for name in direction]
     write_edits(network, codes, found, strengths, out, features=features, say=tell)
     tell(printable(out / EDITS))
 
 
 def _check_source(source: Path) -> None:
-    if not os.path.exists(source):
+    if not os.path.exists(split_part(source)[0]):
         raise BadArgumentsError(
             f"there is no {printable(source)}; give a run's folder, an image's folder in it, or a "
             "latent's file"

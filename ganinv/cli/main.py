@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import ganinv
-from ganinv.cli import align, bench, data, edit, invert, morph, params, report, train
+from ganinv.cli import align, bench, data, edit, invert, latents, morph, params, report, train
 from ganinv.cli.shared import complain
 from ganinv.cli.weights import weights_app
 from ganinv.errors import BadArgumentsError, GaninvError, ParamsError, printable
@@ -37,6 +37,9 @@ app.command()(align.paste)
 app.command()(morph.morph)
 app.command()(morph.mix)
 app.command()(morph.animate)
+app.command()(latents.render)
+app.command()(latents.generate)
+app.command()(latents.export)
 app.command()(report.report)
 app.command("gan-report")(report.gan_report)
 app.command("train-encoder")(train.train_encoder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ganinv.cli.shared import a_path, complain, tell
+from ganinv.cli.shared import a_path, check_device_option, complain, load_codes, tell
 from ganinv.errors import BadArgumentsError, printable, shorten
 from ganinv.files import full_path
 
@@ -71,11 +71,11 @@ def morph(
         raise BadArgumentsError(f"there is no folder {printable(run)}; give a run's folder first")
     frames = _shown(out, frames, len(images))
     check_film(out, frames, seconds)
-    chosen = _device(device)
+    chosen = check_device_option(device)
     from ganinv.editing.morph import Way, even_frames, smooth_frames
 
     codes = [_read(name, run) for name in images]
-    network = _load(codes, generator, chosen)
+    network, codes = load_codes(codes, generator, chosen)
     side = _side(size, network)
     way = Way(network, codes, loop)
     said = f"{frames} frames"
@@ -138,7 +138,7 @@ def mix(
     if run is not None and not run.is_dir():
         raise BadArgumentsError(f"--run: there is no folder {printable(run)}")
     check_file(out, (".png",))
-    chosen = _device(device)
+    chosen = check_device_option(device)
     from ganinv.compute.render import render_result
     from ganinv.editing.layers import mix as mix_rows
     from ganinv.editing.layers import parse_rows
@@ -149,7 +149,7 @@ def mix(
     codes = [_read(name, run) for name in latents]
     beside = out.with_suffix(".safetensors")
     _spare(beside, codes)
-    network = _load(codes, generator, chosen)
+    network, codes = load_codes(codes, generator, chosen)
     given = parse_rows(rows, network)
     taken = {name: codes[_place(name, latents)].latent for name in given}
     mixed = mix_rows({"": codes[0].latent} | taken, given, rest="")
@@ -231,14 +231,14 @@ def animate(
         raise BadArgumentsError(f"--strength {strength}: give a number other than 0")
     frames = _shown(out, frames)
     check_film(out, frames, seconds)
-    chosen = _device(device)
+    chosen = check_device_option(device)
     from ganinv.editing.animate import sweep_frames, swing_frames
     from ganinv.editing.carry import Rendered
     from ganinv.editing.directions import find_direction
     from ganinv.editing.edit import edit
 
     code = _read(latent)
-    network = _load([code], generator, chosen)
+    network, (code,) = load_codes([code], generator, chosen)
     side = _side(size, network)
     along = find_direction(network, direction, layers)
     render = Rendered(network, code, features)
@@ -251,16 +251,6 @@ def animate(
 # --- what they share ---
 
 
-def _device(name: str) -> str:
-    """Check a device's name, before torch is imported."""
-    from ganinv.compute.names import check_device
-
-    try:
-        return check_device(name)
-    except ValueError as error:
-        raise BadArgumentsError(f"--device {printable(name)}: {error}") from None
-
-
 def _read(name: str, run: Path | None = None) -> "Code":
     """Read a latent: an image of the run, or a path."""
     from ganinv.editing.sources import find_one, read_code
@@ -271,14 +261,6 @@ def _read(name: str, run: Path | None = None) -> "Code":
     except OSError as error:  # a folder that may not be read, a name too long
         named = shorten(printable(name))
         raise BadArgumentsError(f"{named} cannot be read: {error.strerror or error}") from None
-
-
-def _load(codes: "list[Code]", named: str | None, device: str) -> "Generator":
-    """Load the generator that latents belong to."""
-    from ganinv.compute.device import resolve_device
-    from ganinv.editing.sources import load_for
-
-    return load_for(codes, named, resolve_device(device))
 
 
 def _side(size: int | None, generator: "Generator") -> int:

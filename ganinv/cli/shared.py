@@ -2,14 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganinv.compute.names import check_device
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import full_path
 from ganinv.params import our_files, unknown_home
 from ganinv.runs.params import Params
+
+if TYPE_CHECKING:
+    from ganinv.editing.sources import Code
+    from ganinv.generators.base import Generator
 
 
 def describe(name: str) -> str:
@@ -39,6 +44,25 @@ def a_run(text: str | Path) -> Path:
     except OSError as error:
         raise BadArgumentsError(f"{folder} cannot be read: {error.strerror or error}") from None
     return folder
+
+
+def check_device_option(name: str) -> str:
+    """Check a device's name, before torch is imported. Raises BadArgumentsError."""
+    try:
+        return check_device(name)
+    except ValueError as error:
+        raise BadArgumentsError(f"--device {printable(name)}: {error}") from None
+
+
+def load_codes(
+    codes: "list[Code]", named: str | None, device: str
+) -> "tuple[Generator, list[Code]]":
+    """Load the generator that latents belong to; return it, and them laid onto its rows."""
+    from ganinv.compute.device import resolve_device
+    from ganinv.editing.sources import fit_code, load_for
+
+    network = load_for(codes, named, resolve_device(device))
+    return network, [fit_code(code, network) for code in codes]
 
 
 def complete_params(incomplete: str) -> list[str]:

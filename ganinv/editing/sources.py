@@ -5,16 +5,19 @@ A code brings its noise maps and its refinement, where it has them, and belongs 
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ganinv.errors import BadArgumentsError, WeightsError, printable
+from ganinv.files import split_part
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
+from ganinv.images.reading import image_id
 from ganinv.inversion.latent_files import LATENT, load_latent, load_noise, maker_of, name_of
+from ganinv.inversion.latent_formats import is_foreign, read_latents
 from ganinv.inversion.refinement import (
     FLOATS,
     REFINEMENT,
@@ -23,6 +26,7 @@ from ganinv.inversion.refinement import (
     check_refinement,
     load_refinement,
 )
+from ganinv.inversion.starts import fit_latent
 from ganinv.runs.params import Params
 from ganinv.runs.records import is_finished, read_record, read_records
 
@@ -55,11 +59,17 @@ class Code:
 def find_latents(source: str | Path) -> list[tuple[str, Path]]:
     """List the latents that a path names: (id, file) of each finished image of a run, or of one.
 
-    `source` is a run's folder, an image's folder in it, or a latent's file. Raises
-    BadArgumentsError where there is none.
+    `source` is a run's folder, an image's folder in it, or a latent's file. Of another tool's file
+    with several they are FILE:NAME, which is a source too. Raises BadArgumentsError where there is
+    none.
     """
     path = Path(source)
+    file, part = split_part(path)
+    if part:
+        return [(_part_id(file, part), path)]
     if path.is_file():
+        if is_foreign(path):
+            return _parts(path)
         in_a_run = path.name == LATENT and path.resolve().parent.name
         return [(in_a_run or path.stem, path)]
     if not path.is_dir():
@@ -82,6 +92,22 @@ def find_latents(source: str | Path) -> list[tuple[str, Path]]:
     return found
 
 
+def _parts(path: Path) -> list[tuple[str, Path]]:
+    """The latents in another tool's file."""
+    try:
+        names = list(read_latents(path).named)
+    except ValueError as error:
+        raise BadArgumentsError(printable(error)) from None
+    if names == [""]:
+        return [(path.stem, path)]
+    return [(_part_id(path, name), Path(f"{path}:{name}")) for name in names]
+
+
+def _part_id(file: Path, name: str) -> str:
+    """A latent's id in a file of several: its photograph's, or its place behind the file's name."""
+    return f"{file.stem}-{name}" if name.isdecimal() else image_id(name)
+
+
 def find_one(source: str | Path, folder: str | Path | None = None) -> tuple[str, Path]:
     """Find one latent: an image's name in a run's `folder`, or a path that names one latent.
 
@@ -89,7 +115,7 @@ def find_one(source: str | Path, folder: str | Path | None = None) -> tuple[str,
     """
     if folder is not None and (Path(folder, source) / LATENT).is_file():
         return find_latents(Path(folder, source))[0]
-    if folder is not None and not Path(source).exists():
+    if folder is not None and not split_part(source)[0].exists():
         names = ", ".join(printable(name) for name, _ in find_latents(folder)[:20])
         raise BadArgumentsError(
             f"{printable(folder)} holds no image {printable(source)}; it holds {names}"
@@ -98,9 +124,15 @@ def find_one(source: str | Path, folder: str | Path | None = None) -> tuple[str,
     if len(found) > 1:
         raise BadArgumentsError(
             f"{printable(source)} holds {len(found)} latents; name one: "
-            f"{printable(source)}/{printable(found[0][0])}"
+            f"{printable(_way_to(source, found[0]))}"
         )
     return found[0]
+
+
+def _way_to(source: str | Path, found: tuple[str, Path]) -> str:
+    """How one of the latents of a source is named."""
+    name, path = found
+    return f"{source}/{name}" if Path(source).is_dir() else str(path)
 
 
 def read_code(name: str, path: Path) -> Code:
@@ -181,12 +213,7 @@ def check_code(code: Code, generator: Generator) -> None:
             f"{named} was made with {printable(code.generator) or 'other weights'}, whose weights "
             f"are not those of {printable(generator.name)}; name its own by --generator"
         )
-    wanted = generator.num_ws, generator.w_dim
-    if tuple(code.latent.shape) != wanted:
-        raise BadArgumentsError(
-            f"{named} has shape {tuple(code.latent.shape)}, and {printable(generator.name)} takes "
-            f"{wanted}"
-        )
+    fit_code(code, generator)
     if not (code.latent.is_floating_point() and code.latent.isfinite().all()):
         raise BadArgumentsError(f"{named} is no finite floating-point numbers")
     try:
@@ -199,3 +226,15 @@ def check_code(code: Code, generator: Generator) -> None:
         check_refinement(code.refinement, generator, code.path.with_name(REFINEMENT))
     except ValueError as error:
         raise BadArgumentsError(printable(error)) from None
+
+
+def fit_code(code: Code, generator: Generator) -> Code:
+    """Lay a code's rows onto the generator's: one for all, or those of a student's teacher.
+
+    Raises BadArgumentsError for a latent of another shape.
+    """
+    try:
+        latent = fit_latent(code.latent, generator, code.path)
+    except ValueError as error:
+        raise BadArgumentsError(error) from None
+    return replace(code, latent=latent.expand(generator.num_ws, -1).contiguous())

@@ -4,6 +4,7 @@ A file named by the user is always taken; this is about what a folder holds besi
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ RESULTS = {
     *("progress.gif", "progress_strip.png", "code.png", "pasted.png"),
 }
 RECORDS = ("record.json", "latent.safetensors")  # the second of older runs
+GENERATED = re.compile(r"seed\d{4,}\.safetensors")  # beside a picture of `ganinv generate`
 NAMED = 3  # left-out files of a kind that are named; the others are counted
 # kinds of what is left out, in the order of a sentence: of one, of several
 KINDS = {
@@ -110,7 +112,7 @@ def _kind(path, beside):
 
 def _is_result(name, beside):
     if name == "contact_sheet.jpg":
-        return "metrics.json" in beside
+        return "metrics.json" in beside or any(map(GENERATED.fullmatch, beside))
     return name in RESULTS and any(record in beside for record in RECORDS)
 
 

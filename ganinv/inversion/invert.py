@@ -273,7 +273,13 @@ def begin(
     started = time.perf_counter()
     rng = image_rng(params.seed, image_id)
     start = find_start(
-        generator, params.init, target=target, rng=rng, encoder=encoder, label=params.label
+        generator,
+        params.init,
+        target=target,
+        rng=rng,
+        encoder=encoder,
+        label=params.label,
+        any_maker=params.init_any,
     )
     rng = image_rng(params.seed, f"{image_id}/search")
     noise = start_maps(params, generator, rng)

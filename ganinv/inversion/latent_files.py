@@ -1,4 +1,7 @@
-"""latent.safetensors: a latent, its noise maps, and the name and hash of the generator."""
+"""latent.safetensors: a latent, its noise maps, and the name and hash of the generator.
+
+Files of other tools are read as well (`latent_formats`); FILE:NAME is one latent of several there.
+"""
 
 import json
 from pathlib import Path
@@ -8,6 +11,8 @@ import torch
 from torch import Tensor
 
 from ganinv.errors import printable
+from ganinv.files import split_part
+from ganinv.inversion.latent_formats import is_foreign, pick, read_latents
 from ganinv.weights.store import read_tensors, write_tensors
 
 LATENT = "latent.safetensors"
@@ -83,13 +88,24 @@ def load_noise(path: str | Path) -> dict[str, Tensor]:
 
     Raises ValueError.
     """
+    if is_foreign(split_part(path)[0]):
+        return {}
     tensors, _ = read_tensors(path)
     maps = {k.removeprefix(NOISE): x for k, x in tensors.items() if k.startswith(NOISE)}
     return {name: _finite(f"the noise map {name}", x, path) for name, x in maps.items()}
 
 
 def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
-    """Read a latent.safetensors: (latent (num_ws, w_dim), metadata). Raises ValueError."""
+    """Read a latent.safetensors: (latent (num_ws, w_dim), metadata). Raises ValueError.
+
+    Of another tool's file, FILE or FILE:NAME, the latent is (rows, w_dim) as it stands there, and
+    the metadata are {}.
+    """
+    file, name = split_part(path)
+    if is_foreign(file):
+        return pick(read_latents(file), name, file), {}
+    if name:
+        raise ValueError(f"{file} holds one latent, without a name; name the file alone")
     tensors, metadata = read_tensors(path)
     if "latent" not in tensors:
         raise ValueError(f"{path} holds no tensor named latent")

@@ -33,7 +33,13 @@ class SearchParams(Strict):
         "mean_w",
         json_schema_extra={"names": list(STARTS)} | FOLDER,
         description="mean_w, random, encoder, or the path of a saved latent, or of a run, whose "
-        "images begin with their own latents there; a refinement beside it is gone on from",
+        "images begin with their own latents there; a refinement beside it is gone on from; also "
+        "other tools' .npz, .npy and .pt, and FILE:NAME, a latent of several in one",
+    )
+    init_any: bool = Field(
+        False,
+        description="start from a saved latent also where its file says that it was made with "
+        "another generator",
     )
     label: int | None = Field(
         None,

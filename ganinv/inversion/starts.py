@@ -1,6 +1,6 @@
 """Starts of a search: the mean of W, a random w, an encoder's codes, a saved latent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,8 +8,17 @@ import torch
 from torch import Tensor
 
 from ganinv.encoders.load import load_encoder
+from ganinv.errors import printable
+from ganinv.files import split_part
 from ganinv.generators.base import Generator
-from ganinv.inversion.latent_files import find_latent, load_latent, load_noise
+from ganinv.inversion.latent_files import (
+    find_latent,
+    load_latent,
+    load_noise,
+    maker_of,
+    name_of,
+)
+from ganinv.inversion.latent_formats import is_foreign, match, read_latents
 from ganinv.inversion.noise_maps import unstrengthened
 from ganinv.inversion.params import STARTS, SearchParams, losses_of, start_folder
 from ganinv.losses.terms import needs_encoder
@@ -27,13 +36,14 @@ def find_start(
     rng: torch.Generator,
     encoder: Codes | None = None,
     label: int | None = None,
+    any_maker: bool = False,
 ) -> Tensor:
     """Return the latent (1 or num_ws, w_dim) that a search starts from.
 
     `init` is "mean_w", "random" (z drawn from `rng`, mapped), "encoder" (which sees `target`
-    (3, H, W)) or the path of a latent.safetensors. `label` is a class of the generator's, which the
-    first two are then of. Raises ValueError for a latent that does not fit the generator, a class
-    that it lacks, and for an encoder missing.
+    (3, H, W)) or the path of a saved latent, which `read_start` reads. `label` is a class of the
+    generator's, which the first two are then of. Raises ValueError for a latent that does not fit
+    the generator, a class that it lacks, and for an encoder missing.
     """
     if label is not None:
         check_label(label, generator)
@@ -48,7 +58,7 @@ def find_start(
             raise ValueError("init: encoder needs an encoder; name one with the parameter encoder")
         latent = fit_rows(encoder(target[None])[0], generator)
     else:
-        latent = read_start(init, generator)
+        latent = read_start(init, generator, any_maker=any_maker)
     return latent.to(generator.w_avg)
 
 
@@ -81,28 +91,66 @@ def mean_of_class(generator: Generator, label: int, *, samples: int = 10_000) ->
     return (total / samples)[None]
 
 
-def read_start(init: str, generator: Generator) -> Tensor:
-    """Read a saved latent (1 or num_ws, w_dim). Raises ValueError for one that does not fit."""
-    if not Path(init).is_file():
+def read_start(init: str, generator: Generator, *, any_maker: bool = False) -> Tensor:
+    """Read a saved latent (1 or num_ws, w_dim), in a file of ours or of another tool's.
+
+    Rows of a student's teacher are laid onto the student's. Raises ValueError for one that does not
+    fit, and, unless `any_maker`, for one that was made with other weights, as its file says.
+    """
+    if not split_part(init)[0].is_file():
         raise ValueError(f"init is none of {', '.join(STARTS)} and no file {init} exists")
-    latent, _ = load_latent(init)
-    full = generator.num_ws, generator.w_dim
-    if latent.ndim != 2 or tuple(latent.shape) not in ((1, generator.w_dim), full):
+    latent, metadata = load_latent(init)
+    made_by = maker_of(metadata)
+    if not any_maker and made_by and generator.sha256 and made_by != generator.sha256:
         raise ValueError(
-            f"a latent of shape {tuple(latent.shape)} does not fit {generator.name or 'the'} "
-            f"generator, which takes {full}"
+            f"the latent in {printable(init)} was made with {_named(name_of(metadata), made_by)}, "
+            f"not with {_named(generator.name, generator.sha256)}; name its own by the parameter "
+            "generator, or set init_any: true to start from it all the same"
         )
+    latent = fit_latent(latent, generator, init)
+    if not (latent.is_floating_point() and latent.isfinite().all()):
+        raise ValueError(f"the latent in {init} is no finite floating-point numbers; name another")
     return latent
 
 
-def own_start(params: P, image_id: str) -> P:
-    """Replace a folder to start from by the latent of an image in it.
+def _named(name: str, sha256: str) -> str:
+    """A generator as a message names it: by its name and by the beginning of its hash."""
+    return f"{printable(name) or 'a generator'} (SHA-256 {printable(sha256)[:8]}…)"
 
-    Raises ValueError where the folder holds none.
+
+def fit_latent(latent: Tensor, generator: Generator, source: object) -> Tensor:
+    """Lay a saved latent's rows onto a generator's: (num_ws or 1, w_dim), as `fit_rows` does.
+
+    `source` names it. Raises ValueError for the latent of a generator of another shape.
+    """
+    rows = generator.teacher_rows
+    also = f", or its teacher's {(rows[-1] + 1, generator.w_dim)}" if rows else ""
+    try:
+        if latent.ndim != 2:
+            raise ValueError("it has no rows")
+        return fit_rows(latent, generator)
+    except ValueError:
+        raise ValueError(
+            f"the latent in {printable(source)} has shape {tuple(latent.shape)}, but "
+            f"{printable(generator.name) or 'the generator'} takes "
+            f"{(generator.num_ws, generator.w_dim)}{also}"
+        ) from None
+
+
+def own_start(
+    params: P, image_id: str, called: Sequence[str] = (), place: tuple[int, int] | None = None
+) -> P:
+    """Replace a folder, or a file of several latents, by the latent of an image in it.
+
+    In another tool's file that is found as `latent_formats.match` says: `called` are further names
+    of the image, `place` its number among how many. Raises ValueError where there is none.
     """
     folder = start_folder(params.init)
     if folder is None:
-        return params
+        if params.init in STARTS or not holds_several(params.init):
+            return params
+        name = match(read_latents(params.init), params.init, [image_id, *called], place)
+        return params.model_copy(update={"init": f"{params.init}:{name}"})
     path = find_latent(folder, image_id)
     if path is None:
         raise ValueError(
@@ -112,9 +160,15 @@ def own_start(params: P, image_id: str) -> P:
     return params.model_copy(update={"init": str(path)})
 
 
+def holds_several(init: str) -> bool:
+    """Tell whether a start is a file of several latents. Raises ValueError for a damaged one."""
+    path = Path(init)
+    return is_foreign(path) and path.is_file() and "" not in read_latents(path).named
+
+
 def check_latent(params: SearchParams, generator: Generator) -> None:
     """Raise ValueError for a saved latent, or noise maps beside it, that do not fit."""
-    read_start(params.init, generator)
+    read_start(params.init, generator, any_maker=params.init_any)
     if params.noise_maps != "stored" and (maps := load_noise(params.init)):
         unstrengthened(maps, generator)
 
@@ -123,7 +177,8 @@ def check_start(params: SearchParams, generator: Generator, encoder: Codes | Non
     """Raise ValueError for a start, or an encoder to be asked, that no image could begin with."""
     if params.label is not None:
         check_label(params.label, generator)
-    if params.init not in STARTS and start_folder(params.init) is None:
+    own = start_folder(params.init) is not None or holds_several(params.init)
+    if params.init not in STARTS and not own:
         check_latent(params, generator)
     if uses_encoder(params) and encoder is None:
         what = "init: encoder" if params.init == "encoder" else "this loss"

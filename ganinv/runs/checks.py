@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from ganinv.errors import ParamsError, printable
+from ganinv.files import split_part
 from ganinv.inversion.params import STARTS, losses_of
 from ganinv.losses.terms import check_own, needs_encoder
 from ganinv.runs.inputs import find_photos
@@ -21,7 +22,7 @@ def check_run(params: Params) -> None:
     find_photos(params.images, params.align)
     if params.out != "auto":
         check_out(params.out)
-    if params.init not in STARTS and not os.path.exists(params.init):
+    if params.init not in STARTS and not os.path.exists(split_part(params.init)[0]):
         raise ParamsError(
             f"init is none of {', '.join(STARTS)}, and there is no file or folder "
             f"{printable(params.init)}"

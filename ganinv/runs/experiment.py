@@ -20,7 +20,7 @@ import torch
 from ganinv.compute.device import resolve_device
 from ganinv.encoders.base import Encoder
 from ganinv.errors import ImageError, InUseError, ParamsError, printable
-from ganinv.files import sha256_file, write_json
+from ganinv.files import sha256_file, split_part, write_json
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import cut_squares
@@ -28,12 +28,11 @@ from ganinv.images.crops import describe_crop
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
 from ganinv.inversion.invert import invert, resolve
-from ganinv.inversion.latent_files import find_latent
 from ganinv.inversion.params import losses_of, start_folder
 from ganinv.inversion.refinement import beside, check_refine
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import check_latent, check_start, find_encoder, own_start
+from ganinv.inversion.starts import check_latent, check_start, find_encoder
 from ganinv.inversion.style_axes import find_style_matrices
 from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
@@ -52,6 +51,7 @@ from ganinv.runs.records import (
     save_inversion,
     write_params,
 )
+from ganinv.runs.starts import start_marks, starts_of
 from ganinv.weights.find import ensure
 
 
@@ -101,11 +101,12 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
     Of weights and starts it is their bytes that count, not where they lie, and of a device its
     kind, so that several GPUs can share a run.
     """
-    values = params.model_dump(include=SETTINGS - {"generator", "encoder"})
+    values = params.model_dump(include=SETTINGS - {"generator", "encoder", "init_any"})
     if params.label is None:  # as before there were labels
         del values["label"]
     values["device"] = params.device.partition(":")[0]
-    begun = [Path(params.init)] if Path(params.init).is_file() else []
+    file, part = split_part(params.init)
+    begun = [file] if file.is_file() else []
     if params.refine == "none":  # what cannot decide has no say
         values = {name: x for name, x in values.items() if not name.startswith("refine")}
     elif refinement := beside(params.init):
@@ -113,7 +114,7 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
     if start_folder(params.init):
         values["init"] = "folder"  # an image's entry says which latent
     if begun:
-        values["init"] = "+".join(hashlib.sha256(x.read_bytes()).hexdigest() for x in begun)
+        values["init"] = "+".join(map(sha256_file, begun)) + (part and f":{part}")
     text = json.dumps([numerics, values, sorted(weights.values())], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -150,13 +151,15 @@ def run_experiment(
     folder = RunFolder(params.out, key)
     if any(folder.path.resolve() in photo.path.resolve().parents for photo in photos):
         set_aside = False  # the photographs would go with it
-    marks = functools.cache(functools.partial(_marks, params))
+    own = starts_of(params, photos)
+    marks = functools.cache(functools.partial(_marks, params, own))
 
     note_environment = functools.partial(_note_environment, folder, params, weights, [])
     if keep_interrupted:
         invert = functools.partial(invert, keep_interrupted=True)
     search = functools.partial(invert, generator, params=params, encoder=encoder)
-    work = Work(folder, params, generator, search, marks, note_environment, say, len(photos), fresh)
+    count = len(photos)
+    work = Work(folder, params, generator, search, own, marks, note_environment, say, count, fresh)
     asked = {photo.id: functools.partial(marks, photo) for photo in photos}
     with folder.opened(params, asked, fresh=fresh, set_aside=set_aside, say=say):
         try:
@@ -199,7 +202,7 @@ def _note_environment(folder, params, weights, noted):
         noted.append(path)
 
 
-def _marks(params: Params, photo: Photo) -> Marks:
+def _marks(params: Params, own: Callable[[Photo], Params], photo: Photo) -> Marks:
     """What an entry says of its photograph, so that it is known again; {} if it cannot be read.
 
     Where each image has a latent of its own to start from, that counts as well.
@@ -210,12 +213,8 @@ def _marks(params: Params, photo: Photo) -> Marks:
         return {}
     sha256 = hashlib.sha256(data).hexdigest()
     marks = {"image_sha256": sha256, "align": photo.align, "face": photo.face or None}
-    folder = start_folder(params.init)
-    if folder is None:
-        return marks
-    start = find_latent(folder, photo.id)
-    files = [start, beside(start) if params.refine != "none" else None] if start else []
-    return marks | {"init_sha256": [sha256_file(path) for path in files if path]}
+    begun = start_marks(params, photo, own)
+    return marks if begun is None else marks | {"init_sha256": begun}
 
 
 @dataclass
@@ -226,6 +225,7 @@ class Work:
     params: Params
     generator: Generator
     search: Callable[..., Inversion]
+    own: Callable[[Photo], Params]
     marks: Callable[[Photo], Marks]
     note_environment: Callable[[], None]
     say: Callable[[str], None]
@@ -313,7 +313,7 @@ class Work:
         if self.params.refine != "none":
             more["code_file"] = waiting
         try:
-            begun = own_start(self.params, photo.id)
+            begun = self.own(photo)
             if begun is not self.params:
                 check_latent(begun, self.generator)
                 check_refine(begun, self.generator)

@@ -23,7 +23,7 @@ import numpy as np
 from ganinv import figures
 from ganinv.core_yaml import dump_yaml
 from ganinv.errors import InUseError, shorten
-from ganinv.files import atomic_path, read_json, write_csv, write_json, write_text
+from ganinv.files import atomic_path, read_json, split_part, write_csv, write_json, write_text
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.params import SearchParams, losses_of, start_folder
@@ -276,7 +276,10 @@ def write_params(folder: str | Path, params: Params) -> None:
     for name in ("generator", "encoder"):
         values[name] = _from(folder, values[name], os.path.isfile)
     begun = values["init"]
-    values["init"] = _from(folder, begun, os.path.exists if start_folder(begun) else os.path.isfile)
+    file, part = split_part(begun)
+    there = os.path.exists if start_folder(begun) else os.path.isfile
+    placed = _from(folder, str(file) if part else begun, there)
+    values["init"] = f"{placed}:{part}" if part else placed
     is_name = re.compile(r"samples|sample:.*").fullmatch
     values["images"] = [
         x if is_name(x) else _from(folder, x, os.path.exists) for x in values["images"]

@@ -11,7 +11,7 @@ from torch import Tensor
 from ganinv.editing.carry import Rendered
 from ganinv.editing.directions import Direction, directions, find_direction
 from ganinv.editing.edit import edit
-from ganinv.editing.sources import Code, find_one, read_code
+from ganinv.editing.sources import Code, find_one, fit_code, read_code
 from ganinv.errors import printable
 from ganinv.files import write_json
 from ganinv.generators.base import Generator
@@ -101,6 +101,7 @@ class EditWidget(ipywidgets.VBox):
     def _open(self, source: str | Path) -> None:
         self.code = read_code(*find_one(source))
         self.generator = generator_of([self.code])
+        self.code = fit_code(self.code, self.generator)
         self._rendered = Rendered(
             self.generator, self.code, render=preview_of(self.code, self.generator)
         )
