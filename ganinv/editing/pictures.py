@@ -23,6 +23,7 @@ from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_jpeg, save_png
 from ganinv.inversion.latent_files import save_latent
 from ganinv.inversion.refinement import render_refined
+from ganinv.inversion.starts import check_label, one_hot
 from ganinv.runs.names import SHEET
 
 THUMBNAIL = 160  # pixels of a picture on the sheet
@@ -65,13 +66,16 @@ def check_class(generator: Generator, label: int | None) -> None:
 
     The call needs one where there are classes, as generate.py does.
     """
-    named = printable(generator.name) or "the generator"
-    if not generator.c_dim and label is not None:
-        raise BadArgumentsError(f"--label {label}: {named} has no classes; leave it out")
-    if generator.c_dim and (label is None or label >= generator.c_dim):
+    if generator.c_dim and label is None:
         raise BadArgumentsError(
-            f"{named} has {generator.c_dim} classes: give --label, 0 to {generator.c_dim - 1}"
+            f"{printable(generator.name) or 'the generator'} has {generator.c_dim} classes: give "
+            f"--label, 0 to {generator.c_dim - 1}"
         )
+    try:
+        if label is not None:
+            check_label(label, generator)
+    except ValueError as error:
+        raise BadArgumentsError(f"--{printable(error)}") from None
 
 
 @torch.no_grad()
@@ -80,10 +84,7 @@ def draw_latent(
 ) -> Tensor:
     """Map a seed's z to ws (num_ws, w_dim); `label` is the class where the generator has some."""
     z = torch.from_numpy(np.random.RandomState(seed).randn(1, generator.z_dim))
-    c = None
-    if generator.c_dim:
-        c = torch.zeros(1, generator.c_dim).to(generator.w_avg)
-        c[0, label] = 1
+    c = None if label is None else one_hot(label, 1, generator)
     return generator.mapping(z.to(generator.w_avg), c, truncation)[0].contiguous()
 
 

@@ -103,7 +103,7 @@ def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
     """
     file, name = split_part(path)
     if is_foreign(file):
-        return pick(read_latents(file), name, file), {}
+        return _finite("the latent", pick(read_latents(file), name, file), path), {}
     if name:
         raise ValueError(f"{file} holds one latent, without a name; name the file alone")
     tensors, metadata = read_tensors(path)

@@ -233,8 +233,8 @@ def test_another_shape(loaded, tmp_path, shape):
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_latents_that_are_no_finite_numbers(loaded, tmp_path, value):
     for latent in (torch.full((8, 32), value), torch.zeros(8, 32, dtype=torch.int32)):
-        (code,) = codes(file_of(tmp_path, latent=latent))
-        assert "no finite" in refused(check_code, code, loaded)
+        assert "no finite" in refused(codes, file_of(tmp_path, latent=latent))
+        assert "no finite" in refused(check_code, Code("a", latent, tmp_path / "a"), loaded)
 
 
 def test_noise_maps_that_do_not_fit(loaded, tmp_path):
@@ -248,8 +248,8 @@ def test_noise_maps_that_do_not_fit(loaded, tmp_path):
         maps | {first: maps[first].long()},
     ]
     for tensors in wrong:
-        (code,) = codes(file_of(tmp_path, latent=draw_code(loaded), **tensors))
-        assert "noise" in refused(check_code, code, loaded)
+        path = file_of(tmp_path, latent=draw_code(loaded), **tensors)
+        assert "noise" in refused(lambda path: check_code(*codes(path), loaded), path)
 
 
 def test_refinements_that_do_not_fit(loaded, tmp_path):
