@@ -104,7 +104,8 @@ class _Counted(TorchFunctionMode):
         self.left = most
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.left -= 1
-        if self.left < 0:
+        # leaving `no_grad` is a call too: refused, it would leave autograd off
+        self.left -= func is not torch._C._set_grad_enabled
+        if self.left < 0 and func is not torch._C._set_grad_enabled:
             raise ValueError("it describes many more layers than the file holds")
         return func(*args, **(kwargs or {}))

@@ -58,6 +58,7 @@ def test_a_description_of_another_network_takes_little_memory(tmp_path, architec
     load = load_encoder if architecture in ("irse", "domain") else load_generator
     with at_most(GIB // 2), pytest.raises(WeightsError, match="does not fit"):
         load(path)
+    assert torch.is_grad_enabled()  # whatever was being built when it was refused
 
 
 DAMAGED = {
