@@ -65,7 +65,7 @@ def test_a_gan_without_w_is_planned_in_z(dcgan, dcgan_path, make_photo, tmp_path
 def test_the_full_study_is_judged_by_what_no_loss_holds():
     params = EditingParams.load(project_root() / "params" / "editing.yaml")
     assert (params.steps, params.long_steps) == (100, 600) and len(params.directions) == 5
-    assert params.images == ["samples"] and params.compile == "off"
+    assert params.images == ["samples"]
     assert "lpips_alex" not in params.loss and "lpips_alex" not in params.refine_loss
 
 
