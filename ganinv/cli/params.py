@@ -61,9 +61,10 @@ def params(
 
 
 def _command(path: Path) -> str:
-    """The command whose parameters a file names."""
+    """The command whose parameters a file names; some are a notebook's."""
     names = read_yaml(path).keys()
-    return next(command for command, model in MODELS.items() if names <= model.model_fields.keys())
+    takers = (command for command, model in MODELS.items() if names <= model.model_fields.keys())
+    return next(takers, "a notebook")
 
 
 def _describe(name: str, field: FieldInfo) -> str:

@@ -8,7 +8,8 @@
     smile, yaw, …    an attribute, found by `find`, where its directions lie in checkpoints/
 
 K, LAYER and CHANNEL count from 0, the largest eigenvalue first. Strength is counted in standard
-deviations: 1 moves a code by the standard deviation that W has along the direction.
+deviations: 1 moves a code by the standard deviation that W has along the direction, of an attribute
+by that which is left when the other attributes are held.
 """
 
 import os
@@ -103,7 +104,7 @@ def directions(generator: Generator) -> dict[str, Direction]:
                     f"{generator.w_dim} finite numbers; remove it, and find them again by `ganinv "
                     "directions find`"
                 )
-            move = along(generator, w.expand(generator.num_ws, -1))
+            move = w.expand(generator.num_ws, -1)  # as long as it was found to be
             found[name] = Direction(name, move, layers, about)
     return found
 

@@ -113,6 +113,23 @@ class Effects:
             self._plain = [(self.faces.measure(p), self.faces.place(p)) for p in pictures]
         return self._plain
 
+    def uncertainty(self, shift: int) -> Tensor:
+        """Measure by how much attributes change, (A,), when a picture is moved by some pixels.
+
+        That is the root mean square over the faces: a measure is no surer.
+        """
+        if "uncertainty" not in self.kept.tensors:
+            changes = []
+            for ws, (plain, place) in zip(self.ws, self.plain(), strict=True):
+                picture = self.faces.picture(ws)
+                moved = np.pad(picture, ((shift, 0), (shift, 0), (0, 0)), "edge")
+                moved = moved[: len(picture), : picture.shape[1]]
+                changes.append(self.faces.measure(moved, place) - plain)
+            there = [x for x in changes if x.isfinite().all()]
+            spread = torch.stack(there).square().mean(0).sqrt() if there else 0 * changes[0]
+            self.kept.put(uncertainty=spread)
+        return self.kept.tensors["uncertainty"]
+
     def of(self, name: str, move: Tensor, strengths: Sequence[float]) -> tuple[Tensor, Tensor]:
         """Measure every face moved by `move` (num_ws, w_dim) at each strength, the ends named.
 
@@ -163,9 +180,10 @@ def identity_change(changed: Tensor) -> float:
     return changed.square().sum(1).sqrt().nanmean().item()
 
 
-def rising_share(values: Tensor) -> float:
+def rising_share(values: Tensor, slack: float = 0.0) -> float:
     """Tell on what share of faces an attribute, (F, S), rises from every strength to the next.
 
-    A face that could not be measured does not rise.
+    A step may fall by `slack`. A face that could not be measured does not rise.
     """
-    return (values.diff(dim=1) > 0).all(1).double().mean().item()
+    rises = (values.diff(dim=1) > -slack).all(1) & (values[:, -1] > values[:, 0])
+    return rises.double().mean().item()

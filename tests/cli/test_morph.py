@@ -178,7 +178,7 @@ def test_an_interrupt_leaves_no_film(run, tmp_path):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    assert "interrupted" in process.communicate(timeout=60)[1]
+    assert "interrupted" in process.communicate(timeout=300)[1]
     assert process.returncode == 130
     assert not list((tmp_path / "new").iterdir())
 

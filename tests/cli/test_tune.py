@@ -24,6 +24,9 @@ def test_tune_writes_a_generator_that_runs_take(quick, photo, toy_path, tmp_path
     assert "source: toy, tuned to me" in capsys.readouterr().out.splitlines()
     init = tmp_path / "run" / "me" / "latent.safetensors"
     again = ("--generator", out, "--set", f"init={init}", "--out", tmp_path / "again")
+    assert cli("invert", photo, *quick, *again) == 2  # a latent of the original's weights
+    assert "init_any: true" in capsys.readouterr().err
+    again = (*again, "--set", "init_any=true")
     assert cli("invert", photo, *quick, *again) == 0
 
 

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from ganinv.editing.choose import solve, solve_for
 from ganinv.editing.effects import TRUNCATION, Faces, mean_change, rising_share
-from ganinv.editing.find import Plan, check, find_all, regress, solve, solve_for
+from ganinv.editing.find import Plan, check, find_all, held_shares, regress
 from ganinv.errors import BadArgumentsError
 from ganinv.measures.codes import WSpread
 from helpers.tensors import doubles, normal, quiet
 from helpers.toys import rendering_by
 
 NAMES = ("red", "green")
-PLAN = Plan(attributes=NAMES, samples=100, faces=3, checked=4, same=())
+PLAN = Plan(attributes=NAMES, samples=100, faces=3, mended=3, checked=4, same=())
 
 
 def mean_colours(picture, place):
@@ -131,14 +132,17 @@ def test_a_direction_is_what_is_left_when_the_shared_part_is_removed(
         w = found[0][NAMES[i]].w
         assert torch.cosine_similarity(w @ whitening, wanted, dim=0) > 0.98
         deviation = ((w_samples(planted) @ w) / w.norm()).std()
-        assert w.norm().item() == pytest.approx(deviation.item(), rel=0.03)
+        held = 0.8  # sqrt(1 - 0.6^2), the other attribute held
+        assert w.norm().item() == pytest.approx(held * deviation.item(), rel=0.1)
 
 
-def test_the_change_is_what_one_deviation_of_w_makes(found):
-    """4 deviations of W along what is left, 0.8 of each gradient, over drawn deviations 0.8."""
-    for name in NAMES:
-        own = found[1]["directions"][name]["own"]
-        assert own == pytest.approx(4 * 0.8 / TRUNCATION, rel=0.15)
+def test_the_change_is_what_the_planted_gradient_makes_of_it(found, white):
+    """Between strengths -2 and 2, in standard deviations: images have twice the measure's range."""
+    whitening, _ = white
+    for i, name in enumerate(NAMES):
+        change = 4 * (found[0][name].w @ whitening @ PLANTED[:, i]) * 0.2 / 2
+        own = change / found[1]["deviations"][name]
+        assert found[1]["directions"][name]["own"] == pytest.approx(own.item(), rel=0.05)
 
 
 def test_the_card_says_what_was_done(found, toy):
@@ -201,7 +205,7 @@ def test_a_finished_search_measures_nothing_again(planted, found, work):
 def test_damaged_files_are_computed_anew(planted, whole, work, damage):
     _, found, calls = whole
     files = sorted(work.glob("*.safetensors"))
-    assert len(files) == 3
+    assert len(files) == 4
     for file in files:
         file.write_bytes(file.read_bytes()[:-9] if damage == "cut" else b"nothing")
     again = counting(mean_colours)
@@ -283,6 +287,17 @@ def test_mean_change_leaves_out_what_could_not_be_measured():
     assert change.tolist() == [(2 / 2 + 4 / 2) / 2, 0.0]
 
 
+def test_what_is_left_when_others_are_held():
+    """Against the residuals of numpy's least squares."""
+    a = normal(300, 3).double().numpy()
+    a[:, 1] += 0.8 * a[:, 0]
+    a -= a.mean(0)
+    for i, share in enumerate(held_shares(torch.from_numpy(a.copy()))):
+        others = np.delete(a, i, 1)
+        left = a[:, i] - others @ np.linalg.lstsq(others, a[:, i], rcond=None)[0]
+        assert share.item() == pytest.approx(left.std() / a[:, i].std(), rel=1e-3)
+
+
 def test_rising_share():
     rows = [[1.0, 2, 3], [1, 1, 2], [3, 2, 4], [1, torch.nan, 3], [0, 5, 6]]
     assert rising_share(torch.tensor(rows)) == pytest.approx(2 / 5)
@@ -297,9 +312,12 @@ class Measured:
     def __init__(self, rows, distance):
         self.rows, self.distance = torch.tensor(rows).double(), distance
 
-    def of(self, name, move, strengths, *, identity):
+    def uncertainty(self, shift):
+        return torch.tensor([0.04, 0.0]).double()
+
+    def of(self, name, move, strengths):
         table = self.rows.expand(3, len(strengths), 2)
-        return table, torch.full((3,), self.distance).double()
+        return table, torch.tensor([[self.distance, 0.0]]).double().expand(3, 2)
 
 
 def checked(red, green, distance=0.2, same=True):
@@ -318,6 +336,7 @@ def test_what_a_direction_is_asked():
     assert checked([x * 0.7 for x in RISING], FLAT)["fails"] == ["own"]
     assert checked(RISING, [x * -0.4 for x in RISING])["fails"] == ["others"]
     assert checked([-1.0, -0.5, -0.6, 0.5, 1.0], FLAT)["fails"] == ["rising"]
+    assert checked([-1.0, -0.5, -0.57, 0.5, 1.0], FLAT)["holds"]  # no more than is sure
     assert checked(RISING, FLAT, 0.5)["fails"] == ["identity"]
     assert checked(RISING, FLAT, 0.5, same=False)["holds"]
     assert checked([torch.nan] * 5, FLAT)["fails"] == ["own", "others", "rising"]

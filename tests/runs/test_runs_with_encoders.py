@@ -83,7 +83,7 @@ def test_a_run_loads_its_encoder_once_and_records_it(flat, toy, toy_params, make
 def test_a_run_with_another_generators_encoder_fails_before_anything_runs(
     flat, toy_params, make_photo, tmp_path, shape, reason
 ):
-    path = flat(torch.zeros(shape))
+    path = flat(torch.ones(shape))
     params = toy_params(
         [make_photo(tmp_path / "a.png")], init="encoder", encoder=str(path), space="w+"
     )

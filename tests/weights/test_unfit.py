@@ -23,6 +23,7 @@ def changed(name, change):
 
 def one_bad(value):
     def change(x):
+        x = x.contiguous()
         x.view(-1)[-1] = value
         return x
 

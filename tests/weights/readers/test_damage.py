@@ -179,5 +179,5 @@ def test_a_zip_of_something_else_is_refused(file):
 def test_what_is_no_file_is_the_system_s_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_checkpoint(tmp_path / "none.pt")
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(OSError, match="a folder, and no file"):
         read_checkpoint(tmp_path)

@@ -146,7 +146,7 @@ def test_tensorflows_generator_alone_is_read(tmp_path, monkeypatch):
     (known,) = read_parts(DATA / "tf_64.pkl")
     for alone in (Gs, {"Gs": Gs}):
         monkeypatch.setattr(networks, "read_checkpoint", lambda path, found=alone: found)
-        (part,) = read_parts("Gs.pkl")
+        (part,) = read_parts(DATA / "tf_64.pkl")
         assert all(torch.equal(x, known.tensors[name]) for name, x in part.tensors.items())
 
 
