@@ -22,6 +22,7 @@ DOWNLOADS = ROOT / "checkpoints" / "downloads"
 PHOTOGRAPH = ROOT / "data" / "samples" / "hopper.jpg"
 READ_FROM_THE_TOP = (
     "checkpoints/manifest.yaml",
+    "checkpoints/directions_ffhq-student.*",
     "data/*.yaml",
     "params/**/*.yaml",
     "notebooks/*.ipynb",

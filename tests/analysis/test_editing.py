@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from ganinv import load_generator
 from ganinv.analysis import editing
 from ganinv.analysis.editing import EditingParams
 from ganinv.editing.named import save_named
@@ -92,7 +93,8 @@ def test_strengths_that_move_nothing_are_refused(strengths):
         EditingParams.make({"strengths": strengths})
 
 
-def test_attributes_without_a_direction_are_left_out(toy, root):
+def test_attributes_without_a_direction_are_left_out(toy_path, root):
+    toy = load_generator(toy_path)
     rows = {"smile": (torch.ones(toy.w_dim), "all", "the mouth's width")}
     save_named(root / "checkpoints" / "directions_toy.safetensors", rows, toy, {})
     found, sentences = editing.choose_directions(toy, ["yaw", "smile", "pca:1"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ganinv import load_generator
+from ganinv.editing.directions import along
 from ganinv.editing.named import named_path, save_named
 
 
@@ -18,9 +19,13 @@ def named_toy(toy_path, tmp_path, monkeypatch):
 def planted(named_toy):
     """Two directions of the toy, {name: (w, layers, words)}: one of all rows, one of the first."""
     rng = torch.Generator().manual_seed(7)
+    smile, yaw = (
+        along(named_toy, torch.randn(named_toy.w_dim, generator=rng).expand(named_toy.num_ws, -1))
+        for _ in range(2)
+    )
     rows = {
-        "smile": (torch.randn(named_toy.w_dim, generator=rng), "all", "the mouth's corners"),
-        "yaw": (torch.randn(named_toy.w_dim, generator=rng), "0-1", "where the head turns"),
+        "smile": (smile[0], "all", "the mouth's corners"),
+        "yaw": (yaw[0], "0-1", "where the head turns"),
     }
     save_named(named_path(named_toy), rows, named_toy, {})
     return rows
