@@ -20,6 +20,7 @@ from ganinv.analysis.finished import Experiment, make_experiment, value
 from ganinv.analysis.verdicts import Verdict, listed
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
+from ganinv.editing.directions import principal_components
 from ganinv.errors import ParamsError
 from ganinv.files import write_json
 from ganinv.generators.base import Generator
@@ -27,7 +28,7 @@ from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.latent_files import LATENT, load_latent, load_noise
 from ganinv.inversion.refinement import REFINEMENT, feature_offsets, load_refinement, tune
-from ganinv.measures.codes import WSpread, interpolate
+from ganinv.measures.codes import interpolate
 from ganinv.measures.reconstruction import METRICS, Pair, lpips_alex
 from ganinv.runs.params import Params
 
@@ -154,19 +155,14 @@ def principal_moves(generator: Generator, count: int) -> Tensor:
 
     The largest component comes first; the sign of each makes its largest number positive.
     """
-    values, vectors = torch.linalg.eigh(WSpread(generator).covariance)  # ascending
-    parts = vectors.flip(1)[:, :count].T  # (count, w_dim)
-    signs = parts.gather(1, parts.abs().argmax(1, keepdim=True)).sign()
-    deviations = values.flip(0)[:count, None].clamp(min=0).sqrt()
-    return (MOVE * deviations * signs * parts).float()
+    variances, components = principal_components(generator)
+    return (MOVE * variances[:count, None].sqrt() * components[:count]).float()
 
 
 def draw_face(generator: Generator, seed: int) -> Tensor:
     """Draw the latent (num_ws, w_dim) of another face, by a fixed seed, on the CPU."""
     rng = torch.Generator().manual_seed(seed)
-    z = torch.randn(1, generator.z_dim, generator=rng).to(generator.device)
-    labels = generator.random_labels(1, rng)
-    return generator.mapping(z, labels, TRUNCATION)[0].cpu()
+    return generator.draw(rng, TRUNCATION).cpu()
 
 
 def compare_changes(change: Tensor, wanted: Tensor) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from ganinv.editing.attributes import ATTRIBUTES
 from ganinv.editing.directions import Direction, directions, find_direction
 from ganinv.editing.edits import Looked
 from ganinv.editing.effects import TRUNCATION
-from ganinv.editing.named import load_card, named_files
+from ganinv.editing.named import cards_of
 from ganinv.errors import ParamsError
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
@@ -175,17 +175,14 @@ def attribute_deviations(
     From the card of its named directions, or else measured on faces that are drawn; {} where these
     show no faces. `look` is called as `Looked`.
     """
-    for path in named_files():
-        card = load_card(path)
-        if generator.sha256 and card.get("sha256") == generator.sha256 and "deviations" in card:
+    for path, card in cards_of(generator):
+        if "deviations" in card:
             known = {n: float(x) for n, x in card["deviations"].items() if n in ATTRIBUTES and x}
             return known, f"over the {card.get('samples')} faces of {path.name}"
     rng = torch.Generator().manual_seed(seed)
     measured = []
     for _ in range(draws):
-        z = torch.randn(1, generator.z_dim, generator=rng).to(generator.device)
-        ws = generator.mapping(z, generator.random_labels(1, rng), TRUNCATION)[0]
-        image = render_result(generator, ws)
+        image = render_result(generator, generator.draw(rng, TRUNCATION))
         attributes = look(image).measure(image)["attributes"]
         measured += [] if attributes is None else [attributes]
     if len(measured) < 2:

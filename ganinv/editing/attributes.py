@@ -5,6 +5,7 @@ between the eyes' centres (E), so that the size of a face does not matter. A pic
 one: the face is where FFHQ's square puts it, and hair and background are where it leaves them.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,23 @@ class Face:
     def unit(self) -> float:
         """The distance between the eyes' centres, in pixels."""
         return float(np.hypot(*(self.eyes[1] - self.eyes[0])))
+
+    @functools.cached_property
+    def light(self) -> np.ndarray:
+        """The luminance of every pixel (Rec. 709): (S, S), on [0, 1]."""
+        return self.pixels @ np.array([0.2126, 0.7152, 0.0722])
+
+    @functools.cached_property
+    def skin(self) -> np.ndarray:
+        """Where the face is, without eyes and mouth: bool (S, S), from brows to chin."""
+        p = self.points
+        drawn = Image.new("1", self.pixels.shape[1::-1])
+        pen = ImageDraw.Draw(drawn)
+        pen.polygon([tuple(x) for x in (*p[0:17], *p[26:16:-1])], fill=1)
+        for hole in (p[36:42], p[42:48], p[48:60]):
+            pen.polygon([tuple(x) for x in hole], fill=0)
+        inside = np.asarray(drawn)
+        return inside if inside.any() else np.ones_like(inside)
 
     def distance(self, *pairs: tuple[int, int]) -> float:
         """Return the mean distance of pairs of points, in E."""
@@ -108,19 +126,18 @@ def width(face: Face) -> float:
 
 def brightness(face: Face) -> float:
     """The mean luminance of the face's skin, on [0, 1]."""
-    return float(_luminance(face.pixels)[skin(face)].mean())
+    return float(face.light[face.skin].mean())
 
 
 def contrast(face: Face) -> float:
     """The standard deviation of the luminance of the face's skin."""
-    return float(_luminance(face.pixels)[skin(face)].std())
+    return float(face.light[face.skin].std())
 
 
 def warmth(face: Face) -> float:
     """How much more red than blue the face's skin is, over its luminance."""
-    inside = skin(face)
-    shares = face.pixels[inside].mean(0)
-    return float((shares[0] - shares[2]) / max(_luminance(face.pixels)[inside].mean(), 1e-3))
+    shares = face.pixels[face.skin].mean(0)
+    return float((shares[0] - shares[2]) / max(face.light[face.skin].mean(), 1e-3))
 
 
 def hair(face: Face) -> float:
@@ -135,7 +152,7 @@ def hair(face: Face) -> float:
 
 def background(face: Face) -> float:
     """The mean luminance of the upper corners of the picture, a tenth of its width each."""
-    light, n = _luminance(face.pixels), len(face.pixels)
+    light, n = face.light, len(face.pixels)
     across, down = n // 10, n // 3
     return float(np.mean([light[:down, :across].mean(), light[:down, -across:].mean()]))
 
@@ -217,19 +234,6 @@ def _box(points: np.ndarray) -> Any:
     return dlib.rectangle(*(round(float(v)) for v in (*(centre - half), *(centre + half))))
 
 
-def skin(face: Face) -> np.ndarray:
-    """Mark the face without eyes and mouth: bool (S, S), from brows to chin."""
-    p = face.points
-    outline = [*p[0:17], *p[26:16:-1]]
-    drawn = Image.new("1", face.pixels.shape[1::-1])
-    pen = ImageDraw.Draw(drawn)
-    pen.polygon([tuple(x) for x in outline], fill=1)
-    for hole in (p[36:42], p[42:48], p[48:60]):
-        pen.polygon([tuple(x) for x in hole], fill=0)
-    inside = np.asarray(drawn)
-    return inside if inside.any() else np.ones_like(inside)
-
-
 def _mean_inside(face: Face, corners: list[np.ndarray]) -> float:
     drawn = Image.new("1", face.pixels.shape[1::-1])
     ImageDraw.Draw(drawn).polygon([tuple(x) for x in corners], fill=1)
@@ -237,8 +241,4 @@ def _mean_inside(face: Face, corners: list[np.ndarray]) -> float:
     if not inside.any():  # it lies above the picture
         inside = np.arange(len(inside))[:, None] < 1
         inside = np.broadcast_to(inside, drawn.size[::-1])
-    return float(_luminance(face.pixels)[inside].mean())
-
-
-def _luminance(pixels: np.ndarray) -> np.ndarray:
-    return pixels @ np.array([0.2126, 0.7152, 0.0722])  # Rec. 709
+    return float(face.light[inside].mean())

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganinv import figures
-from ganinv.editing.attributes import find_face, measure_face
+from ganinv.editing.attributes import SIDE, find_face, measure_face
 from ganinv.editing.carry import Rendered
 from ganinv.editing.directions import Direction
 from ganinv.editing.edit import edit
@@ -32,7 +32,6 @@ from ganinv.measures.reconstruction import Pair, lpips_alex
 
 EDITS = "edits.json"
 THUMBNAIL = 256  # pixels of a picture in the strip
-MEASURED = 512  # pixels at which attributes are measured
 
 
 def write_edits(
@@ -127,7 +126,7 @@ class Looked:
 
 
 def _small(image: Tensor) -> np.ndarray:
-    return to_uint8(box_resize(image[None], MEASURED)[0])
+    return to_uint8(box_resize(image[None], SIDE)[0])
 
 
 @torch.no_grad()

@@ -13,14 +13,13 @@ from torch import Tensor
 from ganinv.compute.compile import resolve_compile
 from ganinv.compute.device import resolve_precision
 from ganinv.compute.render import make_renderer
-from ganinv.editing.attributes import find_face, measure_face
+from ganinv.editing.attributes import SIDE, find_face, measure_face
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.measures.identity import face_descriptor
 from ganinv.weights.store import read_tensors, write_tensors
 
 TRUNCATION = 0.8  # of the faces that are drawn: typical ones, and yet varied
-SIDE = 512  # pixels at which pictures are measured
 DESCRIPTOR = 128  # numbers that describe whose face it is
 MANY = 1000  # renderings, for which compilation pays
 Say = Callable[[str], object]
@@ -54,12 +53,9 @@ class Faces:
         compiled = resolve_compile("auto", generator, MANY)
         self.render, _ = make_renderer(generator, precision, compiled, say)
 
-    @torch.no_grad()
     def draw(self, rng: torch.Generator) -> Tensor:
         """Draw a face's ws (num_ws, w_dim), on the CPU."""
-        z = torch.randn(1, self.generator.z_dim, generator=rng).to(self.generator.device)
-        labels = self.generator.random_labels(1, rng)
-        return self.generator.mapping(z, labels, TRUNCATION)[0].cpu()
+        return self.generator.draw(rng, TRUNCATION).cpu()
 
     def draw_all(self, seed: int, count: int) -> list[Tensor]:
         """Draw faces of a seed."""

@@ -5,6 +5,7 @@ moves, and what each is, in words; the card, what was measured.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,19 @@ def load_card(path: str | Path) -> dict[str, Any]:
     return card if isinstance(card, dict) else {}
 
 
-def describe_card(name: str, generator: Named) -> str:
-    """Say in a line what a named direction was measured to do, "" where no card tells it."""
+def cards_of(generator: Named) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the files of a generator's named directions whose card is there, with that."""
     for path in named_files():
         card = load_card(path)
+        if generator.sha256 and card.get("sha256") == generator.sha256:
+            yield path, card
+
+
+def describe_card(name: str, generator: Named) -> str:
+    """Say in a line what a named direction was measured to do, "" where no card tells it."""
+    for _, card in cards_of(generator):
         try:
-            if card.get("sha256") == generator.sha256:
-                return describe_row(card["directions"][name])
+            return describe_row(card["directions"][name])
         except (LookupError, TypeError, ValueError, AttributeError):  # a damaged card, or another
             continue
     return ""

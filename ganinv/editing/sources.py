@@ -151,8 +151,6 @@ def read_code(name: str, path: Path) -> Code:
             "of them elsewhere"
         )
     generator = _run_generator(path) or name_of(metadata)
-    if latent.is_floating_point():
-        latent = latent.float()
     return Code(name, latent, path, generator, sha256, noise, refinement)
 
 

@@ -231,6 +231,12 @@ class Generator(nn.Module):
         drawn = torch.randint(self.c_dim, (count,), generator=rng)
         return torch.eye(self.c_dim)[drawn].to(self.w_avg)
 
+    @torch.no_grad()
+    def draw(self, rng: torch.Generator, truncation: float = 1.0) -> torch.Tensor:
+        """Draw z, and a label where there are classes, and map it: ws (num_ws, w_dim)."""
+        z = torch.randn(1, self.z_dim, generator=rng).to(self.device)
+        return self.mapping(z, self.random_labels(1, rng), truncation)[0]
+
     def prepare(self) -> None:
         """Compute anew what follows from the weights; called whenever they were loaded."""
 

@@ -79,15 +79,21 @@ def compare(wanted: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor
 
 
 def check_numbers(state: Mapping[str, torch.Tensor]) -> None:
-    """Raise ValueError for weights that are not finite, or all zero.
+    """Raise ValueError for weights that are not finite, or all zero."""
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} holds NaN or infinite values: its weights are damaged")
+    check_nonzero(state)
+
+
+def check_nonzero(state: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError for weights of which a whole kind of layer is zero.
 
     A generator without its convolutions, or without its linear layers, would render its noise maps
     and nothing of a latent.
     """
     kinds: dict[int, list[torch.Tensor]] = {}
     for name, tensor in state.items():
-        if not tensor.isfinite().all():
-            raise ValueError(f"{name} holds NaN or infinite values: its weights are damaged")
         if tensor.ndim > 1 and "noise" not in name and name != "const":
             kinds.setdefault(tensor.ndim, []).append(tensor)
     for tensors in kinds.values():
@@ -105,7 +111,9 @@ class _Counted(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         # leaving `no_grad` is a call too: refused, it would leave autograd off
-        self.left -= func is not torch._C._set_grad_enabled
-        if self.left < 0 and func is not torch._C._set_grad_enabled:
+        if func is torch._C._set_grad_enabled:
+            return func(*args)
+        self.left -= 1
+        if self.left < 0:
             raise ValueError("it describes many more layers than the file holds")
         return func(*args, **(kwargs or {}))

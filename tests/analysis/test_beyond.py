@@ -155,13 +155,17 @@ def test_a_feature_map_is_kept_in_two_bytes_a_number(study):
 
 def test_moves_are_two_deviations_along_the_axes_of_w():
     scales = torch.tensor([1.0, 4.0, 2.0])
-    generator = SimpleNamespace(
-        z_dim=3,
-        device=torch.device("cpu"),
-        mapping=lambda z, c: (z * scales)[:, None],
-        random_labels=lambda count, rng: None,
-    )
-    moves = beyond.principal_moves(generator, 2)
+
+    class Scaled:
+        z_dim, device = 3, torch.device("cpu")
+
+        def mapping(self, z, c):
+            return (z * scales)[:, None]
+
+        def random_labels(self, count, rng):
+            return None
+
+    moves = beyond.principal_moves(Scaled(), 2)
     wanted = torch.tensor([[0.0, 8.0, 0.0], [0.0, 0.0, 4.0]])
     assert torch.allclose(moves, wanted, atol=0.25)  # of 10 000 draws
 

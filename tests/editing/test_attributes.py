@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganinv.editing.attributes import ATTRIBUTES, SIDE, Face, find_face, measure_face, skin
+from ganinv.editing.attributes import ATTRIBUTES, SIDE, Face, find_face, measure_face
 from ganinv.paths import samples_folder
 
 SHAPES = [name for name, a in ATTRIBUTES.items() if a.kind in ("expression", "pose", "shape")]
@@ -136,7 +136,7 @@ def test_flat_pictures(colour):
 
 def test_each_light_sees_its_own_place():
     points = landmarks()
-    places = {"brightness": skin(Face(points, FLAT))}
+    places = {"brightness": Face(points, FLAT).skin}
     rows, columns = np.mgrid[:SIDE, :SIDE]
     places["background"] = (rows < SIDE // 3) & ((columns < 40) | (columns >= SIDE - 40))
     places["hair"] = (rows < 30) & (abs(columns - 256) < 60)
@@ -150,7 +150,7 @@ def test_each_light_sees_its_own_place():
 
 
 def test_the_skin_leaves_out_eyes_and_mouth():
-    inside = skin(Face(landmarks(), FLAT))
+    inside = Face(landmarks(), FLAT).skin
     assert inside[300, 200] and inside[200, 256] and inside[400, 256]  # cheek, bridge, chin
     for x, y in ((200, 220), (312, 220), (256, 350), (20, 20), (256, 500)):
         assert not inside[y, x]

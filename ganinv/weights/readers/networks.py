@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ganinv.errors import WeightsError, printable, shorten
-from ganinv.weights.fit import check_numbers
+from ganinv.weights.fit import check_nonzero
 from ganinv.weights.readers import stylegan2
 from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.readers.irse import HEADS, read_encoder
@@ -59,7 +59,7 @@ def read_parts(
         for part in parts:
             _check_finite(part)
             if part.kind == "generator":  # an encoder is compared with its class when it is built
-                check_numbers(part.tensors)
+                check_nonzero(part.tensors)
         return parts
     except FileNotFoundError:
         raise WeightsError(f"there is no file {path}") from None
