@@ -2,11 +2,20 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from ganinv.cli.shared import a_path, describe, load_codes, tell
+from ganinv.cli.shared import (
+    DeviceOption,
+    FeaturesOption,
+    GeneratorOption,
+    LayersOption,
+    a_path,
+    describe,
+    load_codes,
+    tell,
+)
 from ganinv.editing.strengths import parse_strengths
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import split_part
@@ -18,18 +27,6 @@ SourceArgument = Annotated[
     typer.Argument(
         parser=a_path, help="a run, an image's folder in it, or a latent's file of any tool"
     ),
-]
-GeneratorOption = Annotated[
-    str | None, typer.Option("--generator", help="else the one that the latents belong to")
-]
-DeviceOption = Annotated[str, typer.Option("--device", help=describe("device"))]
-LayersOption = Annotated[
-    str | None,
-    typer.Option("--layers", help="all, rows such as 0-7, coarse, middle, fine; else its own"),
-]
-FeaturesOption = Annotated[
-    Literal["carry", "stay", "drop"],
-    typer.Option("--features", help="what becomes of refined features: moved along, left, or none"),
 ]
 
 

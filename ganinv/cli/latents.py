@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ganinv.cli.shared import a_path, check_device_option, describe, load_codes, tell
+from ganinv.cli.shared import (
+    DeviceOption,
+    GeneratorOption,
+    a_path,
+    check_device_option,
+    describe,
+    load_codes,
+    tell,
+)
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import split_part
 from ganinv.runs.checks import check_out
@@ -15,10 +23,6 @@ if TYPE_CHECKING:
     from ganinv.editing.sources import Code
 
 EXPORTED = "exported"  # the folder of an export, unless another is named
-GeneratorOption = Annotated[
-    str | None, typer.Option("--generator", help="else the one that the latents belong to")
-]
-DeviceOption = Annotated[str, typer.Option("--device", help=describe("device"))]
 
 
 def render(

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ganinv.cli.shared import a_path, check_device_option, complain, load_codes, tell
+from ganinv.cli.shared import (
+    DeviceOption,
+    FeaturesOption,
+    GeneratorOption,
+    LayersOption,
+    a_path,
+    check_device_option,
+    complain,
+    load_codes,
+    tell,
+)
 from ganinv.errors import BadArgumentsError, printable, shorten
 from ganinv.files import full_path
 
@@ -27,10 +37,6 @@ def a_name(text: str) -> str:
     return text
 
 
-Weights = Annotated[
-    str | None, typer.Option(help="a name or a file, where the latents' own is not found")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
 Film = Annotated[
     Path,
     typer.Option(parser=a_path, help="an .mp4, a .gif, or a .png: a strip of 8 frames"),
@@ -59,8 +65,8 @@ def morph(
     ] = "even",
     size: Size = None,
     seconds: Seconds = None,
-    generator: Weights = None,
-    device: Device = "auto",
+    generator: GeneratorOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Go from face to face through W+, with noise maps and refinements, and make a film of it."""
     from ganinv.editing.video import check_film, write_film
@@ -129,8 +135,8 @@ def mix(
     run: Annotated[
         Path | None, typer.Option(parser=a_path, help="a run's folder: names are its images")
     ] = None,
-    generator: Weights = None,
-    device: Device = "auto",
+    generator: GeneratorOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Mix the rows of several latents, and render the result."""
     from ganinv.editing.video import check_file
@@ -208,18 +214,13 @@ def animate(
     strength: Annotated[
         float, typer.Option(help="how far each way, in standard deviations of W")
     ] = 2.0,
-    layers: Annotated[
-        str | None, typer.Option(help="rows that move, such as coarse or 0-7; else its own")
-    ] = None,
-    features: Annotated[
-        Literal["carry", "stay", "drop"],
-        typer.Option(help="what becomes of a refinement's features: move along, stay, or go"),
-    ] = "carry",
+    layers: LayersOption = None,
+    features: FeaturesOption = "carry",
     frames: Frames = 60,
     size: Size = None,
     seconds: Seconds = None,
-    generator: Weights = None,
-    device: Device = "auto",
+    generator: GeneratorOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Swing a face along a direction, from -strength to +strength and back, a closed loop.
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -91,6 +91,18 @@ Overrides = Annotated[
         help="key=value, any parameter (`ganinv params`); repeatable",
         autocompletion=complete_set,
     ),
+]
+GeneratorOption = Annotated[
+    str | None, typer.Option("--generator", help="else the one that the latents belong to")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help=describe("device"))]
+LayersOption = Annotated[
+    str | None,
+    typer.Option("--layers", help="all, rows such as 0-7, coarse, middle, fine; else its own"),
+]
+FeaturesOption = Annotated[
+    Literal["carry", "stay", "drop"],
+    typer.Option("--features", help="what becomes of refined features: moved along, left, or none"),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="start over, keep nothing")]
 
