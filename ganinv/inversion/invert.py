@@ -280,6 +280,7 @@ def begin(
         encoder=encoder,
         label=params.label,
         any_maker=params.init_any,
+        spread=params.init_spread,
     )
     rng = image_rng(params.seed, f"{image_id}/search")
     noise = start_maps(params, generator, rng)

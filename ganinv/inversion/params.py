@@ -41,6 +41,13 @@ class SearchParams(Strict):
         description="start from a saved latent also where its file says that it was made with "
         "another generator",
     )
+    init_spread: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="how far the start is moved, as a share of w_std, in a direction that seed "
+        "draws: restarts of one search differ in seed alone",
+    )
     label: int | None = Field(
         None,
         ge=0,

@@ -37,13 +37,15 @@ def find_start(
     encoder: Codes | None = None,
     label: int | None = None,
     any_maker: bool = False,
+    spread: float = 0.0,
 ) -> Tensor:
     """Return the latent (1 or num_ws, w_dim) that a search starts from.
 
     `init` is "mean_w", "random" (z drawn from `rng`, mapped), "encoder" (which sees `target`
     (3, H, W)) or the path of a saved latent, which `read_start` reads. `label` is a class of the
-    generator's, which the first two are then of. Raises ValueError for a latent that does not fit
-    the generator, a class that it lacks, and for an encoder missing.
+    generator's, which the first two are then of. Each row is moved in a direction of its own from
+    `rng`, by about `spread` times w_std. Raises ValueError for a latent that does not fit the
+    generator, a class that it lacks, and for an encoder missing.
     """
     if label is not None:
         check_label(label, generator)
@@ -59,7 +61,11 @@ def find_start(
         latent = fit_rows(encoder(target[None])[0], generator)
     else:
         latent = read_start(init, generator, any_maker=any_maker)
-    return latent.to(generator.w_avg)
+    latent = latent.to(generator.w_avg)
+    if spread:
+        step = torch.randn(latent.shape, generator=rng).to(latent) / generator.w_dim**0.5
+        latent = latent + spread * generator.w_std * step
+    return latent
 
 
 def check_label(label: int, generator: Generator) -> None:

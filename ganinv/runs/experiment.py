@@ -102,8 +102,9 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
     kind, so that several GPUs can share a run.
     """
     values = params.model_dump(include=SETTINGS - {"generator", "encoder", "init_any"})
-    if params.label is None:  # as before there were labels
-        del values["label"]
+    for name, none in (("label", None), ("init_spread", 0.0)):  # as before they were there
+        if values[name] == none:
+            del values[name]
     values["device"] = params.device.partition(":")[0]
     file, part = split_part(params.init)
     begun = [file] if file.is_file() else []

@@ -10,10 +10,10 @@ from ganinv.seeds import image_rng
 BLACK = torch.full((3, 32, 32), -1.0)
 
 
-def start(generator, space="w+", init="mean_w", *, seed=0, image_id="a", encoder=None, label=None):
+def start(generator, space="w+", init="mean_w", *, seed=0, image_id="a", **more):
     rng = image_rng(seed, image_id)
     check_space(space, generator)
-    found = find_start(generator, init, target=BLACK, rng=rng, encoder=encoder, label=label)
+    found = find_start(generator, init, target=BLACK, rng=rng, **more)
     return SPACES[space].from_start(found, generator)
 
 

@@ -51,6 +51,43 @@ def test_random_start_is_drawn_from_z(dcgan):
     assert not torch.equal(runs[0].latent, runs[2].latent)
 
 
+# --- restarts: a start moved by a share of w_std ---
+
+
+@pytest.mark.parametrize("space", ["w", "w+"])
+def test_a_spread_moves_the_start_by_its_share_of_w_std(toy, space):
+    """The mean of W is one row, moved as one; lengths of normal steps are a few percent apart."""
+    latents = [start(toy, space, spread=0.01, seed=seed) for seed in range(100)]
+    lengths = torch.stack([(x - toy.w_avg).norm(dim=1).mean() for x in latents])
+    assert lengths.square().mean().sqrt().item() == pytest.approx(0.01 * toy.w_std.item(), rel=0.05)
+    assert all(torch.equal(x, x[:1].expand_as(x)) for x in latents)
+
+
+def test_restarts_differ_by_seed_alone(toy):
+    first = start(toy, "w+", spread=0.01, seed=1, image_id="a")
+    assert torch.equal(first, start(toy, "w+", spread=0.01, seed=1, image_id="a"))
+    for other in ({"seed": 2}, {"image_id": "b"}):
+        changed = {"seed": 1, "image_id": "a"} | other
+        assert not torch.equal(first, start(toy, "w+", spread=0.01, **changed))
+    assert torch.equal(start(toy, "w+", seed=1), start(toy, "w+", seed=2))
+
+
+def test_a_search_begins_at_the_moved_start(toy):
+    _, image = draw_image(toy)
+    latents = [
+        search(toy, image, space="w", steps=0, init_spread=0.01, seed=seed, image_id="a").latent
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(latents[0], latents[1])
+    assert not torch.equal(latents[0], latents[2])
+    assert not torch.equal(latents[0][0], toy.w_avg)
+
+
+def test_a_spread_comes_on_top_of_a_drawn_start(toy):
+    plain, moved = (start(toy, "w", "random", seed=3, spread=x) for x in (0.0, 0.5))
+    assert 0 < (moved - plain).norm().item() < 2 * 0.5 * toy.w_std.item()
+
+
 # --- saved latents ---
 
 
