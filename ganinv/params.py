@@ -8,7 +8,7 @@ value is told at once.
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Self, Union, get_args, get_origin
@@ -24,6 +24,7 @@ from ganinv.paths import params_folder, presets_folder
 MAX_FAULTS = 10  # that a message lists
 PATH: dict[str, Any] = {"path": True}  # json_schema_extra of a field that may hold a path
 FOLDER = PATH | {"folder": True}  # or one of a folder
+LATER: dict[str, Any] = {"later": True}  # of a field younger than results: see `Strict.deciding`
 
 
 class Strict(BaseModel):
@@ -160,6 +161,21 @@ class Strict(BaseModel):
             if plain and name not in named and _near(name, cls.model_fields):
                 raise ParamsError(unknown_name(name, cls.model_fields, "parameter"))
         return cls.load(path, **named | dict(more or {}))
+
+    def deciding(self, names: Container[str]) -> dict[str, Any]:
+        """Return those of the parameters that results are known by, by name.
+
+        One marked LATER counts where it is not at its default: results from before it was there
+        are then still those of the same parameters.
+        """
+        return {
+            name: value
+            for name, value in self.model_dump().items()
+            if name in names
+            and not (
+                _extra(field := type(self).model_fields[name], "later") and value == field.default
+            )
+        }
 
     def replace(self, **changes: Any) -> Self:
         """Return a checked copy with some parameters changed; itself where nothing changes."""

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 
 from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.errors import ParamsError
 from ganinv.files import write_text
+from ganinv.params import LATER, Strict
 from ganinv.runs.params import Params
 from helpers.yaml_files import write_yaml
 
@@ -215,6 +217,19 @@ def test_replace_checks_and_leaves_the_original():
         first.replace(stepz=7)
     with pytest.raises(ParamsError, match="^steps: "):
         first.replace(steps="7")
+
+
+def test_a_later_parameter_counts_where_it_is_not_at_its_default():
+    """So that results from before it was there are known by the same parameters."""
+
+    class Younger(Strict):
+        steps: int = Field(5)
+        spread: float = Field(0.0, json_schema_extra=LATER)
+        other: int = Field(1)
+
+    names = {"steps", "spread"}
+    assert Younger().deciding(names) == {"steps": 5}
+    assert Younger(spread=0.1).deciding(names) == {"steps": 5, "spread": 0.1}
 
 
 def test_a_notebooks_cell_changes_a_file_and_more_changes_both(tmp_path):

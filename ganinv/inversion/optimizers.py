@@ -24,7 +24,7 @@ def ramp(step: int, steps: int, *, rampdown: float = RAMP_DOWN, rampup: float = 
     Karras et al. 2020 (arXiv 1912.04958), appendix D; `step` counts from 0.
     """
     t = step / steps
-    return fall(1 - t, rampdown) * min(1.0, t / rampup)
+    return fall(1 - t, rampdown) * (min(1.0, t / rampup) if rampup else 1.0)
 
 
 def fall(left: float, share: float) -> float:
@@ -35,7 +35,7 @@ def fall(left: float, share: float) -> float:
     return 0.5 - 0.5 * math.cos(math.pi * min(1.0, left / share))
 
 
-def constant(step: int, steps: int) -> float:
+def constant(step: int, steps: int, *, rampup: float = 0.0) -> float:
     """Leave the learning rate as it is, at every step."""
     return 1.0
 
@@ -50,8 +50,9 @@ class Rates:
     once.
     """
 
-    def __init__(self, lr: float, schedule: str, steps: int):
+    def __init__(self, lr: float, schedule: str, steps: int, *, rampup: float = RAMP_UP):
         self.lr, self.factor, self.last = lr, SCHEDULES[schedule], steps
+        self.rampup = rampup
 
     def share(self, step: int) -> float:
         """Return the share of the steps that lie before this one."""
@@ -59,7 +60,7 @@ class Rates:
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step."""
-        return self.lr * self.factor(step - 1, self.last)
+        return self.lr * self.factor(step - 1, self.last, rampup=self.rampup)
 
     def end_early(self, step: int) -> None:
         """Let what is left after `step` be the fall alone."""
@@ -154,4 +155,4 @@ def make_optimizer(variables: Sequence[Tensor], params: SearchParams) -> Optimiz
 def make_rates(params: SearchParams) -> Rates:
     """Return the rates of a search; L-BFGS's line search finds its own step lengths."""
     schedule = "constant" if params.optimizer == "lbfgs" else params.lr_schedule
-    return Rates(params.lr, schedule, params.steps)
+    return Rates(params.lr, schedule, params.steps, rampup=params.lr_rampup)

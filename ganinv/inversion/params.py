@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from ganinv.errors import shorten
 from ganinv.inversion.spaces import SPACES
 from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
-from ganinv.params import FOLDER, PATH, Strict
+from ganinv.params import FOLDER, LATER, PATH, Strict
 
 STARTS = ("mean_w", "random", "encoder")
 LABELLED = STARTS[:2]  # those that are drawn, in a class where one is asked for
@@ -45,12 +45,14 @@ class SearchParams(Strict):
         0.0,
         ge=0,
         allow_inf_nan=False,
+        json_schema_extra=LATER,
         description="how far the start is moved, as a share of w_std, in a direction that seed "
         "draws: restarts of one search differ in seed alone",
     )
     label: int | None = Field(
         None,
         ge=0,
+        json_schema_extra=LATER,
         description="the class, counted from 0, that init: mean_w or random begins in, of a "
         "generator that has classes; without it mean_w is the mean of all, and random draws one",
     )
@@ -83,6 +85,13 @@ class SearchParams(Strict):
     )
     lr_schedule: Literal["ramp", "constant"] = Field(
         "ramp", description="of Adam; L-BFGS's line search finds its own step lengths"
+    )
+    lr_rampup: float = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        json_schema_extra=LATER,
+        description="the share of the steps in which a ramp rises; 0 begins at the full rate",
     )
     line_search: int = Field(
         25, ge=1, le=25, description="how often L-BFGS may render within a step"

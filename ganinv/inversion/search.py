@@ -12,7 +12,6 @@ from torch import Tensor
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.noise_maps import strengthened
-from ganinv.inversion.optimizers import RAMP_UP
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.refinement import Refinement
 from ganinv.inversion.spaces import SPACES
@@ -161,7 +160,9 @@ class Search:
         """Begin a step; `share` of the steps lie before it."""
         self.step, self.lowest = step, None
         self.spread = self.params.noise_injection * max(0.0, 1 - share / INJECTED) ** 2
-        self.may_rest = share >= RAMP_UP  # before, a rate of next to nothing would pass for one
+        self.may_rest = (
+            share >= self.params.lr_rampup
+        )  # before, a rate of next to nothing would pass for one
 
     def ws(self) -> Tensor:
         """What is to be rendered now: (1, num_ws, w_dim), with the noise of this step added."""

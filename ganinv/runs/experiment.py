@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,10 +101,7 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
     Of weights and starts it is their bytes that count, not where they lie, and of a device its
     kind, so that several GPUs can share a run.
     """
-    values = params.model_dump(include=SETTINGS - {"generator", "encoder", "init_any"})
-    for name, none in (("label", None), ("init_spread", 0.0)):  # as before they were there
-        if values[name] == none:
-            del values[name]
+    values = params.deciding(SETTINGS - {"generator", "encoder", "init_any"})
     values["device"] = params.device.partition(":")[0]
     file, part = split_part(params.init)
     begun = [file] if file.is_file() else []
@@ -126,6 +123,7 @@ def run_experiment(
     fresh: bool = False,
     set_aside: bool = False,
     keep_interrupted: bool = False,
+    only: Container[str] | None = None,
     say: Callable[[str], None] = print,
     invert: Callable[..., Inversion] = invert,
 ) -> Run:
@@ -135,13 +133,15 @@ def run_experiment(
     noted in the results' "failed" with its reason, and the others are done. `fresh` does the images
     anew and removes results under other parameters from the folder; `set_aside` gives a folder with
     such results another name, and without either it is refused. With `keep_interrupted`, Ctrl-C
-    keeps the best latent so far of the running image. `invert` is the function that searches.
+    keeps the best latent so far of the running image. `only` are the ids of those images that are
+    to be done, where not all. `invert` is the function that searches.
     Raises ParamsError, WeightsError or InUseError before anything runs.
     """
     started = time.perf_counter()
     device = resolve_device(params.device)
     left_out: list[str] = []
     photos = find_photos(params.images, params.align, params.face, left_out=left_out.append)
+    photos = [photo for photo in photos if only is None or photo.id in only]
     generator = load_generator(params.generator, device)
     params = settle(params, generator)
     encoder = prepare(params, generator)

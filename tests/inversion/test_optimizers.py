@@ -6,7 +6,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganinv.inversion.optimizers import LBFGS, LINE_SEARCH_LIMIT, SCHEDULES, Adam, constant, ramp
+from ganinv.inversion.optimizers import (
+    LBFGS,
+    LINE_SEARCH_LIMIT,
+    SCHEDULES,
+    Adam,
+    Rates,
+    constant,
+    make_rates,
+    ramp,
+)
+from ganinv.inversion.params import SearchParams
 
 CURVATURE = torch.tensor([1.0, 4.0, 25.0, 100.0], dtype=torch.float64)
 MINIMUM = torch.tensor([3.0, -2.0, 0.5, 1.0], dtype=torch.float64)
@@ -58,6 +68,22 @@ def test_ramp_is_the_formula_of_the_baselines():
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))))
 def test_ramp_stays_between_0_and_1(case):
     assert 0 <= ramp(*case) <= 1
+
+
+def test_a_ramp_need_not_rise():
+    """For a start that is near: at the full rate from the first step, and down as ever."""
+    rates = Rates(0.1, "ramp", 100, rampup=0.0)
+    usual = Rates(0.1, "ramp", 100)
+    assert [rates.rate(step) for step in range(1, 77)] == [0.1] * 76
+    assert [rates.rate(step) for step in range(6, 101)] == [usual.rate(k) for k in range(6, 101)]
+    assert usual.rate(1) == 0 and usual.rate(2) == pytest.approx(0.02)
+    slow = Rates(0.1, "ramp", 100, rampup=0.2)
+    assert [slow.rate(step) for step in (1, 11, 21)] == pytest.approx([0, 0.05, 0.1])
+
+
+def test_a_search_takes_its_rampup():
+    params = SearchParams(lr_rampup=0.0, lr=0.2, steps=40)
+    assert make_rates(params).rate(1) == 0.2 and make_rates(SearchParams()).rate(1) == 0
 
 
 def test_constant_is_one():

@@ -257,7 +257,15 @@ def test_numerics_of_another_generation_make_other_results(toy_params):
 
 
 @pytest.mark.parametrize(
-    "change", [{"coordinates": "style"}, {"plateau": 9}, {"label": 0}, {"noise_maps": "optimized"}]
+    "change",
+    [
+        {"coordinates": "style"},
+        {"plateau": 9},
+        {"label": 0},
+        {"noise_maps": "optimized"},
+        {"init_spread": 0.01},
+        {"lr_rampup": 0.0},
+    ],
 )
 def test_every_parameter_of_the_search_makes_other_results(toy_params, change):
     keys = {settings_key(toy_params(["a.png"], **x), {"toy": "00"}) for x in ({}, change)}
