@@ -16,10 +16,10 @@ SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)") $(if $(ENCODER
 # tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
 # the four before it left
 NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 exp03_wplus_lpips \
-    exp04_wplus_lpips_encoder comparison indomain beyond_the_code what_the_code_is_for \
+    exp04_wplus_lpips_encoder comparison indomain beyond_the_code what_the_code_is_for study \
     train_encoder quickstart benchmarks train_gan gan_objectives invert_dcgan))
 
-.PHONY: help setup report gan quick test lint clean lock publish publish-gan encoder
+.PHONY: help setup report study gan quick test lint clean lock publish publish-study publish-gan encoder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -32,6 +32,9 @@ report: setup  ## run the experiments in full and write reports/index.html
 	$(FETCH_GENERATOR)
 	$(FETCH_ENCODER)
 	$(BIN)/ganinv report --out reports $(SET_GENERATOR)
+
+study: setup  ## compare recipes over photographs and restarts, into runs/study/ (hours; goes on where it stopped)
+	$(BIN)/ganinv study --params params/study.yaml
 
 gan: setup  ## train small GANs, compare and invert them, into reports/gan/ (hours on a CPU)
 	$(BIN)/ganinv gan-report --out reports/gan
@@ -65,6 +68,10 @@ publish:  ## copy the last full report to reports/published/
 	mkdir -p reports/published
 	cp reports/*.html reports/overview.jpg reports/runs/comparison.json reports/published/
 	for run in reports/runs/exp0[1-4] reports/runs/beyond reports/runs/editing; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+
+publish-study:  ## copy the study to reports/published/, from where the next one takes its results
+	mkdir -p reports/published
+	cp runs/study/study.json runs/study/study.html reports/published/
 
 publish-gan:  ## copy the last report on small GANs to reports/published/gan/
 	mkdir -p reports/published/gan

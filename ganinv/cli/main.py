@@ -12,7 +12,19 @@ from typing import Annotated, NoReturn
 import typer
 
 import ganinv
-from ganinv.cli import align, bench, data, edit, invert, latents, morph, params, report, train
+from ganinv.cli import (
+    align,
+    bench,
+    data,
+    edit,
+    invert,
+    latents,
+    morph,
+    params,
+    report,
+    study,
+    train,
+)
 from ganinv.cli.shared import complain
 from ganinv.cli.weights import weights_app
 from ganinv.errors import BadArgumentsError, GaninvError, ParamsError, printable
@@ -42,6 +54,7 @@ app.command()(latents.generate)
 app.command()(latents.export)
 app.command()(report.report)
 app.command("gan-report")(report.gan_report)
+app.command()(study.study)
 app.command("train-encoder")(train.train_encoder)
 app.command("train-gan")(train.train_gan)
 

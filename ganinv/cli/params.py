@@ -13,6 +13,7 @@ from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.errors import ParamsError
 from ganinv.params import Strict, our_files, unknown_name
 from ganinv.runs.params import Params
+from ganinv.runs.study_params import StudyParams
 from ganinv.training.encoder.settings import EncoderParams
 from ganinv.training.gan.settings import GanParams
 
@@ -20,6 +21,7 @@ MODELS: dict[str, type[Strict]] = {
     "invert": Params,
     "train-encoder": EncoderParams,
     "train-gan": GanParams,
+    "study": StudyParams,
 }
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
@@ -34,7 +36,7 @@ def params(
         str | None, typer.Argument(help="one parameter; else all", autocompletion=complete_name)
     ] = None,
     of: Annotated[
-        Literal["invert", "train-encoder", "train-gan"], typer.Option(help="the command")
+        Literal["invert", "train-encoder", "train-gan", "study"], typer.Option(help="the command")
     ] = "invert",
     presets: Annotated[
         bool, typer.Option("--presets", help="list our parameter files, which --params takes")
@@ -99,7 +101,9 @@ def describe_range(field: FieldInfo) -> str:
         also += ", or {name: weight, …}" if any(get_origin(k) is dict for k in kinds) else ""
         return "one of " + ", ".join(map(str, names)) + also  # type: ignore[arg-type]
     if get_origin(field.annotation) is list:
-        return "a list of names and paths"
+        return "a list of names and paths" if extra.get("path") else "a list"
+    if get_origin(field.annotation) is dict:
+        return "a mapping"
     if extra.get("path"):
         return "a name or a path"
     bounds = [text for item in field.metadata for text in _bounds(item)]

@@ -1,0 +1,178 @@
+"""What the rows of a study come to: means, spreads, paired comparisons, and what a start is worth.
+
+study.json holds `photographs`, `restarts`, `recipes` (their means, intervals and spreads),
+`comparisons` (paired over photographs), `head_starts` and `runs`, the rows that all else is
+computed from.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ganinv.analysis.statistics import compare, mean_interval, spreads
+from ganinv.measures.reconstruction import METRICS
+from ganinv.numerics import NUMERICS
+from ganinv.runs.describe import describe
+from ganinv.runs.environment import commit
+from ganinv.runs.study import Plan, Row
+
+Values = dict[str, list[float]]  # of a metric: by photograph, a number for each restart
+CHECKPOINTS = (0, 10, 25, 50, 100, 150, 200, 250)  # steps at which head starts are told
+
+
+def summarize(plan: Plan) -> dict[str, Any]:
+    """Make of a study's rows what study.json holds.
+
+    Photographs count once all recipes have all their restarts on them; of others the rows are kept.
+    """
+    rows = plan.rows()
+    photographs = whole_photographs(plan)
+    counted = [row for row in rows if row["photograph"] in photographs]
+    by_recipe = {name: [row for row in counted if row["recipe"] == name] for name in plan.recipes}
+    recipes = {
+        name: _describe_recipe(recipe, by_recipe[name]) for name, recipe in plan.recipes.items()
+    }
+    comparisons = [
+        one for a, b in pairs_of(plan) for one in compare_rows(a, by_recipe[a], b, by_recipe[b])
+    ]
+    return {
+        "photographs": photographs,
+        "restarts": plan.study.restarts,
+        "spread": plan.study.spread,
+        "recipes": recipes,
+        "comparisons": comparisons,
+        "head_starts": [
+            head_start(a, by_recipe[a], b, by_recipe[b]) for a, b in plan.study.head_starts
+        ],
+        "failed": plan.failed,
+        "missing": sum(len(plan.missing(*run)) for run in plan.runs()),
+        "numerics": NUMERICS,
+        "commit": commit(),
+        "machines": sorted({row["machine"] for row in counted}),
+        "runs": rows,
+    }
+
+
+def whole_photographs(plan: Plan) -> list[str]:
+    """List the photographs that every recipe has all its restarts of."""
+    left = {photo.id for run in plan.runs() for photo in plan.missing(*run)} | plan.failed.keys()
+    return [photo.id for photo in plan.photos if photo.id not in left]
+
+
+def pairs_of(plan: Plan) -> list[tuple[str, str]]:
+    """List the pairs of recipes that are compared: those asked for, or each with those before."""
+    if plan.study.pairs:
+        return [(a, b) for a, b in plan.study.pairs]
+    names = list(plan.recipes)
+    return [(a, b) for place, a in enumerate(names) for b in names[:place]]
+
+
+def values_of(rows: Iterable[Row], metric: str) -> Values:
+    """Sort a metric of a recipe's rows by photograph; what was not measured is left out."""
+    values: Values = {}
+    for row in rows:
+        if is_number(row.get(metric)):
+            values.setdefault(row["photograph"], []).append(float(row[metric]))
+    return values
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value of a row was measured."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _describe_recipe(recipe: Any, rows: Sequence[Row]) -> dict[str, Any]:
+    mean, interval, spread = {}, {}, {}
+    for metric in (*METRICS, "seconds"):
+        values = values_of(rows, metric)
+        if values:
+            found = mean_interval(float(np.mean(x)) for x in values.values())
+            mean[metric] = found.mean
+            interval[metric] = [_or_none(found.low), _or_none(found.high)]
+            over = spreads(values)
+            spread[metric] = {
+                "photographs": _or_none(over.photographs),
+                "restarts": _or_none(over.restarts),
+            }
+    return {
+        "title": recipe.title,
+        "what": describe(recipe.params),
+        "steps": recipe.params.all_steps,
+        "restarts": recipe.restarts,
+        "mean": mean,
+        "interval": interval,
+        "spread": spread,
+    }
+
+
+def compare_rows(
+    a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]
+) -> list[dict[str, Any]]:
+    """Compare two recipes in every metric, paired over photographs: differences are a - b."""
+    found = []
+    for name, metric in METRICS.items():
+        values = values_of(rows_a, name), values_of(rows_b, name)
+        paired = compare(*values, higher=metric.higher)
+        if paired.n:
+            numbers = ("difference", "low", "high", "p", "sign_p")
+            row = {key: _or_none(getattr(paired, key)) for key in numbers}
+            row |= {"wins": paired.wins, "n": paired.n}
+            found.append({"a": a, "b": b, "metric": name} | row)
+    return found
+
+
+def _or_none(number: float) -> float | None:
+    """A number as JSON can hold it."""
+    return float(number) if math.isfinite(number) else None
+
+
+def head_start(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> dict[str, Any]:
+    """Tell what the start of `a` is worth in steps of `b`, which differs in its start alone.
+
+    At a checkpoint s, a's lowest loss so far is looked for in b's curve of the same photograph and
+    restart: the head start is b's first step with a loss as low, less s. Where b never gets there
+    it has no number and is counted as `never`. The median over photographs and restarts is told.
+    """
+    curves_b = {(row["photograph"], row["restart"]): row["curve"] for row in rows_b}
+    found = []
+    for step in CHECKPOINTS:
+        ahead: list[float] = []
+        for row in rows_a:
+            other = curves_b.get((row["photograph"], row["restart"]), [])
+            lowest = lowest_until(row["curve"], step)
+            if other and lowest is not None:
+                reached = first_as_low(other, lowest)
+                ahead.append(math.inf if reached is None else reached - step)
+        if ahead:
+            never = sum(math.isinf(x) for x in ahead)
+            middle = float(np.median(ahead))
+            share = dict(never=never, n=len(ahead))
+            found.append({"step": step, "ahead": _or_none(middle)} | share)
+    return {"a": a, "b": b, "checkpoints": found}
+
+
+def lowest_until(curve: Sequence[Sequence[float]], step: int) -> float | None:
+    """Return the lowest loss after `step` steps; None where the curve does not reach so far.
+
+    A curve's first point is the loss of the start, of which no step has been taken.
+    """
+    if not curve or curve[-1][0] - 1 < step:
+        return None
+    return min(loss for at, loss in curve if at - 1 <= step)
+
+
+def first_as_low(curve: Sequence[Sequence[float]], loss: float) -> int | None:
+    """Return after how many steps a curve is first as low as `loss`; None if never."""
+    return next((int(at) - 1 for at, value in curve if value <= loss), None)
+
+
+def of_photograph(study: Mapping[str, Any], recipe: str, metric: str) -> Values:
+    """Return a recipe's numbers of the photographs that count, from what study.json holds."""
+    rows = (
+        row
+        for row in study["runs"]
+        if row["recipe"] == recipe and row["photograph"] in study["photographs"]
+    )
+    return values_of(rows, metric)

@@ -1,0 +1,51 @@
+"""A study run, and its page: OUT/study.json and OUT/study.html.
+
+The page is that of notebooks/study.ipynb, which reads what the study found.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ganinv.analysis.study import summarize
+from ganinv.files import write_json
+from ganinv.report.notebooks import from_notebooks, run_notebook
+from ganinv.report.pages import write_page
+from ganinv.runs.study import Plan, StudyParams, run_study
+
+RESULTS = "study.json"
+PAGE = "study.html"
+
+
+def make_study(
+    study: StudyParams,
+    *,
+    say: Callable[[str], None] = print,
+    search: Callable[..., Plan] = run_study,
+    run: Callable[..., Path] = run_notebook,
+    write: Callable[..., Any] = write_page,
+) -> tuple[Path, Plan]:
+    """Do what is missing of a study, write its results and its page; return (page, plan).
+
+    `search`, `run` and `write` are called as `run_study`, `run_notebook` and `write_page`.
+    """
+    plan = search(study, say=say)
+    return write_study(plan, run=run, write=write), plan
+
+
+def write_study(
+    plan: Plan,
+    *,
+    run: Callable[..., Path] = run_notebook,
+    write: Callable[..., Any] = write_page,
+) -> Path:
+    """Write study.json of what is done, and, where a photograph counts, its page."""
+    out = Path(plan.study.out).resolve()
+    found = summarize(plan)
+    write_json(out / RESULTS, found)
+    page = out / PAGE
+    if found["photographs"]:
+        values = {"results": from_notebooks(out / RESULTS), "out": from_notebooks(out)}
+        executed = run("study.ipynb", out / "notebooks", values)
+        write(executed, page, "study", pages={"study": "Study"})
+    return page

@@ -1,0 +1,247 @@
+"""A study: recipes x photographs x restarts, each an ordinary run, and a row of figures of each.
+
+    OUT/RECIPE/RESTART/   the run of a recipe's restart, on all photographs
+
+A restart moves the start by a share of w_std in a direction of its own. Photographs come in blocks,
+so that a study that is cut short has all recipes on the first of them. Runs are resumed and shared
+between processes as any run is; rows of an earlier study stand for runs that need not be there.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ganinv.compute.device import resolve_device
+from ganinv.errors import ImageError, ParamsError, shorten
+from ganinv.files import read_json
+from ganinv.generators.load import load_generator
+from ganinv.images.reading import read_bytes
+from ganinv.inversion.search import REFINE
+from ganinv.measures.reconstruction import METRICS
+from ganinv.runs.describe import describe_seconds
+from ganinv.runs.environment import commit, describe_machine
+from ganinv.runs.experiment import prepare, run_experiment, settings_key, settle, weights_used
+from ganinv.runs.inputs import Photo, find_photos
+from ganinv.runs.params import Params
+from ganinv.runs.records import is_finished, read_record
+from ganinv.runs.study_params import Recipe, StudyParams, recipes_of
+
+Row = dict[str, Any]
+FINE = 50  # steps of which each has its loss in a row; of the later ones every fifth has
+KEPT = ("seconds", "steps", "numerics", "settings", "image_sha256", "align", "face")
+
+
+@dataclass
+class Plan:
+    """The runs of a study, and the rows that are known: those of an earlier study, then its own."""
+
+    study: StudyParams
+    recipes: dict[str, Recipe]
+    photos: list[Photo]
+    known: dict[tuple[str, int, str], Row] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)  # photographs, and why
+
+    def runs(self) -> Iterator[tuple[Recipe, int, list[Photo]]]:
+        """Go through all runs in their order, each with the photographs of a block."""
+        size = self.study.block
+        for first in range(0, len(self.photos), size):
+            block = self.photos[first : first + size]
+            for number in range(1, max(r.restarts for r in self.recipes.values()) + 1):
+                for recipe in self.recipes.values():
+                    if number <= recipe.restarts:
+                        yield recipe, number, block
+
+    def missing(self, recipe: Recipe, number: int, photos: Sequence[Photo]) -> list[Photo]:
+        """List the photographs that have no row yet, and may get one."""
+        return [
+            photo
+            for photo in photos
+            if (recipe.name, number, photo.id) not in self.known and photo.id not in self.failed
+        ]
+
+    def rows(self) -> list[Row]:
+        """List the rows by recipe, restart and photograph."""
+        keys = (
+            (recipe.name, number, photo.id)
+            for recipe in self.recipes.values()
+            for number in range(1, recipe.restarts + 1)
+            for photo in self.photos
+        )
+        return [self.known[key] for key in keys if key in self.known]
+
+    def seconds_left(self) -> float | None:
+        """Estimate the seconds of what is missing, by what each recipe took; None while unknown."""
+        taken: dict[str, list[float]] = {}
+        for row in self.known.values():
+            taken.setdefault(row["recipe"], []).append(row["seconds"])
+        means = {name: sum(seconds) / len(seconds) for name, seconds in taken.items()}
+        speeds = [means[name] / (self.recipes[name].params.all_steps or 1) for name in means]
+        if not speeds:
+            return None
+        pace = sum(speeds) / len(speeds)  # seconds a step, for recipes that nothing is known of
+        return sum(
+            len(self.missing(recipe, number, block))
+            * means.get(recipe.name, pace * recipe.params.all_steps)
+            for recipe, number, block in self.runs()
+        )
+
+
+def plan_study(study: StudyParams, say: Callable[[str], None] = print) -> Plan:
+    """Check a study, find its photographs, and take the rows that are there.
+
+    They are those of the earlier study that it names, and of its own runs on disk.
+
+    Raises ParamsError for recipes or images that cannot be used, WeightsError for weights missing.
+    """
+    recipes = recipes_of(study)
+    plan = Plan(study, recipes, find_photos(study.images, study.align))
+    earlier = _read_kept(study.kept, say)
+    keys: dict[tuple[str, int], str] = {}
+    for recipe in recipes.values():
+        try:
+            keys |= {
+                (recipe.name, number): _key(recipe.restart(number, study))
+                for number in range(1, recipe.restarts + 1)
+            }
+        except ParamsError as error:
+            raise ParamsError(f"recipe {recipe.name}: {error}") from None
+    hashes = {photo.id: _sha256(photo) for photo in plan.photos} if earlier else {}
+    for row in earlier:
+        place = (row["recipe"], row["restart"], row["photograph"])
+        same = row["settings"] == keys.get(place[:2])
+        if same and row["image_sha256"] == hashes.get(place[2]) and row["align"] == study.align:
+            plan.known[place] = row
+    if plan.known:
+        say(f"{len(plan.known)} results are taken from {study.kept}")
+    for run in plan.runs():
+        gather_rows(plan, *run)
+    return plan
+
+
+def _key(params: Params) -> str:
+    generator = _generator(params.generator, str(resolve_device(params.device)))
+    settled = settle(params, generator)
+    return settings_key(settled, weights_used(generator, prepare(settled, generator)))
+
+
+_generator = functools.lru_cache(maxsize=1)(load_generator)
+
+
+def _sha256(photo: Photo) -> str:
+    try:
+        return hashlib.sha256(read_bytes(photo.path)).hexdigest()
+    except ImageError:
+        return ""
+
+
+def _read_kept(path: str | None, say: Callable[[str], None]) -> list[Row]:
+    """The rows of an earlier study, those that are whole; none where its file is not there."""
+    if path is None:
+        return []
+    if not Path(path).is_file():
+        say(f"notice: there is no {path} to take results from; all runs are done here")
+        return []
+    try:
+        rows = read_json(Path(path))["runs"]
+        return [row for row in rows if _is_row(row)]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ParamsError(f"kept: {path} is no study.json: {shorten(str(error))}") from None
+
+
+def _is_row(row: object) -> bool:
+    needed = {"recipe": str, "restart": int, "photograph": str, "settings": str}
+    needed |= {"image_sha256": str, "align": bool}
+    return (
+        isinstance(row, dict)
+        and all(isinstance(row.get(name), kind) for name, kind in needed.items())
+        and all(isinstance(row.get(name, 0.0), (int, float)) for name in ("seconds", "steps"))
+        and isinstance(row.get("curve"), list)
+    )
+
+
+def run_study(
+    study: StudyParams,
+    *,
+    say: Callable[[str], None] = print,
+    run: Callable[..., Any] = run_experiment,
+) -> Plan:
+    """Do what is missing of a study, and return its plan with all rows.
+
+    The same call again goes on. A photograph that fails in one recipe is left out of all, with its
+    reason in the plan's `failed`. `run` is called as `run_experiment`.
+    """
+    plan = plan_study(study, say)
+    for recipe, number, block in plan.runs():
+        params = recipe.restart(number, study)
+        gather_rows(plan, recipe, number, block)
+        missing = plan.missing(recipe, number, block)
+        if not missing:
+            continue
+        left = plan.seconds_left()
+        more = "" if left is None else f", about {describe_seconds(left)} left"
+        photos = ", ".join(photo.id for photo in missing)
+        say(f"{recipe.title}, restart {number} of {recipe.restarts}: {photos}{more}")
+        done = run(params, only={photo.id for photo in missing}, say=_whispered(say))
+        plan.failed |= done.failed
+        gather_rows(plan, recipe, number, missing)
+    return plan
+
+
+def _whispered(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Pass on what a run says of trouble; its progress is the study's to tell."""
+
+    def tell(text: str) -> None:
+        if text.startswith(("warning", "notice")):
+            say(text)
+
+    return tell
+
+
+def gather_rows(plan: Plan, recipe: Recipe, number: int, photos: Sequence[Photo]) -> None:
+    """Take the rows of a restart's finished results, those under its settings, from its records."""
+    params = recipe.restart(number, plan.study)
+    folder = Path(params.out)
+    key = ""
+    for photo in plan.missing(recipe, number, photos):
+        entry = read_record(folder, photo.id)
+        if not is_finished(entry) or entry is None:
+            continue
+        key = key or _key(params)
+        marks = (key, _sha256(photo), photo.align)
+        if (entry.get("settings"), entry.get("image_sha256"), entry.get("align")) == marks:
+            place = (recipe.name, number, photo.id)
+            plan.known[place] = _row(place, entry, folder)
+
+
+def _row(place: tuple[str, int, str], entry: Mapping[str, Any], folder: Path) -> Row:
+    """What is kept of a result: its figures, what it was made with, and how its loss fell."""
+    recipe, restart, photograph = place
+    made = _made_with(folder)
+    row: Row = dict(recipe=recipe, restart=restart, photograph=photograph)
+    row |= {name: entry.get(name) for name in (*METRICS, *KEPT)}
+    return row | made | {"curve": _curve(folder / photograph / "history.json")}
+
+
+def _made_with(folder: Path) -> dict[str, Any]:
+    """The commit and the machine of a run, as its environment.json has them."""
+    try:
+        noted = read_json(folder / "environment.json")
+        return {"commit": noted["commit"], "machine": noted["device_name"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {"commit": commit(), "machine": describe_machine("cpu")["device"]}
+
+
+def _curve(path: Path) -> list[list[float]]:
+    """[step, loss] of a search, at its first steps and every fifth after; [] where unknown."""
+    try:
+        history = [row for row in read_json(path) if row.get("phase") != REFINE]
+        return [
+            [row["step"], float(f"{row['loss']:.5g}")]
+            for row in history
+            if row["step"] <= FINE or row["step"] % 5 == 0
+        ]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []

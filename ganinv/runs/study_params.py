@@ -1,0 +1,123 @@
+"""The parameters of a study, and its recipes: each a run's parameters under a name.
+
+Nothing here imports torch, so that a wrong name is said at once.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from ganinv.compute.names import DEVICE_WORDS, check_device
+from ganinv.errors import ParamsError, shorten
+from ganinv.params import PATH, Strict
+from ganinv.runs.params import Params
+
+OWN = ("params", "title", "restarts")  # what a recipe says beside parameters
+
+
+class StudyParams(Strict):
+    """What a study takes."""
+
+    images: list[str] = Field(
+        ["samples"], min_length=1, json_schema_extra=PATH, description="as a run takes them"
+    )
+    align: bool = Field(True, description="as a run takes it")
+    recipes: dict[str, dict[str, Any]] = Field(
+        {
+            "w-l2": {"params": "exp01", "title": "W, L2"},
+            "w+-l2": {"params": "exp02", "title": "W+, L2"},
+        },
+        min_length=1,
+        description="by name: params, a file of parameters or one of ours, any parameters beside "
+        "it, title, and restarts, where not as many as the study's",
+    )
+    pairs: list[list[str]] = Field(
+        [], description="recipes to be compared, as [a, b]; without any, each with each before it"
+    )
+    head_starts: list[list[str]] = Field(
+        [],
+        description="recipes that differ in their start alone, as [a, b]: how many steps of b the "
+        "start of a is worth",
+    )
+    restarts: int = Field(2, ge=1, description="of each recipe on each photograph")
+    spread: float = Field(
+        0.01,
+        ge=0,
+        allow_inf_nan=False,
+        description="how far a restart moves the start, as a share of w_std",
+    )
+    block: int = Field(4, ge=1, description="photographs that all recipes do before the next")
+    kept: str | None = Field(
+        None,
+        json_schema_extra=PATH,
+        description="study.json of an earlier study: what it holds under the same settings, of the "
+        "same photographs, is not done again",
+    )
+    device: str = Field(
+        "auto", json_schema_extra=dict(names=[*DEVICE_WORDS]), description="as a run takes it"
+    )
+    out: str = Field(
+        "runs/study", json_schema_extra=PATH, description="the folder for runs and results"
+    )
+
+    _device_is_one = field_validator("device")(check_device)
+
+    @field_validator("recipes")
+    @classmethod
+    def _names_are_folders(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name, given in value.items():
+            if not re.fullmatch(r"\w[\w.+-]{0,60}", name):
+                shown = shorten(repr(name))
+                raise ValueError(f"{shown} names a folder: give letters, digits, and . + - _")
+            count = given.get("restarts", 1)
+            if type(count) is not int or count < 1:
+                raise ValueError(f"{name}: restarts must be 1 or more; got {shorten(repr(count))}")
+        return value
+
+    @model_validator(mode="after")
+    def _pairs_are_of_recipes(self) -> "StudyParams":
+        for name, pairs in (("pairs", self.pairs), ("head_starts", self.head_starts)):
+            for pair in pairs:
+                if len(pair) != 2 or not set(pair) <= self.recipes.keys():
+                    known = ", ".join(self.recipes)
+                    shown = shorten(repr(pair))
+                    raise ValueError(f"{name}: {shown} are not two of the recipes {known}")
+        return self
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe of a study: its name, what people call it, and how often it is restarted."""
+
+    name: str
+    title: str
+    params: Params
+    restarts: int
+
+    def restart(self, number: int, study: StudyParams) -> Params:
+        """Return the parameters of a restart, counted from 1."""
+        return self.params.replace(
+            seed=number, init_spread=study.spread, out=f"{study.out}/{self.name}/{number}"
+        )
+
+
+def recipes_of(study: StudyParams) -> dict[str, Recipe]:
+    """Read a study's recipes, by name. Raises ParamsError, which names the recipe."""
+    shared = dict(images=study.images, align=study.align, face="largest", device=study.device)
+    shared |= dict(log_every=0, snapshot_every=0)
+    found = {}
+    for name, given in study.recipes.items():
+        own = {key: given[key] for key in OWN if key in given}
+        values = {key: value for key, value in given.items() if key not in OWN}
+        try:
+            if taken := values.keys() & (shared.keys() | {"seed", "init_spread", "out"}):
+                raise ParamsError(f"{', '.join(sorted(taken))}: the study's, not a recipe's")
+            read = Params.read(own["params"]) if own.get("params") else {}
+            params = Params.make(read | values | shared)
+        except ParamsError as error:
+            raise ParamsError(f"recipe {name}: {error}") from None
+        title, count = str(own.get("title") or name), own.get("restarts", study.restarts)
+        found[name] = Recipe(name, title, params, count)
+    return found

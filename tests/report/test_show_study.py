@@ -1,0 +1,125 @@
+"""What the page of a study shows, of made-up rows: what they say, with every text escaped."""
+
+import html
+import re
+
+import pytest
+
+from ganinv.analysis.study import summarize
+from ganinv.report import show_study
+from ganinv.report.html import ABSENT
+from ganinv.runs.study_params import recipes_of
+from helpers.pages import read_tags
+from helpers.runs import HOSTILE
+from helpers.studies import made_up_plan
+
+VALUES = {
+    "first": {p: [0.50, 0.52] for p in "pqrst"},
+    "second": {p: [0.30 + k / 100, 0.32] for k, p in enumerate("pqrst")},
+}
+CURVES = {
+    "first": [[k, 1 / k] for k in range(1, 31)],
+    "second": [[k, 1 / (k + 5)] for k in range(1, 31)],
+}
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return made_up_plan(VALUES, restarts=2, curves=CURVES, head_starts=[["second", "first"]])
+
+
+@pytest.fixture(scope="module")
+def study(plan):
+    return summarize(plan)
+
+
+def cells(text):
+    return re.findall(r"<td[^>]*>([^<]*)", text)
+
+
+def test_the_first_sentence_says_what_was_done(study):
+    text = show_study.describe_study(study)
+    assert "2 recipes on 5 photographs, 2 restarts each" in text and "1% of the spread" in text
+    assert "20 searches" in text and "still to be done" not in text
+
+
+def test_what_is_missing_is_said():
+    values = {"a": {"p": [1.0], "q": [1.0]}, "b": {"p": [1.0]}}
+    text = show_study.describe_study(summarize(made_up_plan(values)))
+    assert "on 1 photographs" not in text and "1 photograph" in text
+    assert "1 search is still to be done" in text
+
+
+def test_recipes_have_means_with_intervals(study):
+    found = cells(show_study.recipes_table(study))
+    assert found[0] == "FIRST" and any(cell.startswith("0.510") for cell in found)
+    assert any(re.match(r"0\.32\d \(0\.3\d\d to 0\.3\d\d\)", cell) for cell in found)
+
+
+def test_differences_say_how_many_photographs_bear_them_out(study):
+    text = show_study.comparisons_table(study)
+    rows = [re.findall(r"<td[^>]*>([^<]*)", row) for row in text.split("<tr>")[2:]]
+    by_metric = {row[1]: row for row in rows}
+    lpips = next(row for name, row in by_metric.items() if name.startswith("LPIPS-alex"))
+    psnr = next(row for name, row in by_metric.items() if name.startswith("PSNR"))
+    assert lpips[0] == "SECOND − FIRST" and lpips[2].startswith("-0.1")
+    assert lpips[3] == "5 of 5" and psnr[3] == "0 of 5", "a higher PSNR is the better one"
+
+
+def test_p_is_written_as_far_as_it_tells():
+    shown = [show_study.show_p(p) for p in (None, 0.00001, 0.0312, 0.62)]
+    assert shown == [ABSENT, "< 0.001", "0.031", "0.62"]
+
+
+def test_spreads_stand_side_by_side(study):
+    text = show_study.spreads_table(study)
+    assert "LPIPS-alex: photographs" in text and "LPIPS-alex: restarts" in text
+    assert "0.014" in cells(text), "0.50 and 0.52 are 0.014 apart in standard deviation"
+
+
+def test_a_head_start_is_told_in_steps(study):
+    (one,) = study["head_starts"]
+    text = show_study.head_start_table(one, study["recipes"])
+    assert cells(text)[:3] == ["0", "+5", "0 of 10"]
+    assert "<svg" in show_study.head_start_curves(study, one)
+
+
+def test_figures_have_alternative_texts(study):
+    for text in (show_study.lines(study), show_study.differences(study, "psnr")):
+        (words,) = re.findall(r'<figure[^>]*aria-label="([^"]+)"', text)
+        assert "photograph" in words.lower() or "PSNR" in words
+
+
+def test_a_photograph_alone_has_no_interval():
+    one = summarize(made_up_plan({"a": {"p": [1.0]}, "b": {"p": [2.0]}}, restarts=1))
+    assert "to" not in "".join(cells(show_study.recipes_table(one)))
+    for text in (show_study.lines(one), show_study.differences(one, "psnr")):
+        assert "<svg" in text
+    assert ABSENT in cells(show_study.spreads_table(one))
+
+
+def test_where_it_was_measured_is_said(study):
+    text = show_study.provenance(study)
+    assert "20 searches, 0.1 hours" in text and "a machine" in text and "000000000000" in text
+
+
+def test_every_text_is_escaped(plan):
+    recipes = {name: {"title": HOSTILE, "restarts": 2} for name in VALUES}
+    hostile = made_up_plan(VALUES, restarts=2, curves=CURVES, head_starts=[["second", "first"]])
+    hostile.study = hostile.study.replace(recipes=recipes)
+    hostile.recipes = recipes_of(hostile.study)
+    study = summarize(hostile) | {"machines": [HOSTILE]}
+    texts = [
+        show_study.recipes_table(study),
+        show_study.comparisons_table(study),
+        show_study.spreads_table(study),
+        show_study.lines(study),
+        show_study.differences(study, "psnr"),
+        show_study.head_start_table(study["head_starts"][0], study["recipes"]),
+        show_study.head_start_curves(study, study["head_starts"][0]),
+        show_study.provenance(study),
+    ]
+    for text in texts:
+        assert not read_tags(text).handlers, text[:300]
+    title = cells(texts[0])[0]
+    assert title == html.escape(HOSTILE)

@@ -1,0 +1,159 @@
+"""Studies: what runs, what is kept, what goes on; on toy generators."""
+
+import json
+
+import pytest
+
+from ganinv.errors import ParamsError
+from ganinv.files import read_json, write_json
+from ganinv.measures.reconstruction import METRICS
+from ganinv.runs.experiment import run_experiment
+from ganinv.runs.study import FINE, plan_study, run_study
+from ganinv.runs.verify import verify
+from helpers.studies import made_up_plan, toy_study
+
+
+@pytest.fixture
+def counted():
+    """A `run` that keeps which restart of which recipe it did, with its photographs."""
+
+    class Counted(list):
+        def __call__(self, params, *, only, **options):
+            recipe, number = params.out.split("/")[-2:]
+            self.append((recipe, int(number), sorted(only)))
+            return run_experiment(params, only=only, **options)
+
+    return Counted()
+
+
+def places(plan):
+    return [(row["recipe"], row["restart"], row["photograph"]) for row in plan.rows()]
+
+
+ALL = [("w", 1, "a"), ("w", 1, "b"), ("w", 2, "a"), ("w", 2, "b"), ("w+", 1, "a"), ("w+", 1, "b")]
+
+
+def test_every_recipe_restart_and_photograph_has_a_row(toy_path, photos, tmp_path, silent, counted):
+    study = toy_study(toy_path, photos, tmp_path / "study")
+    plan = run_study(study, say=silent, run=counted)
+    assert places(plan) == ALL
+    assert counted == [("w", 1, ["a", "b"]), ("w+", 1, ["a", "b"]), ("w", 2, ["a", "b"])]
+    for row in plan.rows():
+        record = read_json(
+            tmp_path
+            / "study"
+            / row["recipe"]
+            / str(row["restart"])
+            / row["photograph"]
+            / "record.json"
+        )
+        assert all(row[name] == record.get(name) for name in (*METRICS, "seconds", "settings"))
+        assert len(row["curve"]) == row["steps"] and row["curve"][0][0] == 1
+    first, second = (
+        row for row in plan.rows() if row["recipe"] == "w" and row["photograph"] == "a"
+    )
+    assert first["curve"] != second["curve"], "restarts begin elsewhere"
+    assert not verify(tmp_path / "study" / "w" / "1", say=silent)
+
+
+def test_the_same_call_does_nothing_again(toy_path, photos, tmp_path, silent, counted):
+    study = toy_study(toy_path, photos, tmp_path / "study")
+    first = run_study(study, say=silent).rows()
+    assert run_study(study, say=silent, run=counted).rows() == first
+    assert counted == []
+
+
+def test_a_study_that_was_cut_short_goes_on(toy_path, photos, tmp_path, silent, counted):
+    study = toy_study(toy_path, photos, tmp_path / "study", block=1)
+
+    def cut(params, *, only, **options):
+        if params.out.endswith("w+/1"):
+            raise KeyboardInterrupt
+        return run_experiment(params, only=only, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, say=silent, run=cut)
+    assert places(plan_study(study, silent)) == [("w", 1, "a")]
+    assert places(run_study(study, say=silent, run=counted)) == ALL
+    assert ("w", 1, ["a"]) not in counted
+
+
+def test_blocks_give_the_first_photographs_all_recipes(toy_path, photos, tmp_path, silent, counted):
+    run_study(toy_study(toy_path, photos, tmp_path / "study", block=1), say=silent, run=counted)
+    assert [place[2] for place in counted] == [["a"]] * 3 + [["b"]] * 3
+
+
+def test_rows_of_an_earlier_study_stand_for_runs(toy_path, photos, tmp_path, silent, counted):
+    study = toy_study(toy_path, photos, tmp_path / "study")
+    rows = run_study(study, say=silent).rows()
+    write_json(tmp_path / "study.json", {"runs": rows})
+    elsewhere = study.replace(out=str(tmp_path / "new"), kept=str(tmp_path / "study.json"))
+    assert run_study(elsewhere, say=silent, run=counted).rows() == rows
+    assert counted == [] and not (tmp_path / "new").exists()
+    assert silent.about("6 results are taken")
+
+
+def test_rows_under_other_settings_or_photographs_do_not_stand(
+    toy_path, photos, make_photo, tmp_path, silent, counted
+):
+    study = toy_study(toy_path, photos, tmp_path / "study")
+    rows = run_study(study, say=silent).rows()
+    rows[0] = rows[0] | {"settings": "0" * 16}
+    write_json(tmp_path / "study.json", {"runs": [*rows, {"recipe": 3}, None, "row"]})
+    make_photo(photos[1], 77)
+    elsewhere = study.replace(out=str(tmp_path / "new"), kept=str(tmp_path / "study.json"))
+    plan = run_study(elsewhere, say=silent, run=counted)
+    assert places(plan) == ALL
+    assert counted == [("w", 1, ["a", "b"]), ("w+", 1, ["b"]), ("w", 2, ["b"])]
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"runs": 3}', "null"])
+def test_a_kept_file_that_is_no_study_is_refused(toy_path, photos, tmp_path, silent, text):
+    (tmp_path / "study.json").write_text(text)
+    study = toy_study(toy_path, photos, tmp_path / "study", kept=str(tmp_path / "study.json"))
+    with pytest.raises(ParamsError, match="no study.json"):
+        plan_study(study, silent)
+
+
+def test_a_kept_file_that_is_not_there_is_told(toy_path, photos, tmp_path, silent):
+    study = toy_study(toy_path, photos, tmp_path / "study", kept=str(tmp_path / "none.json"))
+    assert plan_study(study, silent).rows() == [] and silent.about("none.json")
+
+
+def test_a_photograph_that_fails_is_left_out_of_all(toy_path, photos, tmp_path, silent, counted):
+    photos[0].write_bytes(b"no picture")
+    study = toy_study(toy_path, photos, tmp_path / "study")
+    plan = run_study(study, say=silent, run=counted)
+    assert set(plan.failed) == {"a"}
+    assert {place[2] for place in places(plan)} == {"b"}
+    assert [place[2] for place in counted] == [["a", "b"], ["b"], ["b"]]
+
+
+def test_results_of_another_photograph_of_the_name_do_not_count(
+    toy_path, photos, make_photo, tmp_path, silent
+):
+    study = toy_study(toy_path, photos, tmp_path / "study")
+    run_study(study, say=silent)
+    make_photo(photos[0], 99)
+    assert {place[2] for place in places(plan_study(study, silent))} == {"b"}
+
+
+def test_time_left_goes_by_what_recipes_took():
+    plan = made_up_plan({"a": {"p": [1.0]}, "b": {}})
+    plan.study = plan.study.replace(restarts=1)
+    steps = plan.recipes["a"].params.all_steps
+    assert plan.recipes["b"].params.all_steps == steps
+    assert plan.seconds_left() == pytest.approx(10.0)
+    plan.known.clear()
+    assert plan.seconds_left() is None
+
+
+def test_later_steps_have_every_fifth_loss(toy_path, photos, tmp_path, silent):
+    recipes = toy_study(toy_path, photos, "x").recipes
+    long = {"w": recipes["w"] | {"steps": FINE + 12, "restarts": 1}}
+    study = toy_study(toy_path, photos[:1], tmp_path / "study", recipes=long)
+    (row,) = run_study(study, say=silent).rows()
+    assert [step for step, _ in row["curve"]] == [*range(1, FINE + 1), FINE + 5, FINE + 10]
+    history = json.loads((tmp_path / "study/w/1/a/history.json").read_text())
+    losses = {entry["step"]: entry["loss"] for entry in history}
+    assert all(loss == pytest.approx(losses[step], rel=1e-4) for step, loss in row["curve"])
