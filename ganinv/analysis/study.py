@@ -7,11 +7,13 @@ computed from.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ganinv.analysis.statistics import compare, mean_interval, spreads
+from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.numerics import NUMERICS
 from ganinv.runs.describe import describe
@@ -19,6 +21,7 @@ from ganinv.runs.environment import commit
 from ganinv.runs.study import Plan, Row
 
 Values = dict[str, list[float]]  # of a metric: by photograph, a number for each restart
+PARTS = ("photographs", "recipes", "comparisons", "head_starts", "runs")
 CHECKPOINTS = (0, 10, 25, 50, 100, 150, 200, 250)  # steps at which head starts are told
 
 
@@ -176,3 +179,31 @@ def of_photograph(study: Mapping[str, Any], recipe: str, metric: str) -> Values:
         if row["recipe"] == recipe and row["photograph"] in study["photographs"]
     )
     return values_of(rows, metric)
+
+
+def read_study(path: str | Path) -> dict[str, Any] | None:
+    """Read a study.json; None where there is none, or no photograph of it counts yet.
+
+    Raises ValueError for a damaged one.
+    """
+    if not str(path) or not Path(path).is_file():
+        return None
+    try:
+        study = read_json(Path(path))
+        whole = all(study[name] is not None for name in PARTS)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ValueError(f"{path} is no study.json, or a damaged one: {error}") from None
+    return study if whole and study["photographs"] else None
+
+
+def part_of(study: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
+    """Return the part of a study that is on these recipes alone, None where it lacks one."""
+    if not set(names) <= study["recipes"].keys():
+        return None
+    recipes = {name: study["recipes"][name] for name in names}
+    runs = [row for row in study["runs"] if row["recipe"] in recipes]
+    pairs = {
+        key: [one for one in study[key] if {one["a"], one["b"]} <= recipes.keys()]
+        for key in ("comparisons", "head_starts")
+    }
+    return {**study, "recipes": recipes, "runs": runs, **pairs, "missing": 0}

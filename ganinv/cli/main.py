@@ -16,6 +16,7 @@ from ganinv.cli import (
     align,
     bench,
     data,
+    directions,
     edit,
     invert,
     latents,
@@ -38,7 +39,7 @@ app = typer.Typer(
 app.add_typer(weights_app, name="weights")
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
-app.add_typer(edit.directions_app, name="directions")
+app.add_typer(directions.app, name="directions")
 app.command()(invert.invert)
 app.command()(invert.collect)
 app.command()(invert.verify)

@@ -30,18 +30,10 @@ from torch import Tensor
 
 from ganinv.compute.memory import kept_memory
 from ganinv.editing.attributes import ATTRIBUTES, VERSION
+from ganinv.editing.check import ASKED, SAME_PERSON, check
 from ganinv.editing.choose import Chooser, Found, move_of
 from ganinv.editing.directions import spread
-from ganinv.editing.effects import (
-    TRUNCATION,
-    Effects,
-    Faces,
-    Kept,
-    Say,
-    identity_change,
-    mean_change,
-    rising_share,
-)
+from ganinv.editing.effects import TRUNCATION, Effects, Faces, Kept, Say
 from ganinv.editing.named import describe_row, named_path, save_named
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.generators.base import Generator
@@ -49,12 +41,7 @@ from ganinv.paths import cache_folder
 
 RIDGE = 0.05  # of the number of draws, on whitened w: .03 to .1 did equally well on held-out ones
 HELD_OUT = 5  # each fifth draw
-STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # strengths at which directions are checked
-SHIFT = 3  # pixels by which a picture is moved to see how sure a measure is
 FORETOLD = 0.5  # the held-out correlation without which no direction is looked for
-# what a direction has to do between strengths -2 and 2: its own change in deviations, others' as a
-# share of it, the share of faces on which it rises at every step, and the distance of identity
-OWN, OTHERS, RISING, SAME = 1.5, 1 / 3, 0.95, 0.45
 KEEP_EVERY = 50  # draws
 FEWEST = 30  # faces that were measured
 
@@ -74,9 +61,7 @@ class Plan:
     mended: int = 24
     checked: int = 40
     seed: int = 0
-    same: tuple[str, ...] = tuple(
-        name for name, a in ATTRIBUTES.items() if a.kind in ("expression", "light")
-    )
+    same: tuple[str, ...] = SAME_PERSON
 
 
 def find_all(
@@ -132,7 +117,7 @@ def find_all(
         "samples": len(w),
         "faces": plan.faces,
         "checked": plan.checked,
-        "asked": {"own": OWN, "others": OTHERS, "rising": RISING, "identity": SAME},
+        "asked": ASKED,
         "deviations": dict(zip(faces.names, deviations.tolist(), strict=True)),
         "directions": rows,
     }
@@ -241,32 +226,3 @@ def held_shares(measured: Tensor) -> Tensor:
 def _ridge(x, y):
     y = y - y.mean(0)
     return torch.linalg.solve(x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1]).to(x), x.T @ y)
-
-
-def check(effects: Effects, i: int, move: Tensor, deviations: Tensor, same: bool) -> dict[str, Any]:
-    """Check a direction on unseen faces: what it moves, and whether that is what is asked.
-
-    `same` says whether the person has to stay the same. A step may fall by as little as the measure
-    changes when a picture is moved by `SHIFT` pixels.
-    """
-    slack = 2 * effects.uncertainty(SHIFT)[i].item()
-    name = effects.faces.names[i]
-    measured, changed = effects.of(f"{name}, checked", move, STEPS)
-    change, rising = mean_change(measured, deviations), rising_share(measured[:, :, i], slack)
-    own, identity = change[i].item(), identity_change(changed)
-    others = {n: x for n, x in zip(effects.faces.names, change.tolist(), strict=True) if n != name}
-    worst = max((abs(x) for x in others.values()), default=0.0)
-    asked = {
-        "own": own >= OWN,
-        "others": worst <= OTHERS * own,
-        "rising": rising >= RISING,
-        "identity": not same or not identity >= SAME,
-    }
-    return {
-        "own": own,
-        "others": others,
-        "rising": rising,
-        "identity": identity,
-        "holds": all(asked.values()),
-        "fails": [what for what, held in asked.items() if not held],
-    }

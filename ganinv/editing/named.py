@@ -104,11 +104,13 @@ def describe_row(row: dict[str, Any]) -> str:
     others = sorted(measured.items(), key=lambda item: -abs(item[1]))[:2]
     also = "".join(f" and {name} by {x:+.1f}" for name, x in others)
     own, identity, foretold = (
-        "unknown" if row[key] is None else f"{row[key]:.{digits}f}"
+        "unknown" if row.get(key) is None else f"{row[key]:.{digits}f}"
         for key, digits in (("own", 1), ("identity", 2), ("held_out_correlation", 2))
     )
     text = (
         f"moves its own attribute by {own} standard deviations{also}; rises at every step on "
-        f"{row['rising']:.0%} of faces; identity {identity}; held-out correlation {foretold}"
+        f"{row['rising']:.0%} of faces; identity {identity}"
     )
-    return text if row["holds"] else f"{text}; left out for {', '.join(row['fails'])}"
+    if "held_out_correlation" in row:
+        text += f"; held-out correlation {foretold}"
+    return text if row["holds"] else f"{text}; fails in {', '.join(row['fails'])}"

@@ -10,8 +10,11 @@ from ganinv.analysis.study import (
     lowest_until,
     of_photograph,
     pairs_of,
+    part_of,
+    read_study,
     summarize,
 )
+from ganinv.files import write_json
 from helpers.studies import made_up_plan
 
 VALUES = {
@@ -100,3 +103,29 @@ def test_curves_are_read_off():
     assert [lowest_until(curve, step) for step in (0, 1, 2, 7, 8)] == [5.0, 3.0, 3.0, 1.0, None]
     assert lowest_until([], 0) is None
     assert [first_as_low(curve, loss) for loss in (9.0, 3.0, 2.0, 0.5)] == [0, 1, 7, None]
+
+
+# --- read back ---
+
+
+def test_a_study_is_read_back_and_a_part_of_it_taken(tmp_path):
+    values = {name: {"p": [1.0], "q": [2.0]} for name in "abc"}
+    write_json(tmp_path / "study.json", summarize(made_up_plan(values)))
+    study = read_study(tmp_path / "study.json")
+    part = part_of(study, ["c", "a"])
+    assert list(part["recipes"]) == ["c", "a"] and len(part["runs"]) == 4
+    assert {(one["a"], one["b"]) for one in part["comparisons"]} == {("c", "a")}
+    assert part_of(study, ["a", "other"]) is None
+
+
+def test_what_is_no_study_yet(tmp_path):
+    assert read_study("") is None and read_study(tmp_path / "none.json") is None
+    write_json(tmp_path / "early.json", summarize(made_up_plan({"a": {"p": [1.0]}, "b": {}})))
+    assert read_study(tmp_path / "early.json") is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"photographs": []}', "null"])
+def test_a_damaged_study_is_refused(tmp_path, text):
+    (tmp_path / "study.json").write_text(text)
+    with pytest.raises(ValueError, match="no study.json"):
+        read_study(tmp_path / "study.json")

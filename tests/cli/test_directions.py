@@ -1,10 +1,14 @@
-"""ganinv directions list."""
+"""ganinv directions list | check."""
+
+import json
 
 import pytest
 import torch
 
 from ganinv import load_generator
+from ganinv.editing.attributes import ATTRIBUTES
 from ganinv.editing.named import named_path, save_named
+from helpers.checks import strict_json
 from helpers.commands import cli
 
 
@@ -48,3 +52,23 @@ def test_a_damaged_file(named, toy_path, tmp_path, capsys):
     assert cli("directions", "list", "--generator", toy_path) == 2
     err = capsys.readouterr().err
     assert named.name in err and "find them again" in err and "Traceback" not in err
+
+
+def test_check_measures_again_and_says_what_fails(named, toy_path, tmp_path, capsys):
+    """No face is found in a toy's 32 pixels."""
+    card = json.loads(named.with_suffix(".json").read_text())
+    card["deviations"] = dict.fromkeys(ATTRIBUTES, 1.0)
+    named.with_suffix(".json").write_text(json.dumps(card))
+    words = ["--generator", toy_path, "--faces", "2", "--work", tmp_path / "work"]
+    out = tmp_path / "found.json"
+    assert cli("directions", "check", *words, "--out", out) == 1
+    assert "fails in own" in capsys.readouterr().out
+    found = strict_json(out)
+    assert found["faces"] == 2 and found["directions"]["smile"]["own"] is None
+    assert cli("directions", "check", *words, "--direction", "simle") == 2
+    assert "did you mean smile" in capsys.readouterr().err
+
+
+def test_check_needs_a_card(root, toy_path, tmp_path, capsys):
+    assert cli("directions", "check", "--generator", toy_path, "--work", tmp_path / "work") == 2
+    assert "directions find" in capsys.readouterr().err

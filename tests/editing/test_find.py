@@ -10,7 +10,7 @@ import torch
 
 from ganinv.editing.choose import solve, solve_for
 from ganinv.editing.effects import TRUNCATION, Faces, mean_change, rising_share
-from ganinv.editing.find import Plan, check, find_all, held_shares, regress
+from ganinv.editing.find import Plan, find_all, held_shares, regress
 from ganinv.errors import BadArgumentsError
 from ganinv.measures.codes import WSpread
 from helpers.tensors import doubles, normal, quiet
@@ -301,42 +301,3 @@ def test_what_is_left_when_others_are_held():
 def test_rising_share():
     rows = [[1.0, 2, 3], [1, 1, 2], [3, 2, 4], [1, torch.nan, 3], [0, 5, 6]]
     assert rising_share(torch.tensor(rows)) == pytest.approx(2 / 5)
-
-
-class Measured:
-    """Effects that were measured: a table by strength, and distances of identity."""
-
-    class faces:  # noqa: N801
-        names = NAMES
-
-    def __init__(self, rows, distance):
-        self.rows, self.distance = torch.tensor(rows).double(), distance
-
-    def uncertainty(self, shift):
-        return torch.tensor([0.04, 0.0]).double()
-
-    def of(self, name, move, strengths):
-        table = self.rows.expand(3, len(strengths), 2)
-        return table, torch.tensor([[self.distance, 0.0]]).double().expand(3, 2)
-
-
-def checked(red, green, distance=0.2, same=True):
-    rows = list(zip(red, green, strict=True))
-    return check(Measured(rows, distance), 0, normal(8, 32), torch.ones(2).double(), same)
-
-
-RISING = [-1.0, -0.5, 0.0, 0.5, 1.0]
-FLAT = [0.0] * 5
-
-
-def test_what_a_direction_is_asked():
-    good = checked(RISING, FLAT)
-    assert good["holds"] and good["own"] == 2.0 and good["others"] == {"green": 0.0}
-    assert good["identity"] == pytest.approx(0.2)
-    assert checked([x * 0.7 for x in RISING], FLAT)["fails"] == ["own"]
-    assert checked(RISING, [x * -0.4 for x in RISING])["fails"] == ["others"]
-    assert checked([-1.0, -0.5, -0.6, 0.5, 1.0], FLAT)["fails"] == ["rising"]
-    assert checked([-1.0, -0.5, -0.57, 0.5, 1.0], FLAT)["holds"]  # no more than is sure
-    assert checked(RISING, FLAT, 0.5)["fails"] == ["identity"]
-    assert checked(RISING, FLAT, 0.5, same=False)["holds"]
-    assert checked([torch.nan] * 5, FLAT)["fails"] == ["own", "others", "rising"]

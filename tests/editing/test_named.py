@@ -119,7 +119,7 @@ def test_a_card_says_what_a_direction_does(named, loaded):
     assert "by 2.5 standard deviations and yaw by -0.6 and age by +0.3;" in text
     assert "98% of faces" in text and "identity 0.30" in text and "correlation 0.91" in text
     assert describe_card("yaw", loaded) == ""
-    assert "left out for own, others" in describe_row(
+    assert "fails in own, others" in describe_row(
         ROW | {"holds": False, "fails": ["own", "others"]}
     )
 

@@ -1,0 +1,129 @@
+"""ganinv directions list | find | check."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganinv.cli.shared import DeviceOption, a_path, describe, load_codes, tell
+from ganinv.errors import BadArgumentsError, printable
+from ganinv.files import write_json
+from ganinv.runs.checks import check_out
+
+app = typer.Typer(no_args_is_help=True, help="Directions: what a code can be moved by.")
+
+
+@app.command("list")
+def directions_list(
+    generator: Annotated[str, typer.Option(help=describe("generator"))] = "ffhq-student",
+) -> None:
+    """The named directions of a generator, with what each was measured to do."""
+    from ganinv.editing.directions import KINDS, directions  # after the options: they import torch
+    from ganinv.editing.named import describe_card
+    from ganinv.generators.load import load_generator
+
+    network = load_generator(generator)
+    named = directions(network)
+    if not named:
+        tell(f"{printable(network.name)} has none; `ganinv directions find` finds them")
+    for name, direction in named.items():
+        tell(f"{name}  ({direction.about}; layers {direction.layers})")
+        if card := describe_card(name, network):
+            tell(f"    {card}")
+    tell(f"also {KINDS}")
+
+
+@app.command("find")
+def directions_find(
+    generator: Annotated[str, typer.Option(help=describe("generator"))] = "ffhq-student",
+    attributes: Annotated[
+        str | None, typer.Option(help="names with commas, by default all that are measured")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=100, help="faces to draw and measure")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="of what is drawn")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=a_path, help="a .safetensors file; else where `list` finds it"),
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(parser=a_path, help="a folder to keep measurements in, to go on from"),
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Find directions of attributes without labels: draw faces, measure them, part, check."""
+    if out is not None and (out.suffix != ".safetensors" or out.is_dir()):
+        raise BadArgumentsError(f"--out {printable(out)}: name a .safetensors file")
+    for folder in (out and out.parent, work):
+        if folder is not None:
+            check_out(str(folder))
+    from ganinv.editing.attributes import ATTRIBUTES
+
+    names = list(ATTRIBUTES) if attributes is None else attributes.replace(" ", "").split(",")
+    if unknown := [name for name in names if name not in ATTRIBUTES]:
+        raise BadArgumentsError(
+            f"--attributes: {printable(unknown[0])} is not measured; {', '.join(ATTRIBUTES)} are"
+        )
+    from ganinv.compute.device import resolve_device  # after the checks: they import torch
+    from ganinv.editing.find import Plan, find_named
+    from ganinv.generators.load import load_generator
+
+    network = load_generator(generator, resolve_device(device))
+    plan = Plan(attributes=tuple(dict.fromkeys(names)), samples=samples, seed=seed)
+    tell(printable(find_named(network, plan, out=out, work=work, say=tell)))
+
+
+@app.command("check")
+def directions_check(
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=a_path, help="a run, or a latent's file, whose codes are moved; else drawn faces"
+        ),
+    ] = None,
+    direction: Annotated[
+        list[str] | None, typer.Option("--direction", help="a name; repeatable; else all")
+    ] = None,
+    faces: Annotated[int, typer.Option(min=2, help="faces to draw, without SOURCE")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="of what is drawn")] = 0,
+    generator: Annotated[
+        str | None, typer.Option(help="else that of the codes, or ffhq-student")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=a_path, help="a .json file for what was measured")
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(parser=a_path, help="a folder to keep measurements in, to go on from"),
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure again what named directions do, on drawn faces that they never saw, or on codes.
+
+    Exit status 1 where one does not do what is asked of it.
+    """
+    for folder in (out and out.parent, work):
+        if folder is not None:
+            check_out(str(folder))
+    from ganinv.compute.device import resolve_device  # after the checks: they import torch
+    from ganinv.editing.check import measure_named
+    from ganinv.editing.named import describe_row
+    from ganinv.editing.sources import find_latents, read_code
+    from ganinv.generators.load import load_generator
+
+    if source is None:
+        network = load_generator(generator or "ffhq-student", resolve_device(device))
+        ws = None
+    else:
+        codes = [read_code(*latent) for latent in find_latents(source)]
+        network, codes = load_codes(codes, generator, device)
+        ws = [code.latent for code in codes]
+    found = measure_named(
+        network, direction or (), ws=ws, count=faces, seed=seed, work=work, say=tell
+    )
+    for name, row in found["directions"].items():
+        tell(f"{name}: {describe_row(row)}")
+    if out is not None:
+        write_json(out, found)
+        tell(printable(out))
+    raise typer.Exit(0 if all(row["holds"] for row in found["directions"].values()) else 1)
