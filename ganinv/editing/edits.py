@@ -29,8 +29,8 @@ from ganinv.inversion.latent_files import save_latent
 from ganinv.inversion.refinement import describe_refinement, feature_offsets
 from ganinv.measures.identity import identity_distance
 from ganinv.measures.reconstruction import Pair, lpips_alex
+from ganinv.runs.names import EDITS
 
-EDITS = "edits.json"
 THUMBNAIL = 256  # pixels of a picture in the strip
 
 

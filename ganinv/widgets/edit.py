@@ -26,12 +26,12 @@ from ganinv.inversion.refinement import (
     render_refined,
     save_refinement,
 )
+from ganinv.runs.names import SAVED
 from ganinv.widgets.shared import LIVE, Face, Note, generator_of, preview_of
 
 MOST = 3.0  # standard deviations of W, to either side
 STEP = 0.5
 COMPONENTS = 5  # of W, where the generator has no named directions
-EDITS = "edits"  # the folder in a run's
 
 
 class EditWidget(ipywidgets.VBox):
@@ -166,7 +166,7 @@ def _new_folder(code: Code) -> Path:
     """The first of edits/ID-1, edits/ID-2, … that is not there, in the folder of the code's run."""
     place = code.path.parent.parent if code.path.name == LATENT else code.path.parent
     number = 1
-    while (folder := place / EDITS / f"{code.id}-{number}").exists():
+    while (folder := place / SAVED / f"{code.id}-{number}").exists():
         number += 1
     return folder
 

@@ -15,8 +15,8 @@ from ganinv.editing.sources import read_code
 from ganinv.errors import printable
 from ganinv.inversion.latent_files import LATENT
 from ganinv.inversion.refinement import weight_changes
+from ganinv.runs.names import SAVED
 from ganinv.runs.records import is_finished, read_record
-from ganinv.widgets.edit import EDITS
 from ganinv.widgets.shared import LIVE, Face, Note, generator_of, preview_of
 
 STEP = 0.05  # of the way
@@ -114,6 +114,6 @@ def find_faces(out: str | Path) -> dict[str, Path]:
     for path in found:
         folder = path.parent
         record = read_record(folder.parent, folder.name)
-        if folder.parent.name != EDITS and (record is None or is_finished(record)):
+        if folder.parent.name != SAVED and (record is None or is_finished(record)):
             faces[folder.relative_to(out).as_posix()] = path
     return faces
