@@ -11,7 +11,7 @@ from torch import Tensor
 from ganinv.editing.carry import Rendered
 from ganinv.editing.directions import Direction, directions, find_direction
 from ganinv.editing.edit import edit
-from ganinv.editing.sources import Code, find_one, fit_code, read_code
+from ganinv.editing.sources import Code, find_one, read_code
 from ganinv.errors import printable
 from ganinv.files import write_json
 from ganinv.generators.base import Generator
@@ -27,7 +27,7 @@ from ganinv.inversion.refinement import (
     save_refinement,
 )
 from ganinv.runs.names import SAVED
-from ganinv.widgets.shared import LIVE, Face, Note, generator_of, preview_of
+from ganinv.widgets.shared import LIVE, Face, Note, open_codes, preview_of
 
 MOST = 3.0  # standard deviations of W, to either side
 STEP = 0.5
@@ -99,9 +99,7 @@ class EditWidget(ipywidgets.VBox):
             self.message.tell(f"saved in {folder}")
 
     def _open(self, source: str | Path) -> None:
-        self.code = read_code(*find_one(source))
-        self.generator = generator_of([self.code])
-        self.code = fit_code(self.code, self.generator)
+        self.generator, (self.code,) = open_codes([read_code(*find_one(source))])
         self._rendered = Rendered(
             self.generator, self.code, render=preview_of(self.code, self.generator)
         )
