@@ -19,6 +19,7 @@ from ganinv.editing.strengths import parse_strengths
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import split_part
 from ganinv.runs.checks import check_out
+from ganinv.runs.names import EDITS
 
 SourceArgument = Annotated[
     Path,
@@ -50,7 +51,7 @@ def edit(
     check_out(str(out))
     _check_source(source)
     from ganinv.editing.directions import find_direction  # after the checks: they import torch
-    from ganinv.editing.edits import EDITS, write_edits
+    from ganinv.editing.edits import write_edits
     from ganinv.editing.sources import find_latents, read_code
 
     codes = [read_code(*latent) for latent in find_latents(source)]

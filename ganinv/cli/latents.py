@@ -18,11 +18,10 @@ from ganinv.cli.shared import (
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import split_part
 from ganinv.runs.checks import check_out
+from ganinv.runs.names import EXPORTED
 
 if TYPE_CHECKING:
     from ganinv.editing.sources import Code
-
-EXPORTED = "exported"  # the folder of an export, unless another is named
 
 
 def render(

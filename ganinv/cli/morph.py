@@ -63,6 +63,7 @@ def morph(
         Literal["even", "smooth"],
         typer.Option(help="an even pace of change, or slow at every image"),
     ] = "even",
+    features: FeaturesOption = "carry",
     size: Size = None,
     seconds: Seconds = None,
     generator: GeneratorOption = None,
@@ -83,7 +84,7 @@ def morph(
     codes = [_read(name, run) for name in images]
     network, codes = load_codes(codes, generator, chosen)
     side = _side(size, network)
-    way = Way(network, codes, loop)
+    way = Way(network, codes, loop, features)
     said = f"{frames} frames"
     if ease == "even":
         pace, pictures = even_frames(way, frames, side, tell)

@@ -59,10 +59,9 @@ def load_codes(
 ) -> "tuple[Generator, list[Code]]":
     """Load the generator that latents belong to; return it, and them laid onto its rows."""
     from ganinv.compute.device import resolve_device
-    from ganinv.editing.sources import fit_code, load_for
+    from ganinv.editing.sources import load_for
 
-    network = load_for(codes, named, resolve_device(device))
-    return network, [fit_code(code, network) for code in codes]
+    return load_for(codes, named, resolve_device(device))
 
 
 def complete_params(incomplete: str) -> list[str]:

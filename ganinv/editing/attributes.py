@@ -60,6 +60,10 @@ class Face:
         p = self.points
         return float(np.mean([np.hypot(*(p[a] - p[b])) for a, b in pairs])) / self.unit
 
+    def measure(self) -> dict[str, float]:
+        """Measure every attribute, by name."""
+        return {name: attribute.function(self) for name, attribute in ATTRIBUTES.items()}
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -181,9 +185,7 @@ def measure_face(picture: np.ndarray, place: np.ndarray | None = None) -> dict[s
     the same size, says where to look when the detector finds none: an edit moves it little.
     """
     face = find_face(picture, place)
-    if face is None:
-        return None
-    return {name: attribute.function(face) for name, attribute in ATTRIBUTES.items()}
+    return None if face is None else face.measure()
 
 
 def find_face(picture: np.ndarray, place: np.ndarray | None = None) -> Face | None:

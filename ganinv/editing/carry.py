@@ -1,8 +1,8 @@
-"""Take a refinement along with an edit.
+"""Take a refinement along with an edit, or on the way to another code.
 
 Changed weights stay as they are: they draw whatever the code draws. An offset to features lies
 where the photograph's details are, so it has to move with them: how the picture of the code moves
-under the edit is estimated by optical flow (Zach, Pock and Bischof 2007, TV-L1, as scikit-image has
+is estimated by optical flow (Zach, Pock and Bischof 2007, TV-L1, as scikit-image has
 it), the offset is moved by it, and it fades where the flow there and the flow back do not agree,
 that is, where something was hidden or comes out.
 """
@@ -40,8 +40,7 @@ class Rendered:
         features: str = "carry",
         render: Callable[..., Tensor] = render_result,
     ) -> None:
-        if features not in WAYS:
-            raise ValueError(f"features must be {', '.join(WAYS)}; got {features!r}")
+        check_way(features)
         self.generator, self.code, self.features, self.render = generator, code, features, render
         self.tuned = tune(generator, code.refinement)
         self.offsets = {} if features == "drop" else feature_offsets(code.refinement)
@@ -63,14 +62,27 @@ class Rendered:
         """Move the offsets as the code's picture moves when it is edited to `latent`."""
         if self.before is None:
             self.before = self._grey(self.code.latent)
-        after = self._grey(latent)
-        back, agreed = find_flow(self.before, after)
-        return {r: warp(offset, back) * _resized(agreed, r) for r, offset in self.offsets.items()}
+        return move_offsets(self.offsets, *find_flow(self.before, self._grey(latent)))
 
     def _grey(self, latent: Tensor) -> np.ndarray:
-        """What the code alone renders, small and grey, on [0, 1]: (S, S)."""
-        image = self.render(self.generator, latent, self.code.noise).clamp(-1, 1)
-        return (box_resize(image[None], SIDE)[0].mean(0).cpu().numpy() + 1) / 2
+        """What the code alone renders, as `grey` has it."""
+        return grey(self.render(self.generator, latent, self.code.noise))
+
+
+def check_way(features: str) -> None:
+    """Raise ValueError unless `features` is carry, stay or drop."""
+    if features not in WAYS:
+        raise ValueError(f"features must be {', '.join(WAYS)}; got {features!r}")
+
+
+def grey(image: Tensor) -> np.ndarray:
+    """Make a picture (3, H, W) small and grey, on [0, 1], for `find_flow`: (S, S)."""
+    return (box_resize(image[None].clamp(-1, 1), SIDE)[0].mean(0).cpu().numpy() + 1) / 2
+
+
+def move_offsets(offsets: dict[int, Tensor], back: Tensor, agreed: Tensor) -> dict[int, Tensor]:
+    """Move offsets {r: (C, r, r)} by what `find_flow` returned, and let them fade by it."""
+    return {r: warp(offset, back) * _resized(agreed, r) for r, offset in offsets.items()}
 
 
 def find_flow(before: np.ndarray, after: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -1,11 +1,13 @@
 """Edits of codes on disk: pictures, latents, a strip, and what was measured in each.
 
 OUT/ID/DIRECTION_STRENGTH.png and .safetensors, the edited latent; OUT/ID/DIRECTION.png, all of them
-side by side; OUT/edits.json. A picture has the code's refinement, as `carry` takes it along; the
-latent alone renders it where there is none.
+side by side; OUT/edits.json, which lists just the pictures that are there. A picture has the code's
+refinement, as `carry` takes it along; the latent alone renders it where there is none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +20,22 @@ from ganinv.editing.attributes import SIDE, find_face, measure_face
 from ganinv.editing.carry import Rendered
 from ganinv.editing.directions import Direction
 from ganinv.editing.edit import edit
+from ganinv.editing.pictures import file_names
 from ganinv.editing.sources import Code
-from ganinv.editing.strengths import file_word, show_strength
-from ganinv.errors import BadArgumentsError, printable
-from ganinv.files import read_json, write_json
+from ganinv.editing.strengths import file_word, is_strength, show_strength
+from ganinv.errors import BadArgumentsError, InUseError, printable
+from ganinv.files import read_json, remove_file, write_json
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, quantize, to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.latent_files import save_latent
 from ganinv.inversion.refinement import describe_refinement, feature_offsets
+from ganinv.locks import locked
 from ganinv.measures.identity import identity_distance
 from ganinv.measures.reconstruction import Pair, lpips_alex
+from ganinv.runs.names import EDITS
+from ganinv.runs.records import LOCK, held
 
-EDITS = "edits.json"
 THUMBNAIL = 256  # pixels of a picture in the strip
 
 
@@ -46,38 +51,71 @@ def write_edits(
 ) -> dict[str, Any]:
     """Edit every code along every direction; write what the module says, and return edits.json.
 
-    Results of other directions and images that lie in `out` stay, those of the same are replaced.
-    `features` is as `carry` has it. Raises WriteError, and BadArgumentsError for directions whose
-    files would have one name, and where `out` holds edits by another generator.
+    Results of other directions and images that lie in `out` stay. Those of the same are replaced:
+    pictures and latents of strengths that are not asked for again go. Several processes may write
+    into `out`, each image by one at a time. `features` is as `carry` has it. Raises WriteError, and
+    BadArgumentsError for directions whose files would have one name, and where `out` holds edits by
+    another generator, or such as edits.json cannot list beside these.
     """
     out = Path(out)
-    _check_words(directions)
-    found = _read(out / EDITS)
-    known = found["generator"].get("sha256")
-    if known and generator.sha256 and known != generator.sha256:
-        raise BadArgumentsError(
-            f"{printable(out)} holds edits by another generator; name another folder by --out"
-        )
-    found["generator"] = {"name": generator.name, "sha256": generator.sha256}
-    for direction in directions:
-        found["directions"][direction.name] = {
-            "about": direction.about,
-            "layers": direction.layers,
-            "file": file_word(direction.name),
-        }
-    for code in codes:
-        render = Rendered(generator, code, features)
-        image = found["images"].setdefault(code.id, {})
-        image["latent"] = str(code.path)
-        image["refinement"] = describe_refinement(code.refinement)
-        image["features"] = features if feature_offsets(code.refinement) else None
-        plain = Looked(render(code.latent))
+    _check_words([direction.name for direction in directions])  # before the folder is made
+    names = file_names(codes, reserved=(EDITS,))
+    codes = [replace(code, id=name) for code, name in zip(codes, names, strict=True)]
+    about = {code.id: _describe(code, features) for code in codes}
+    with _listed(out) as found:
+        _check_folder(found, generator, directions, about, out)
+        found["generator"] = {"name": generator.name, "sha256": generator.sha256}
         for direction in directions:
-            say(f"{printable(code.id)}: {printable(direction.name)}")
-            rows = write_edit(generator, render, direction, strengths, out / code.id, plain)
-            image.setdefault("edits", {})[direction.name] = rows
-            write_json(out / EDITS, found)
+            found["directions"][direction.name] = {
+                "about": direction.about,
+                "layers": direction.layers,
+                "file": file_word(direction.name),
+            }
+    for code in codes:
+        with _claimed(out / code.id, say):
+            render = Rendered(generator, code, features)
+            plain = Looked(render(code.latent))
+            for direction in directions:
+                say(f"{printable(code.id)}: {printable(direction.name)}")
+                with _listed(out) as found:  # no list may name a mixture of old and new pictures
+                    found["images"].get(code.id, {}).get("edits", {}).pop(direction.name, None)
+                _remove(out / code.id, file_word(direction.name))
+                rows = write_edit(generator, render, direction, strengths, out / code.id, plain)
+                with _listed(out) as found:
+                    image = found["images"].setdefault(code.id, {})
+                    image |= about[code.id]
+                    image.setdefault("edits", {})[direction.name] = rows
     return found
+
+
+def _describe(code: Code, features: str) -> dict[str, Any]:
+    """What edits.json says of a code that is edited."""
+    return {
+        "latent": str(code.path),
+        "refinement": describe_refinement(code.refinement),
+        "features": features if feature_offsets(code.refinement) else None,
+    }
+
+
+@contextlib.contextmanager
+def _listed(out: Path) -> Iterator[dict[str, Any]]:
+    """Give what edits.json holds, to be changed, and write it: no other process does meanwhile."""
+    with held(out):
+        found = _read(out / EDITS)
+        yield found
+        write_json(out / EDITS, found)
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path, say: Callable[[str], object]) -> Iterator[None]:
+    """Take an image's folder, so that no other process writes to it; wait for one that does."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / LOCK))
+        except InUseError:
+            say(f"another process is at work in {printable(folder)}: waiting for it")
+            stack.enter_context(locked(folder / LOCK, wait=-1))
+        yield
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -85,6 +123,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = read_json(path)
         parts = [found[key] for key in ("generator", "directions", "images")]
+        parts += [*found["directions"].values(), *found["images"].values()]
         parts += [image.get("edits", {}) for image in found["images"].values()]
         if all(isinstance(part, dict) for part in parts):
             return found
@@ -93,16 +132,63 @@ def _read(path: Path) -> dict[str, Any]:
     return {"generator": {}, "directions": {}, "images": {}}
 
 
-def _check_words(directions: Sequence[Direction]) -> None:
+def _remove(folder: Path, word: str) -> None:
+    """Remove the pictures and latents of an earlier edit, of whatever strengths."""
+    for path in folder.iterdir():
+        of_it = path.suffix in (".png", ".safetensors") and path.stem.startswith(f"{word}_")
+        if of_it and is_strength(path.stem.removeprefix(f"{word}_")):
+            remove_file(path)
+
+
+def _check_folder(
+    found: dict[str, Any],
+    generator: Generator,
+    directions: Sequence[Direction],
+    about: Mapping[str, dict[str, Any]],
+    out: Path,
+) -> None:
+    """Raise BadArgumentsError where edits that stay in a folder do not go with those to come.
+
+    `about` is what edits.json will say of each image.
+    """
+
+    def refuse(what: str) -> None:
+        named = f"{printable(out)} holds {what}"
+        raise BadArgumentsError(f"{named}; name another folder by --out")
+
+    known = found["generator"].get("sha256")
+    if known and generator.sha256 and known != generator.sha256:
+        refuse("edits by another generator")
+    _check_words([*found["directions"], *(direction.name for direction in directions)])
+    for name, wanted in about.items():
+        image = found["images"].get(name, {})
+        kept = image.get("edits", {}).keys() - {direction.name for direction in directions}
+        if kept and any(image.get(key) != wanted[key] for key in ("refinement", "features")):
+            refuse(f"edits of {printable(name)} with another refinement, or other --features")
+    for direction in directions:
+        layers = found["directions"].get(direction.name, {}).get("layers", direction.layers)
+        kept = {name for name, x in found["images"].items() if direction.name in x.get("edits", {})}
+        if kept - about.keys() and layers != direction.layers:
+            refuse(f"edits of other images along {printable(direction.name)} with other --layers")
+
+
+def _check_words(names: Sequence[str]) -> None:
     """Raise BadArgumentsError for two directions that would be written to the same files."""
     words: dict[str, str] = {}
-    for direction in directions:
-        other = words.setdefault(file_word(direction.name).casefold(), direction.name)
-        if other != direction.name:
-            raise BadArgumentsError(
-                f"{printable(other)} and {printable(direction.name)} would be written to the same "
-                "files; give them in two commands, each with a folder of its own by --out"
-            )
+    for name in names:
+        _check_apart(words.setdefault(file_word(name).casefold(), name), name)
+    for word, name in words.items():  # the strip of smile_+1, and smile's picture at +1
+        before, _, strength = word.rpartition("_")
+        if is_strength(strength):
+            _check_apart(words.get(before, name), name)
+
+
+def _check_apart(one: str, other: str) -> None:
+    if one != other:
+        raise BadArgumentsError(
+            f"{printable(one)} and {printable(other)} would be written to the same files; give "
+            "them in two commands, each with a folder of its own by --out"
+        )
 
 
 class Looked:

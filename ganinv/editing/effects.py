@@ -13,7 +13,7 @@ from torch import Tensor
 from ganinv.compute.compile import resolve_compile
 from ganinv.compute.device import resolve_precision
 from ganinv.compute.render import make_renderer
-from ganinv.editing.attributes import SIDE, find_face, measure_face
+from ganinv.editing.attributes import SIDE, find_face
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.measures.identity import face_descriptor
@@ -23,20 +23,23 @@ TRUNCATION = 0.8  # of the faces that are drawn: typical ones, and yet varied
 DESCRIPTOR = 128  # numbers that describe whose face it is
 MANY = 1000  # renderings, for which compilation pays
 Say = Callable[[str], object]
-Measure = Callable[[np.ndarray, Any], dict[str, float] | None]
+Measure = Callable[[np.ndarray, Any], tuple[dict[str, float] | None, Any]]
 
 
-def face_place(picture: np.ndarray) -> np.ndarray | None:
-    """Return where a picture's face is, for `measure_face`: its landmarks (68, 2), or None."""
-    face = find_face(picture)
-    return None if face is None else face.points
+def measure_placed(picture: np.ndarray, place: Any = None) -> tuple[dict[str, float] | None, Any]:
+    """Measure a picture as `measure_face` does; return its landmarks (68, 2) as well, or None.
+
+    They are the `place` in which the same face is looked for in edits of the picture.
+    """
+    face = find_face(picture, place)
+    return (None, None) if face is None else (face.measure(), face.points)
 
 
 class Faces:
     """Draws, renders and measures faces of one generator, as fast as a search renders.
 
-    `names` are the attributes, which `measure` finds in a picture; `place` finds in an unedited
-    picture what helps `measure` with its edits.
+    `names` are the attributes, which `measure` finds in a picture, together with the place of the
+    face, which helps it with edits of the picture; it is called as `measure_placed`.
     """
 
     def __init__(
@@ -44,11 +47,10 @@ class Faces:
         generator: Generator,
         names: Sequence[str],
         say: Say,
-        measure: Measure = measure_face,
-        place: Callable[[np.ndarray], Any] = face_place,
+        measure: Measure = measure_placed,
     ) -> None:
         self.generator, self.names = generator, tuple(names)
-        self.measure_by, self.place = measure, place
+        self.measure_by = measure
         precision = resolve_precision("auto", generator.device)
         compiled = resolve_compile("auto", generator, MANY)
         self.render, _ = make_renderer(generator, precision, compiled, say)
@@ -70,9 +72,13 @@ class Faces:
 
     def measure(self, picture: np.ndarray, place: Any = None) -> Tensor:
         """Measure a picture's attributes: float64 (A,), NaN where they cannot be."""
-        found = self.measure_by(picture, place)
+        return self.measure_placed(picture, place)[0]
+
+    def measure_placed(self, picture: np.ndarray, place: Any = None) -> tuple[Tensor, Any]:
+        """Measure a picture, and say where its face is, by one detection: (attributes, place)."""
+        found, place = self.measure_by(picture, place)
         values = [torch.nan] * len(self.names) if found is None else [found[n] for n in self.names]
-        return torch.tensor(values, dtype=torch.float64)
+        return torch.tensor(values, dtype=torch.float64), place
 
 
 class Kept:
@@ -105,8 +111,7 @@ class Effects:
     def plain(self) -> list[tuple[Tensor, Any]]:
         """Measure the faces as they are: their attributes, and their place."""
         if self._plain is None:
-            pictures = (self.faces.picture(ws) for ws in self.ws)
-            self._plain = [(self.faces.measure(p), self.faces.place(p)) for p in pictures]
+            self._plain = [self.faces.measure_placed(self.faces.picture(ws)) for ws in self.ws]
         return self._plain
 
     def uncertainty(self, shift: int) -> Tensor:

@@ -1,7 +1,13 @@
 """Ways from face to face: what lies between codes, and frames on it at an even pace.
 
-Between two codes all is linear: latents in W+, noise maps, and refinements, of which a missing one
-is zero. LPIPS (arXiv 1801.03924) is about quadratic in small changes, so its root adds up along a
+Between two codes latents in W+, noise maps and changes of weights are linear; what is missing is
+zero. Offsets to features would show two faces, one in the other, where they are blended in place:
+each code's are moved as its picture moves on the way (`carry`), and weigh the more the nearer it
+is. The flow is estimated at eight places between two codes and is linear between those, so that
+its cost does not grow with the frames: on one core 16 times 0.3 s and 9 pictures between two codes,
+after which a frame costs what it does without (1.1 s by the FFHQ student at 1024).
+
+LPIPS (arXiv 1801.03924) is about quadratic in small changes, so its root adds up along a
 way as a length does: frames are placed at even lengths, rendered, measured, and placed again.
 """
 
@@ -15,17 +21,19 @@ import torch
 from torch import Tensor
 
 from ganinv.compute.render import render_result
+from ganinv.editing.carry import check_way, find_flow, grey, move_offsets
 from ganinv.editing.sources import Code
 from ganinv.editing.video import Spool
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, quantize, to_uint8
-from ganinv.inversion.refinement import feature_offsets, tune
+from ganinv.inversion.refinement import FEATURES, Refinement, feature_offsets, tune
 from ganinv.measures.codes import interpolate
 from ganinv.measures.reconstruction import Pair, lpips_alex
 
 Ease = Literal["even", "smooth"]
 Measure = Callable[[Sequence[float]], list[float]]
+STEPS = 8  # between two codes, at which flows are estimated
 COARSE = 8  # steps between two codes at which a way is first measured
 ROUNDS = 4  # in which frames are placed, at the most
 EVEN = 2.0  # the largest distance of neighbours over the smallest
@@ -34,13 +42,27 @@ EVEN = 2.0  # the largest distance of neighbours over the smallest
 class Way:
     """The way through several codes, straight between each two; closed, it ends where it began.
 
-    A place on it is a number: 0 is the first code, 1 the second, 0.5 halfway between. Raises
-    BadArgumentsError for fewer than two codes, and for one that follows itself.
+    A place on it is a number: 0 is the first code, 1 the second, 0.5 halfway between. `features` is
+    carry, stay or drop: between codes their offsets are moved along, blended where they are, or
+    all are left out. `draw` takes the place of `render_result`, such as what `make_preview`
+    returns. Raises BadArgumentsError for fewer than two codes, and for one that follows itself.
     """
 
-    def __init__(self, generator: Generator, codes: Sequence[Code], closed: bool = False) -> None:
-        self.generator, self.closed = generator, closed
+    def __init__(
+        self,
+        generator: Generator,
+        codes: Sequence[Code],
+        closed: bool = False,
+        features: str = "carry",
+        draw: Callable[..., Tensor] = render_result,
+    ) -> None:
+        check_way(features)
+        if features == "drop":
+            codes = [replace(code, refinement=_weights(code.refinement)) for code in codes]
+        self.generator, self.closed, self.features, self.draw = generator, closed, features, draw
         self.codes = [*codes, *(codes[:1] if closed else [])]
+        self._greys: dict[int, np.ndarray] = {}
+        self._flows: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         if len(codes) < 2:
             raise BadArgumentsError("a way needs two latents or more")
         for a, b in zip(self.codes, self.codes[1:], strict=False):
@@ -56,15 +78,19 @@ class Way:
     def at(self, place: float) -> Code:
         """Return the code at a place, 0 to `legs`: at a whole number, one that was given."""
         leg = min(int(place), self.legs - 1)
-        a, b, share = self.codes[leg], self.codes[leg + 1], place - leg
+        share = place - leg
         if share in (0, 1):
-            return b if share else a
-        return replace(
-            a,
-            latent=interpolate(a.latent, b.latent, [share])[0],
-            noise=self._noise(a, b, share),
-            refinement=blend(a.refinement, b.refinement, share),
-        )
+            return self.codes[leg + int(share)]
+        ends = [self.codes[leg].refinement, self.codes[leg + 1].refinement]
+        if self.features == "carry":
+            ends = [_weights(x) | self._carried(leg + i, place) for i, x in enumerate(ends)]
+        return replace(self._plain(leg, share), refinement=blend(ends[0], ends[1], share))
+
+    def _plain(self, leg: int, share: float) -> Code:
+        """The code at a share of a leg, without a refinement."""
+        a, b = self.codes[leg], self.codes[leg + 1]
+        latent = interpolate(a.latent, b.latent, [share])[0]
+        return replace(a, latent=latent, noise=self._noise(a, b, share), refinement={})
 
     def _noise(self, a: Code, b: Code, share: float) -> dict[str, Tensor]:
         """The noise maps between two codes; one without its own has the generator's."""
@@ -73,12 +99,47 @@ class Way:
         stored = {name: x.cpu() for name, x in self.generator.noise_maps().items()}
         return blend(a.noise or stored, b.noise or stored, share)
 
+    def _carried(self, end: int, place: float) -> Refinement:
+        """The offsets of the code at an end of a leg, moved as the picture moves up to a place."""
+        offsets = feature_offsets(self.codes[end].refinement)
+        if not offsets:
+            return {}
+        step = int(place * STEPS)
+        flow = self._flow(end, step)
+        if part := place * STEPS - step:
+            further = self._flow(end, step + 1)
+            flow = torch.lerp(flow[0], further[0], part), torch.lerp(flow[1], further[1], part)
+        return {f"{FEATURES}{r}": x for r, x in move_offsets(offsets, *flow).items()}
+
+    def _flow(self, end: int, step: int) -> tuple[Tensor, Tensor]:
+        """What `find_flow` says from the code at an end of a leg to a step: found once."""
+        if step == end * STEPS:
+            side = len(self._grey(step))
+            return torch.zeros(2, side, side), torch.ones(1, side, side)
+        if (end, step) not in self._flows:
+            self._flows[end, step] = find_flow(self._grey(end * STEPS), self._grey(step))
+        return self._flows[end, step]
+
+    @torch.no_grad()
+    def _grey(self, step: int) -> np.ndarray:
+        """What the code at a step renders without a refinement, as `grey` has it: drawn once."""
+        if step not in self._greys:
+            leg = min(step // STEPS, self.legs - 1)
+            code = self._plain(leg, step / STEPS - leg)
+            self._greys[step] = grey(self.draw(self.generator, code.latent, code.noise))
+        return self._greys[step]
+
     @torch.no_grad()
     def render(self, place: float) -> Tensor:
         """Render the picture at a place: (3, H, W), float32."""
         code = self.at(place)
         tuned = tune(self.generator, code.refinement)
-        return render_result(tuned, code.latent, code.noise, feature_offsets(code.refinement))
+        return self.draw(tuned, code.latent, code.noise, feature_offsets(code.refinement))
+
+
+def _weights(refinement: Refinement) -> Refinement:
+    """A refinement without its offsets to features."""
+    return {name: x for name, x in refinement.items() if not name.startswith(FEATURES)}
 
 
 def blend(a: dict[str, Tensor], b: dict[str, Tensor], share: float) -> dict[str, Tensor]:

@@ -47,10 +47,13 @@ def render_codes(
         say(file)
 
 
-def file_names(codes: Sequence[Code]) -> list[str]:
-    """Name a picture after each code's id; those of one name get -2, -3 … in their order."""
+def file_names(codes: Sequence[Code], reserved: Sequence[str] = ()) -> list[str]:
+    """Name a picture after each code's id; those of one name get -2, -3 … in their order.
+
+    `reserved` are names, in lower case, of what is there beside them.
+    """
     names: list[str] = []
-    taken: Counter[str] = Counter()
+    taken = Counter(reserved)
     for code in codes:
         name = code.id
         while name.lower() in taken:  # names that differ by case are one on some disks

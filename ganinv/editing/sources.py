@@ -18,8 +18,8 @@ from ganinv.generators.load import load_generator
 from ganinv.images.reading import image_id
 from ganinv.inversion.latent_files import LATENT, load_latent, load_noise, maker_of, name_of
 from ganinv.inversion.latent_formats import is_foreign, read_latents
+from ganinv.inversion.noise_maps import fit_maps
 from ganinv.inversion.refinement import (
-    FLOATS,
     REFINEMENT,
     Refinement,
     beside,
@@ -173,8 +173,8 @@ def _run_generator(path: Path) -> str:
 
 def load_for(
     codes: Iterable[Code], named: str | None = None, device: str | torch.device = "cpu"
-) -> Generator:
-    """Load the generator that all the codes belong to, and check that each fits.
+) -> tuple[Generator, list[Code]]:
+    """Load the generator that all the codes belong to; return it, and them as `fit_code` does.
 
     `named` replaces the one that their runs or files name. Raises BadArgumentsError for codes of
     several generators, or of others than that, WeightsError where it is not here.
@@ -198,41 +198,30 @@ def load_for(
     except WeightsError as error:
         hint = "" if named else "; name the generator's file by --generator"
         raise WeightsError(f"{error}{hint}") from None
-    for code in codes:
-        check_code(code, generator)
-    return generator
+    return generator, [fit_code(code, generator) for code in codes]
 
 
-def check_code(code: Code, generator: Generator) -> None:
-    """Raise BadArgumentsError for a code that is not the generator's, or does not fit it."""
+def fit_code(code: Code, generator: Generator) -> Code:
+    """Lay a code's rows onto the generator's: one for all, or those of a student's teacher.
+
+    Noise maps of another tool's file are laid onto its layers (`fit_maps`). Raises
+    BadArgumentsError for a code of other weights, and where the latent, its noise maps or its
+    refinement do not fit.
+    """
     named = f"the latent {printable(code.path)}"
     if code.sha256 and generator.sha256 and code.sha256 != generator.sha256:
         raise BadArgumentsError(
             f"{named} was made with {printable(code.generator) or 'other weights'}, whose weights "
             f"are not those of {printable(generator.name)}; name its own by --generator"
         )
-    fit_code(code, generator)
-    if not (code.latent.is_floating_point() and code.latent.isfinite().all()):
-        raise BadArgumentsError(f"{named} is no finite floating-point numbers")
     try:
-        generator.noise_for(code.noise or "const", 1)
-        if not all(x.dtype in FLOATS and x.isfinite().all() for x in code.noise.values()):
-            raise ValueError("its noise maps are no finite floating-point numbers")
-    except ValueError as error:
-        raise BadArgumentsError(f"{named} does not fit: {printable(error)}") from None
-    try:
+        latent = fit_latent(code.latent, generator, code.path)
         check_refinement(code.refinement, generator, code.path.with_name(REFINEMENT))
     except ValueError as error:
         raise BadArgumentsError(printable(error)) from None
-
-
-def fit_code(code: Code, generator: Generator) -> Code:
-    """Lay a code's rows onto the generator's: one for all, or those of a student's teacher.
-
-    Raises BadArgumentsError for a latent of another shape.
-    """
+    noise = fit_maps(code.noise, generator, code.path)
     try:
-        latent = fit_latent(code.latent, generator, code.path)
+        generator.noise_for(noise or "const", 1)
     except ValueError as error:
-        raise BadArgumentsError(error) from None
-    return replace(code, latent=latent.expand(generator.num_ws, -1).contiguous())
+        raise BadArgumentsError(f"{named} does not fit: {printable(error)}") from None
+    return replace(code, latent=latent.expand(generator.num_ws, -1).contiguous(), noise=noise)

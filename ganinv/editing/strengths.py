@@ -31,6 +31,14 @@ def show_strength(strength: float) -> str:
     return f"{strength + 0.0:+.10g}"
 
 
+def is_strength(text: str) -> bool:
+    """Tell whether a text is what `show_strength` writes."""
+    try:
+        return math.isfinite(float(text)) and show_strength(float(text)) == text
+    except ValueError:
+        return False
+
+
 def file_word(direction: str) -> str:
     """Write a direction's name as files are called: sefa:0 as sefa-0, a file by its last part."""
     last = re.split(r"[/\\]", direction)[-1]

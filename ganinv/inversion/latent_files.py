@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganinv.errors import printable
 from ganinv.files import split_part
-from ganinv.inversion.latent_formats import is_foreign, pick, read_latents
+from ganinv.inversion.latent_formats import is_foreign, pick, pick_noise, read_latents
 from ganinv.weights.store import read_tensors, write_tensors
 
 LATENT = "latent.safetensors"
@@ -86,10 +86,13 @@ def _described(metadata, key):
 def load_noise(path: str | Path) -> dict[str, Tensor]:
     """Read the optimized noise maps in a latent.safetensors, {} where there are none.
 
-    Raises ValueError.
+    Those of another tool's latent, FILE or FILE:NAME, are named 0, 1, … by their order, as
+    `noise_maps.fit_maps` takes them. Raises ValueError.
     """
-    if is_foreign(split_part(path)[0]):
-        return {}
+    file, name = split_part(path)
+    if is_foreign(file):
+        found = enumerate(pick_noise(read_latents(file), name, file))
+        return {str(i): _finite(f"the noise map {i}", x, path) for i, x in found}
     tensors, _ = read_tensors(path)
     maps = {k.removeprefix(NOISE): x for k, x in tensors.items() if k.startswith(NOISE)}
     return {name: _finite(f"the noise map {name}", x, path) for name, x in maps.items()}

@@ -7,9 +7,10 @@
 | PTI's .pt | a bare tensor (1, num_ws, w_dim) |
 | e4e's latents.pt | a bare tensor (N, num_ws, w_dim), by the order of images, or a dict by name |
 | .npy, .npz | one array of any of these shapes, or (num_ws, w_dim), or (w_dim,) |
+| .safetensors | one tensor of any of these shapes, alone or called `w`, `latent` or `latents` |
 
-Nothing in a file is run (`weights/readers/arrays.py`). Only latents are taken: rosinality's noise
-maps are left.
+Nothing in a file is run (`weights/readers/arrays.py`). A latent's noise maps are those that
+rosinality's projector.py has searched together with it, one for each layer, in their order.
 """
 
 import functools
@@ -23,26 +24,46 @@ from torch import Tensor
 
 from ganinv.errors import printable, shorten
 from ganinv.weights.readers.arrays import read_named
+from ganinv.weights.store import read_header
 
 SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".pkl")
 KEYS = ("w", "latent", "latents")  # of the latents, in a file that holds more than them
 MOST = 100_000  # latents in a file
+NOISE_MAP = re.compile(r"(?:(.*)\.)?noise\.([0-9]{1,4})", re.DOTALL)
 SHOWN = 6  # names that a message lists
 
 
 class Latents(NamedTuple):
     """The latents of a file, each (rows, w_dim), by name; "" names the only one.
 
-    `ordered` are those of one array (N, rows, w_dim): named 0, 1, … by their places in it.
+    `ordered` are those of one array (N, rows, w_dim): named 0, 1, … by their places in it. `noise`
+    has the noise maps of those that have some, by the latent's name.
     """
 
     named: dict[str, Tensor]
-    ordered: bool = False
+    ordered: bool
+    noise: dict[str, list[Tensor]]
 
 
 def is_foreign(path: str | Path) -> bool:
-    """Tell whether a file is named as other tools name theirs; ours are .safetensors."""
-    return Path(path).suffix.lower() in SUFFIXES
+    """Tell whether a file is one of other tools, by its name; ours are .safetensors.
+
+    One of that name is another tool's where it says nothing of ganinv, and its `latent` is no
+    (rows, w_dim). A damaged one passes for ours.
+    """
+    kind = Path(path).suffix.lower()
+    return kind in SUFFIXES or (kind == ".safetensors" and _lacks_ours(path))
+
+
+def _lacks_ours(path: str | Path) -> bool:
+    """Whether a safetensors file is whole, and none of ours."""
+    try:
+        header = read_header(path)
+    except ValueError:
+        return False
+    about = header.get("__metadata__")
+    ours = isinstance(about, dict) and "ganinv" in about
+    return not ours and len(header.get("latent", {}).get("shape", ())) != 2
 
 
 def read_latents(path: str | Path) -> Latents:
@@ -60,24 +81,47 @@ def read_latents(path: str | Path) -> Latents:
 @functools.lru_cache(maxsize=1)
 def _read(path: str, stamp: tuple[int, ...]) -> Latents:
     """Read a file once for all photographs that begin from it; another `stamp` is another file."""
-    chosen = _choose(read_named(path))
+    arrays = read_named(path)
+    chosen = _choose(arrays, path)
+    maps = _noise_maps(arrays)
     lone = len(chosen) == 1
     found: dict[str, Tensor] = {}
+    noise: dict[str, list[Tensor]] = {}
     for name, x in chosen.items():
-        found |= _split("" if lone else name, x, path)
+        parts = _split("" if lone else name, x, path)
+        found |= parts
+        if own := maps.get(name, maps.get("", [])):
+            noise |= dict.fromkeys(parts, own)
     if len(found) > MOST:
         raise ValueError(f"{printable(path)} holds {len(found)} latents; {MOST} at most are read")
-    return Latents(found, ordered=lone and "" not in found)
+    return Latents(found, lone and "" not in found, noise)
 
 
-def _choose(found: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The arrays that are latents: those called so, else all."""
+def _choose(found: dict[str, Tensor], path: str) -> dict[str, Tensor]:
+    """The arrays that are latents: those called so, else all, which a .safetensors has one of."""
     by_image = {
         name.removesuffix(".latent"): x for name, x in found.items() if name.endswith(".latent")
     }
     if by_image:
         return by_image
-    return next(({key: found[key]} for key in KEYS if key in found), found)
+    called = next(({key: found[key]} for key in KEYS if key in found), found)
+    if len(called) > 1 and Path(path).suffix.lower() == ".safetensors":  # weights, a refinement
+        shown = [f"{shorten(printable(x))} {tuple(called[x].shape)}" for x in [*called][:SHOWN]]
+        raise ValueError(
+            f"{printable(path)} holds {len(called)} tensors, {', '.join(shown)}"
+            f"{', …' if len(called) > SHOWN else ''}, and does not say which is a latent: that is "
+            f"read under the name {', '.join(KEYS[:-1])} or {KEYS[-1]}, or where it is alone"
+        )
+    return called
+
+
+def _noise_maps(found: dict[str, Tensor]) -> dict[str, list[Tensor]]:
+    """The noise maps among arrays, in their order, by the name that stands before theirs."""
+    maps: dict[str, dict[int, Tensor]] = {}
+    for name, x in found.items():
+        if named := NOISE_MAP.fullmatch(name):
+            maps.setdefault(named[1] or "", {})[int(named[2])] = x
+    return {name: [of[i] for i in sorted(of)] for name, of in maps.items()}
 
 
 def _split(name: str, x: Tensor, path: str | Path) -> dict[str, Tensor]:
@@ -105,20 +149,31 @@ def pick(latents: Latents, name: str, path: str | Path) -> Tensor:
 
     Raises ValueError where there is none.
     """
+    found = latents.named[_find(latents, name, path)]
+    return found.detach().float().clone()  # a checkpoint's tensors share the file's memory
+
+
+def pick_noise(latents: Latents, name: str, path: str | Path) -> list[Tensor]:
+    """Return the noise maps of a latent by its name, as `pick` finds it; [] where it has none."""
+    maps = latents.noise.get(_find(latents, name, path), [])
+    return [x.detach().clone() for x in maps]
+
+
+def _find(latents: Latents, name: str, path: str | Path) -> str:
+    """The name by which a latent is kept. Raises ValueError where there is none."""
     named = latents.named
     if name in named:
-        found = named[name]
-    elif not name:
+        return name
+    if not name:
         raise ValueError(f"{printable(path)} holds {_listed(latents)}; name one as FILE:NAME")
-    else:  # a path may have lost a doubled slash
-        same = [key for key in named if key and str(Path(key)) == str(Path(name))]
-        if len(same) != 1:
-            raise ValueError(
-                f"{printable(path)} holds no latent {shorten(printable(name))}; it holds "
-                f"{_listed(latents)}"
-            )
-        found = named[same[0]]
-    return found.detach().float().clone()  # a checkpoint's tensors share the file's memory
+    # a path may have lost a doubled slash
+    same = [key for key in named if key and str(Path(key)) == str(Path(name))]
+    if len(same) != 1:
+        raise ValueError(
+            f"{printable(path)} holds no latent {shorten(printable(name))}; it holds "
+            f"{_listed(latents)}"
+        )
+    return same[0]
 
 
 def _listed(latents: Latents) -> str:

@@ -16,8 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganinv.errors import printable
+from ganinv.files import split_part
 from ganinv.generators.base import Generator
 from ganinv.inversion.latent_files import load_noise
+from ganinv.inversion.latent_formats import is_foreign
 from ganinv.inversion.params import SearchParams
 
 SMALLEST = 8  # pixels: the last size the penalty looks at
@@ -70,6 +73,28 @@ def unstrengthened(maps: dict[str, Tensor], generator: Generator) -> dict[str, T
     return {name: x / generator.noise_scale(stored[name]) for name, x in maps.items()}
 
 
+def fit_maps(
+    maps: dict[str, Tensor], generator: Generator, source: str | Path
+) -> dict[str, Tensor]:
+    """Lay the noise maps of another tool's file onto the generator's layers, in their order.
+
+    Those of a file of ours name their layers, and pass as they are. `source` is the latent's file.
+    Where maps have other sizes than the layers, a warning says so, and {} is returned.
+    """
+    file, _ = split_part(source)
+    if not maps or not is_foreign(file):
+        return maps
+    stored = generator.noise_maps()
+    if [x.shape for x in maps.values()] == [x.shape for x in stored.values()]:
+        return dict(zip(stored, maps.values(), strict=True))
+    warnings.warn(
+        f"{printable(file)} holds {len(maps)} noise maps, which are left out: they do not fit the "
+        f"{len(stored)} layers of {printable(generator.name) or 'the generator'}",
+        stacklevel=2,
+    )
+    return {}
+
+
 def start_maps(
     params: SearchParams, generator: Generator, rng: torch.Generator
 ) -> dict[str, Tensor]:
@@ -78,7 +103,7 @@ def start_maps(
     They are {} where the generator's stored ones stay. Warns where a saved latent has maps and the
     search leaves them out.
     """
-    saved = load_noise(params.init) if Path(params.init).is_file() else {}
+    saved = load_noise(params.init) if split_part(params.init)[0].is_file() else {}
     if params.noise_maps == "stored":
         if saved:
             warnings.warn(
@@ -87,4 +112,5 @@ def start_maps(
                 stacklevel=4,  # the caller of `invert`
             )
         return {}
+    saved = fit_maps(saved, generator, params.init)
     return unstrengthened(saved, generator) if saved else draw_maps(generator, rng)

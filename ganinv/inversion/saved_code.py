@@ -7,15 +7,18 @@ safetensors: `latent` (rows, w_dim), what moved; `noise.NAME`, its normal noise 
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganinv.inversion.latent_files import NOISE
-from ganinv.inversion.search import Best, Search
+from ganinv.inversion.search import SNAPSHOT_SIZE, Best, Search
 from ganinv.weights.store import read_tensors, write_tensors
 
+LARGEST = 2**53  # of steps, evaluations
+ROW = {"step", "loss", "lr", "seconds", "evaluations", "best_step", "phase"}
 _PICTURES = "pictures"
 
 
@@ -46,22 +49,67 @@ def save_code(file: CodeFile, search: Search) -> None:
 
 
 def restore_code(file: CodeFile, search: Search) -> bool:
-    """Bring a search to where it was saved; False, and nothing done, for no such file or key."""
+    """Bring a search to where it was saved; False, and nothing done, for no such file or key.
+
+    Nor for a damaged file: one whose tensors or history are none that this search could have left.
+    """
     if not file.path.is_file():
         return False
     try:
         tensors, metadata = read_tensors(file.path, largest=None)
         about = json.loads(metadata["ganinv"])
-        if about["key"] != file.key or tensors["latent"].shape != search.best.latent.shape:
+        if about["key"] != file.key:
             return False
-        noise = {name: tensors[NOISE + name].to(x) for name, x in search.best.noise.items()}
-        pictures = tensors.get(_PICTURES, torch.empty(0)).numpy()
-        snapshots = list(zip(about["shown"], pictures, strict=True))
-        latent = tensors["latent"].to(search.best.latent)
-        best = Best(latent, noise, about["loss"], about["step"], about["noisy"])
-        history, spent = list(about["history"]), (about["seconds"], about["evaluations"])
+        best = Best(
+            latent=_like(tensors["latent"], search.best.latent),
+            noise={name: _like(tensors[NOISE + name], x) for name, x in search.best.noise.items()},
+            loss=_number(about["loss"]),
+            step=_whole(about["step"]),
+            noisy=about["noisy"] is True,
+        )
+        snapshots = _snapshots(tensors, about["shown"], search)
+        history = [_row(row) for row in about["history"]]
+        seconds, evaluations = _number(about["seconds"]), _whole(about["evaluations"])
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False  # damaged, or somebody else's: the search is made again
     search.best, search.history, search.snapshots = best, history, snapshots
-    search.seconds, search.evaluations = spent
+    search.seconds, search.evaluations = seconds, evaluations
     return True
+
+
+def _like(x: Tensor, wanted: Tensor) -> Tensor:
+    """A tensor as another one is. Raises ValueError for one of other sizes, or not finite."""
+    if x.shape != wanted.shape or not (x.is_floating_point() and x.isfinite().all()):
+        raise ValueError("other numbers than a search has")
+    return x.to(wanted)
+
+
+def _snapshots(tensors: dict[str, Tensor], shown: list, search: Search) -> list:
+    """The pictures, each with the number of the steps before it."""
+    side = min(SNAPSHOT_SIZE, search.generator.resolution)
+    pictures = tensors.get(_PICTURES, torch.empty(0, side, side, 3, dtype=torch.uint8))
+    if pictures.dtype != torch.uint8 or pictures.shape[1:] != (side, side, 3):
+        raise ValueError("other pictures than a search keeps")
+    return list(zip(map(_whole, shown), pictures.numpy(), strict=True))
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a history: words under `phase`, numbers under all other names."""
+    if not row.keys() >= ROW or type(row["phase"]) is not str:
+        raise ValueError("other rows than a history has")
+    for name, value in row.items():
+        if name != "phase":
+            _number(value)
+    return row
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or (type(value) is int and abs(value) > LARGEST):
+        raise ValueError("no number")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= LARGEST:
+        raise ValueError("no whole number")
+    return value

@@ -19,7 +19,7 @@ from ganinv.inversion.latent_files import (
     name_of,
 )
 from ganinv.inversion.latent_formats import is_foreign, match, read_latents
-from ganinv.inversion.noise_maps import unstrengthened
+from ganinv.inversion.noise_maps import fit_maps, unstrengthened
 from ganinv.inversion.params import STARTS, SearchParams, losses_of, start_folder
 from ganinv.losses.terms import needs_encoder
 
@@ -172,8 +172,10 @@ def holds_several(init: str) -> bool:
 def check_latent(params: SearchParams, generator: Generator) -> None:
     """Raise ValueError for a saved latent, or noise maps beside it, that do not fit."""
     read_start(params.init, generator, any_maker=params.init_any)
-    if params.noise_maps != "stored" and (maps := load_noise(params.init)):
-        unstrengthened(maps, generator)
+    if params.noise_maps != "stored":
+        maps = fit_maps(load_noise(params.init), generator, params.init)
+        if maps:
+            unstrengthened(maps, generator)
 
 
 def check_start(params: SearchParams, generator: Generator, encoder: Codes | None) -> None:

@@ -32,7 +32,7 @@ from ganinv.inversion.params import losses_of, start_folder
 from ganinv.inversion.refinement import beside, check_refine
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import check_latent, check_start, find_encoder
+from ganinv.inversion.starts import check_start, find_encoder
 from ganinv.inversion.style_axes import find_style_matrices
 from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
@@ -310,18 +310,20 @@ class Work:
         (cut,) = cut_squares(picture, self.generator.resolution, photo.align, notice, face)
         self.note_environment()
         waiting = self.folder.code_file(photo.id, marks, fresh=self.fresh)
-        more: dict[str, Any] = {}
-        if self.params.refine != "none":
-            more["code_file"] = waiting
+        more: dict[str, Any] = {"code_file": waiting} if self.params.refine != "none" else {}
         try:
             begun = self.own(photo)
-            if begun is not self.params:
-                check_latent(begun, self.generator)
-                check_refine(begun, self.generator)
-                more["init"] = begun.init
         except ValueError as error:
             raise ImageError(str(error)) from None
-        inversion = self.search(from_pil(cut.image), image_id=photo.name, **more)
+        has_own = begun is not self.params  # a start that may not fit, where others' do
+        if has_own:
+            more["init"] = begun.init
+        try:
+            inversion = self.search(from_pil(cut.image), image_id=photo.name, **more)
+        except ValueError as error:
+            if not has_own:
+                raise
+            raise ImageError(str(error)) from None
         self.changed = True
         self.folder.begin(photo.id)
         save_inversion(

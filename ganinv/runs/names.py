@@ -1,4 +1,4 @@
-"""The files that a run writes, by name."""
+"""The files that a run writes, by name, and what other commands write beside its images."""
 
 RECORD = "record.json"
 OUTPUTS = (  # of every image
@@ -16,7 +16,10 @@ CODE = "code.safetensors"  # while an image is refined
 PASTED = "pasted.png"  # by `ganinv paste`
 ALSO = ("progress.gif", "progress_strip.png", *REFINED, PASTED)  # of some
 SHEET, INDEX = "contact_sheet.jpg", "index.html"
-RESERVED = (  # no image may be called so: names of files beside the images' folders
+EDITS = "edits.json"  # by `ganinv edit`, whose --out may be the run
+SAVED = "edits"  # the folder of edits that are saved from a notebook
+EXPORTED = "exported"  # the folder of `ganinv export`, unless another is named
+RESERVED = (  # no image may be called so: names of what lies beside the images' folders
     "params.yaml",
     "environment.json",
     "metrics.json",
@@ -24,6 +27,9 @@ RESERVED = (  # no image may be called so: names of files beside the images' fol
     "summary.json",
     SHEET,
     INDEX,
+    EDITS,
+    SAVED,
+    EXPORTED,
     "con",
     "nul",
     "aux",

@@ -17,7 +17,7 @@ from ganinv.weights.readers.lpips_backbones import read_backbone
 from ganinv.weights.readers.mobile_stylegan import read_mobile_stylegan
 from ganinv.weights.readers.networks import read_part, read_parts
 from ganinv.weights.readers.parts import Network
-from ganinv.weights.store import read_beside, read_description, read_weights, save_weights
+from ganinv.weights.store import read_beside, read_own, read_weights, save_weights
 
 OF_THE_FILE = ("architecture", "config", "file", "sha256", "size", "bytes")  # in a description
 Check = Callable[[Network], object]  # raises ValueError for a network that cannot be built
@@ -45,8 +45,11 @@ def convert_checkpoint(
     target = path.with_suffix(".safetensors") if out is None else Path(out)
     if target.suffix != ".safetensors":
         raise WeightsError(f"{target} does not end in .safetensors")
-    if path.suffix == ".safetensors":
-        return [_copy_own(path, target)]
+    description = read_own(path)
+    if description is not None:
+        return [_copy_own(path, target, description)]
+    if target.exists() and target.samefile(path):
+        raise WeightsError(f"{path} would be overwritten by what is made of it; name another file")
     parts, source_sha256 = read_parts(path, head), sha256_file(path)
     check_parts(path, parts, check)
     names = [target]
@@ -59,9 +62,8 @@ def convert_checkpoint(
     return names
 
 
-def _copy_own(path: Path, target: Path) -> Path:
+def _copy_own(path: Path, target: Path, description: Mapping[str, Any]) -> Path:
     """Write a file of ours to the target, and describe it, with what was known of it before."""
-    description = read_description(path)
     architecture, config = description.get("architecture"), description.get("config")
     if not isinstance(architecture, str) or not isinstance(config, dict):
         raise WeightsError(f"{path} is a safetensors file, but holds no network that ganinv knows")

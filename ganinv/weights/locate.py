@@ -8,7 +8,7 @@ from ganinv.files import sha256_file
 from ganinv.weights.convert import Check, check_parts, converted
 from ganinv.weights.find import find_file, find_weights
 from ganinv.weights.readers.networks import read_parts
-from ganinv.weights.store import read_beside, read_description
+from ganinv.weights.store import read_beside, read_own
 
 
 def describe_file(name: str | Path, *, check: Check | None = None) -> list[dict[str, Any]]:
@@ -18,12 +18,12 @@ def describe_file(name: str | Path, *, check: Check | None = None) -> list[dict[
     is called with each network of a checkpoint. Raises WeightsError.
     """
     path = find_file(name)
-    if path.suffix != ".safetensors":
+    description = read_own(path)
+    if description is None:
         source = dict(source=path.name, source_sha256=sha256_file(path))
         parts = read_parts(path)
         check_parts(path, parts, check)
         return [part.describe() | source for part in parts]
-    description = read_description(path)
     if "architecture" not in description:
         raise WeightsError(f"{path} holds no network that ganinv knows")
     facts = dict(file=path.name, sha256=sha256_file(path))
@@ -38,8 +38,7 @@ def locate(name: str | Path, kind: str, *, check: Check | None = None) -> tuple[
     where there is none.
     """
     path, label = find_weights(name)
-    if path.suffix == ".safetensors":
-        read_description(path)  # what is no such file is told before its bytes are hashed
+    if read_own(path) is not None:  # what is no such file is told before its bytes are hashed
         return path, label, sha256_file(path)
     file, sha256 = converted(path, kind, check=check)
     return file, label, sha256

@@ -76,6 +76,17 @@ def read_tensors(
         raise ValueError(_not_whole(path, error)) from None
 
 
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Read what a safetensors file says of its tensors: {name: dtype, shape, place}, and metadata.
+
+    Those are under `__metadata__`. Raises ValueError.
+    """
+    try:
+        return _read_header(path)
+    except UNREADABLE as error:
+        raise ValueError(_not_whole(path, error)) from None
+
+
 def _read_header(path: str | Path, largest: int | None = None) -> dict[str, Any]:
     """Read what a safetensors file says of its tensors; the library believes any shape.
 
@@ -136,6 +147,16 @@ def read_description(path: str | Path) -> dict[str, Any]:
     except UNREADABLE as error:
         raise WeightsError(_not_whole(path, error)) from None
     return description if isinstance(description, dict) else {}
+
+
+def read_own(path: Path) -> dict[str, Any] | None:
+    """Read the description of a file of ours, None for another tool's. Raises WeightsError.
+
+    Ours are .safetensors; one that is whole and says nothing of ganinv is another tool's.
+    """
+    if path.suffix != ".safetensors":
+        return None
+    return read_description(path) or None
 
 
 def read_beside(path: Path) -> dict[str, Any]:

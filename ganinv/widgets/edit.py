@@ -11,7 +11,7 @@ from torch import Tensor
 from ganinv.editing.carry import Rendered
 from ganinv.editing.directions import Direction, directions, find_direction
 from ganinv.editing.edit import edit
-from ganinv.editing.sources import Code, find_one, fit_code, read_code
+from ganinv.editing.sources import Code, find_one, read_code
 from ganinv.errors import printable
 from ganinv.files import write_json
 from ganinv.generators.base import Generator
@@ -26,12 +26,12 @@ from ganinv.inversion.refinement import (
     render_refined,
     save_refinement,
 )
-from ganinv.widgets.shared import LIVE, Face, Note, generator_of, preview_of
+from ganinv.runs.names import SAVED
+from ganinv.widgets.shared import LIVE, Face, Note, open_codes, preview_of
 
 MOST = 3.0  # standard deviations of W, to either side
 STEP = 0.5
 COMPONENTS = 5  # of W, where the generator has no named directions
-EDITS = "edits"  # the folder in a run's
 
 
 class EditWidget(ipywidgets.VBox):
@@ -99,9 +99,7 @@ class EditWidget(ipywidgets.VBox):
             self.message.tell(f"saved in {folder}")
 
     def _open(self, source: str | Path) -> None:
-        self.code = read_code(*find_one(source))
-        self.generator = generator_of([self.code])
-        self.code = fit_code(self.code, self.generator)
+        self.generator, (self.code,) = open_codes([read_code(*find_one(source))])
         self._rendered = Rendered(
             self.generator, self.code, render=preview_of(self.code, self.generator)
         )
@@ -166,7 +164,7 @@ def _new_folder(code: Code) -> Path:
     """The first of edits/ID-1, edits/ID-2, … that is not there, in the folder of the code's run."""
     place = code.path.parent.parent if code.path.name == LATENT else code.path.parent
     number = 1
-    while (folder := place / EDITS / f"{code.id}-{number}").exists():
+    while (folder := place / SAVED / f"{code.id}-{number}").exists():
         number += 1
     return folder
 

@@ -9,15 +9,14 @@ from torch import Tensor
 
 from ganinv.compute.device import resolve_precision
 from ganinv.compute.render import make_preview
-from ganinv.editing.carry import Rendered
 from ganinv.editing.morph import Way
 from ganinv.editing.sources import read_code
 from ganinv.errors import printable
 from ganinv.inversion.latent_files import LATENT
 from ganinv.inversion.refinement import weight_changes
+from ganinv.runs.names import SAVED
 from ganinv.runs.records import is_finished, read_record
-from ganinv.widgets.edit import EDITS
-from ganinv.widgets.shared import LIVE, Face, Note, generator_of, preview_of
+from ganinv.widgets.shared import LIVE, Face, Note, open_codes, preview_of
 
 STEP = 0.05  # of the way
 
@@ -25,9 +24,8 @@ STEP = 0.05  # of the way
 class MorphWidget(ipywidgets.VBox):
     """Two inverted faces to choose, and a slider for the share of the way from one to the other.
 
-    The faces are those of the runs in `out`, or of the run that `out` is. The way is straight in
-    W+, and for noise maps and refinements, as `Way` has it. *Look again* finds what was inverted
-    since.
+    The faces are those of the runs in `out`, or of the run that `out` is. The way is that of `Way`:
+    straight, with refined features that move along. *Look again* finds what was inverted since.
     """
 
     def __init__(self, out: str | Path = "runs/quickstart") -> None:
@@ -76,15 +74,12 @@ class MorphWidget(ipywidgets.VBox):
         self._way = None
         with self.message.told():
             paths = self.first.value, self.second.value
-            codes = [read_code(path.parent.name, path) for path in paths]
-            generator = generator_of(codes)
-            self._way = Way(generator, codes)
+            generator, codes = open_codes([read_code(path.parent.name, path) for path in paths])
             # changed weights make another generator at each place, not worth compiling
             tuned = any(weight_changes(code.refinement) for code in codes)
             precision = resolve_precision("auto", generator.device)
-            self._preview = (
-                make_preview(precision, "off") if tuned else preview_of(codes[0], generator)
-            )
+            draw = make_preview(precision, "off") if tuned else preview_of(codes[0], generator)
+            self._way = Way(generator, codes, draw=draw)
             self._picture()  # which may compile
             started = time.perf_counter()
             self.face.show(self._picture())
@@ -100,8 +95,7 @@ class MorphWidget(ipywidgets.VBox):
 
     def _picture(self) -> Tensor:
         assert self._way is not None
-        code = self._way.at(self.share.value)
-        return Rendered(self._way.generator, code, "stay", self._preview)(code.latent)
+        return self._way.render(self.share.value)
 
 
 def find_faces(out: str | Path) -> dict[str, Path]:
@@ -114,6 +108,6 @@ def find_faces(out: str | Path) -> dict[str, Path]:
     for path in found:
         folder = path.parent
         record = read_record(folder.parent, folder.name)
-        if folder.parent.name != EDITS and (record is None or is_finished(record)):
+        if folder.parent.name != SAVED and (record is None or is_finished(record)):
             faces[folder.relative_to(out).as_posix()] = path
     return faces

@@ -13,7 +13,7 @@ from torch import Tensor
 from ganinv.compute.device import resolve_device, resolve_precision
 from ganinv.compute.render import make_preview
 from ganinv.core_yaml import read_yaml
-from ganinv.editing.sources import Code, check_code, load_for
+from ganinv.editing.sources import Code, fit_code, load_for
 from ganinv.errors import GaninvError, printable
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, to_pil
@@ -55,20 +55,19 @@ class Note(ipywidgets.HTML):
             self.tell(error)
 
 
-def generator_of(codes: Sequence[Code]) -> Generator:
+def open_codes(codes: Sequence[Code]) -> tuple[Generator, list[Code]]:
     """Load the generator that all the codes belong to, on the best device; the last one is kept.
 
-    Raises BadArgumentsError or WeightsError, as `load_for`.
+    Returns the codes as `fit_code` does. Raises BadArgumentsError or WeightsError, as `load_for`.
     """
     key = codes[0].sha256, codes[0].generator
     known = _kept.get(key) if len({code.sha256 for code in codes}) == 1 else None
-    if known is None or not codes[0].sha256:
-        known = load_for(codes, device=resolve_device("auto"))
-        _kept.clear()
-        _kept[key] = known
-    for code in codes:
-        check_code(code, known)
-    return known
+    if known is not None and codes[0].sha256:
+        return known, [fit_code(code, known) for code in codes]
+    generator, fitted = load_for(codes, device=resolve_device("auto"))
+    _kept.clear()
+    _kept[key] = generator
+    return generator, fitted
 
 
 def preview_of(code: Code, generator: Generator) -> Callable[..., Tensor]:

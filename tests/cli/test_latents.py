@@ -99,12 +99,14 @@ def test_noise_maps_are_rendered(loaded, toy_path, tmp_path):
         ("names.pt", tools.e4e_by_name, ["a", "b"]),
     ],
 )
-def test_latents_of_every_tool_are_rendered(loaded, toy_path, tmp_path, name, tool, names):
+def test_latents_of_every_tool_are_rendered(loaded, toy_path, tmp_path, capsys, name, tool, names):
     ws = torch.randn(2, 8, 32)
     tool(tmp_path / name, ws)
     out = tmp_path / "out"
     words = ["--generator", toy_path, "--out", out, *CPU]
     assert cli("render", tmp_path / name, *words) == 0
+    left_out = "project.pt holds 3 noise maps, which are left out" in capsys.readouterr().err
+    assert left_out == (tool is tools.rosinality)  # another generator's
     assert sorted(x.stem for x in out.iterdir()) == names
     for w, stem in zip(ws, names, strict=False):
         assert_drawn(out / f"{stem}.png", loaded, w)

@@ -118,6 +118,7 @@ MORPHS = {
     "too large": (["a", "b", "--size", 64], "draws 32 pixels"),
     "no length": (["a", "b", "--seconds", "0"], "above 0"),
     "no device": (["a", "b", "--device", "gpu"], "cuda"),
+    "no way with features": (["a", "b", "--features", "blend"], "--features"),
     "no ease": (["a", "b", "--ease", "fast"], "--ease"),
     "a long name": (["a", "x" * 5000], "too long"),
 }

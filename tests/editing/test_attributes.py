@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganinv.editing.attributes import ATTRIBUTES, SIDE, Face, find_face, measure_face
+from ganinv.editing.effects import measure_placed
 from ganinv.paths import samples_folder
 
 SHAPES = [name for name, a in ATTRIBUTES.items() if a.kind in ("expression", "pose", "shape")]
@@ -191,6 +192,13 @@ def test_a_mirrored_photograph_looks_the_other_way(photograph, measured):
         assert abs(turned) < max(0.15 * abs(measured[name]), 2.0 if name == "roll" else 0.1)
     for name in LIGHTS:
         assert found[name] == pytest.approx(measured[name], abs=0.05)
+
+
+def test_one_detection_says_what_measuring_and_looking_say(photograph, measured):
+    values, place = measure_placed(photograph)
+    assert values == measured
+    assert np.array_equal(place, find_face(photograph).points)
+    assert measure_placed(np.zeros((64, 64, 3), np.uint8)) == (None, None)
 
 
 def test_a_turned_photograph_rolls(photograph, measured):

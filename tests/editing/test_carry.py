@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 
 from ganinv.compute.render import render_result
 from ganinv.editing.carry import Rendered, find_flow, warp
@@ -14,30 +13,10 @@ from ganinv.editing.edit import edit
 from ganinv.editing.sources import Code
 from ganinv.inversion.refinement import render_refined
 from helpers.codes import refinement_of
+from helpers.moves import SIDE, cut, shift_of, texture
 from helpers.refinements import AT, REFINES, bumped_image, smooth_offset
 from helpers.tensors import normal
 from helpers.toys import rendering_by
-
-SIDE = 64
-
-
-def texture(seed=0, side=SIDE + 32):
-    """A smooth random picture on [0, 1], larger than what is cut from it."""
-    rough = gaussian_filter(np.random.default_rng(seed).normal(size=(side, side)), 2)
-    return ((rough - rough.min()) / (rough.max() - rough.min())).astype(np.float32)
-
-
-def cut(picture, down, right):
-    """The middle of a picture whose contents have moved by whole pixels."""
-    return picture[16 - down : 16 - down + SIDE, 16 - right : 16 - right + SIDE]
-
-
-def shift_of(down, right, side=SIDE):
-    """The flow that says where a picture, moved by whole pixels, was: against the move."""
-    flow = torch.zeros(2, side, side)
-    flow[0], flow[1] = -down / side, -right / side
-    return flow
-
 
 # --- warp ---
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganinv.editing.choose import solve, solve_for
-from ganinv.editing.effects import TRUNCATION, Faces, mean_change, rising_share
+from ganinv.editing.effects import TRUNCATION, Effects, Faces, Kept, mean_change, rising_share
 from ganinv.editing.find import Plan, find_all, held_shares, regress
 from ganinv.errors import BadArgumentsError
 from ganinv.measures.codes import WSpread
@@ -52,7 +52,7 @@ def planted(toy, white):
 
 
 def faces_of(generator, measure=mean_colours, names=NAMES):
-    return Faces(generator, names, quiet, measure=measure, place=lambda picture: None)
+    return Faces(generator, names, quiet, lambda picture, place: (measure(picture, place), None))
 
 
 class KilledError(Exception):
@@ -249,6 +249,25 @@ def test_pictures_without_a_face_are_left_out(planted, tmp_path):
 
 
 # --- the parts ---
+
+
+def test_a_face_is_looked_for_once_and_its_edits_where_it_was(toy, tmp_path):
+    seen = []
+
+    def measure(picture, place):
+        seen.append(place)
+        return dict.fromkeys(NAMES, float(len(seen))), f"place {len(seen)}"
+
+    ws = [toy.w_avg.expand(toy.num_ws, -1) + i for i in range(3)]
+    effects = Effects(Faces(toy, NAMES, quiet, measure), ws, Kept(tmp_path / "kept", {}), quiet)
+    plain = effects.plain()
+    assert seen == [None] * 3 and effects.plain() is plain
+    assert [(values.tolist(), place) for values, place in plain] == [
+        ([float(i)] * len(NAMES), f"place {i}") for i in (1, 2, 3)
+    ]
+    seen.clear()
+    effects.of("x", torch.zeros_like(ws[0]), [-1, 0, 1])
+    assert seen == ["place 1"] * 2 + ["place 2"] * 2 + ["place 3"] * 2
 
 
 @pytest.mark.parametrize("i", [0, 1, 3])

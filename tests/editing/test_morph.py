@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from ganinv.compute.render import render_result
+from ganinv.editing.carry import warp
 from ganinv.editing.morph import (
     Way,
     blend,
@@ -21,7 +23,9 @@ from ganinv.editing.sources import Code
 from ganinv.errors import BadArgumentsError
 from ganinv.images.pixels import from_uint8, to_uint8
 from ganinv.losses.lpips import package_lpips
+from helpers.moves import SIDE, moved_by, shift_of, texture
 from helpers.refinements import AT, smooth_offset
+from helpers.toys import rendering_by
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def test_between_codes_all_is_linear_and_what_is_missing_is_zero(toy, codes):
     a, b, c = codes
     (name,) = (k.removeprefix("weights.") for k in c.refinement)
     change, offset = b.refinement[f"weights.{name}"], b.refinement[f"features.{AT}"]
-    way = Way(toy, codes)
+    way = Way(toy, codes, features="stay")
     found = way.render(0.25)
     ws = 0.75 * a.latent + 0.25 * b.latent
     wanted = reference(toy, ws, 0.25 * offset, {name: 0.25 * change})
@@ -83,6 +87,112 @@ def test_between_codes_all_is_linear_and_what_is_missing_is_zero(toy, codes):
     ws = 0.75 * b.latent + 0.25 * c.latent
     assert torch.allclose(found, reference(toy, ws, 0.75 * offset, noise=noise), atol=1e-5)
     assert not torch.allclose(found, reference(toy, ws, 0.75 * offset), atol=1e-2)
+
+
+@pytest.mark.parametrize("features", ["carry", "drop"])
+def test_offsets_aside_the_ways_are_one(toy, codes, features):
+    """Weights, noise maps and latents do not depend on what becomes of features."""
+    way, plain = Way(toy, codes, features=features), Way(toy, codes, features="stay")
+    for place in (0.3, 1.6):
+        found, wanted = way.at(place), plain.at(place)
+        assert torch.equal(found.latent, wanted.latent)
+        assert found.noise.keys() == wanted.noise.keys()
+        assert all(torch.equal(x, wanted.noise[k]) for k, x in found.noise.items())
+        weights = {k: x for k, x in wanted.refinement.items() if k.startswith("weights.")}
+        assert weights and all(torch.equal(x, found.refinement[k]) for k, x in weights.items())
+    dropped = Way(toy, codes, features="drop")
+    assert not any(
+        k.startswith("features.") for p in (0.5, 1, 1.5) for k in dropped.at(p).refinement
+    )
+
+
+def test_an_unknown_way_with_features_is_refused(toy, codes):
+    with pytest.raises(ValueError, match="features must be carry, stay, drop"):
+        Way(toy, codes, features="leave")
+
+
+# --- offsets that are carried ---
+
+MOVE = 8  # pixels of 64 that the picture moves from the first code to the second
+
+
+@pytest.fixture
+def moving(toy):
+    """A way on which a picture moves to the right, and the offsets of its two ends.
+
+    The second's offset is what the first's becomes: it shows the same thing, where it is then.
+    """
+    picture = texture(4)
+
+    def synthesis(ws, noise="const", features=None):
+        shown = torch.from_numpy(moved_by(picture, 0, ws[0, 0, 0].item()))
+        return (shown * 2 - 1).expand(1, 3, -1, -1)
+
+    generator = rendering_by(toy, synthesis)
+    first = smooth_offset(toy, 0.5)
+    offsets = first, torch.roll(first, MOVE * AT // SIDE, 2)
+    codes = []
+    for name, offset, at in zip("ab", offsets, (0, MOVE), strict=True):
+        latent = torch.zeros(toy.num_ws, toy.w_dim)
+        latent[0, 0] = at
+        codes.append(Code(name, latent, Path(name), refinement={f"features.{AT}": offset}))
+    return generator, codes, offsets
+
+
+@pytest.mark.parametrize("place", [0.5, 0.3, 0.6])
+def test_offsets_of_both_ends_meet_where_the_picture_is(moving, place):
+    """Carried, both lie where the face is on the way; blended in place, they lie beside it."""
+    generator, codes, (first, _) = moving
+    inner = (slice(None), slice(3, 13), slice(4, 12))
+    wanted = warp(first, shift_of(0, MOVE * place))[inner]
+    away = {}
+    for features in ("carry", "stay"):
+        found = Way(generator, codes, features=features).at(place).refinement[f"features.{AT}"]
+        away[features] = ((found[inner] - wanted).norm() / wanted.norm()).item()
+    assert away["carry"] < 0.12 and away["carry"] < 0.5 * away["stay"]
+
+
+def test_an_offset_weighs_the_more_the_nearer_its_code_is(moving):
+    generator, codes, (first, _) = moving
+    codes[1].refinement.clear()
+    inner = (slice(None), slice(3, 13), slice(4, 12))
+    way = Way(generator, codes)
+    for place in (0.125, 0.4, 0.6):
+        found = way.at(place).refinement[f"features.{AT}"][inner]
+        moved = warp(first, shift_of(0, MOVE * place))[inner]
+        share = (found * moved).sum() / moved.square().sum()
+        assert share.item() == pytest.approx(1 - place, abs=0.1 * (1 - place))
+
+
+def test_carried_frames_differ_little_from_their_neighbours(moving):
+    """Near an end an offset is nearly its own, also between the places of which flow is known."""
+    generator, codes, (first, second) = moving
+    way = Way(generator, codes)
+    for place, wanted in ((1e-4, first), (1 - 1e-4, second)):
+        found = way.at(place).refinement[f"features.{AT}"]
+        assert (found - wanted).norm() < 0.01 * wanted.norm()
+    at = [way.at(place).refinement[f"features.{AT}"] for place in (0.2499, 0.25, 0.2501)]
+    assert max((a - b).norm() for a, b in zip(at, at[1:], strict=False)) < 0.01 * first.norm()
+
+
+def test_flow_costs_a_way_as_much_however_many_frames_it_has(toy, moving):
+    generator, codes, _ = moving
+    drawn = []
+
+    def draw(generator, latent, noise=None, features=None):
+        drawn.append(bool(features))
+        return render_result(generator, latent, noise, features)
+
+    way = Way(generator, codes, features="carry", draw=draw)
+    way.render(0.5)  # of which both flows are known at one place
+    assert drawn == [False, False, False, True] and len(way._flows) == 2
+    for i in range(41):
+        way.render(i / 40)
+    assert drawn.count(False) == 9 and len(way._flows) == 16
+    unrefined = Way(toy, [Code(c.id, c.latent, c.path) for c in codes], draw=draw)
+    drawn.clear()
+    unrefined.render(0.3)
+    assert drawn == [False]
 
 
 def test_blended_float16_is_float32(toy):

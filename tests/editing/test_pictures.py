@@ -48,6 +48,7 @@ def codes(*names):
 def test_names_are_told_apart():
     assert file_names(codes("a", "b", "a", "A", "a-2")) == ["a", "b", "a-2", "A-3", "a-2-2"]
     assert file_names(codes("a-2", "a", "a")) == ["a-2", "a", "a-3"]
+    assert file_names(codes("X.json", "x.json"), ("x.json",)) == ["X.json-2", "x.json-3"]
 
 
 def test_the_sheet_has_rows_of_eight():

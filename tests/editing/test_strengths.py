@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganinv.editing.strengths import MOST, file_word, parse_strengths, show_strength
+from ganinv.editing.strengths import MOST, file_word, is_strength, parse_strengths, show_strength
 from ganinv.errors import BadArgumentsError
 
 NUMBERS = st.floats(-1e6, 1e6)
@@ -25,6 +25,18 @@ def test_there_is_one_zero():
 @pytest.mark.parametrize("x, text", [(2.0, "+2"), (-1.5, "-1.5"), (0.0, "+0"), (0.25, "+0.25")])
 def test_strengths_are_written_with_their_sign(x, text):
     assert show_strength(x) == text
+
+
+@given(NUMBERS)
+def test_what_is_written_is_known_as_a_strength(x):
+    assert is_strength(show_strength(x))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2", "+2.0", "-0", "+nan", "+inf", "+1_0", "x", "+2 ", "+1_+2"]
+)
+def test_what_is_written_otherwise_is_none(text):
+    assert not is_strength(text)
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=MOST))

@@ -18,18 +18,17 @@ from safetensors.torch import save
 
 from ganinv.generators.stylegan2 import StyleGAN2
 from helpers.containers import (
+    ATOMS,
     FLOATS,
     SETTING,
     STAND_INS,
     bare,
     calls,
-    pid,
     streamed,
-    tensor,
     zipped,
 )
 from helpers.foreign_checkpoints import tiny_encoder
-from helpers.hostile_pickles import array_by_hand, global_, integer, raw, text
+from helpers.hostile_pickles import global_, text
 from helpers.paths import DATA
 from helpers.runs import USUAL
 from helpers.toys import DCGAN_CONFIG, TOY_CONFIG, build_dcgan, build_toy
@@ -157,6 +156,27 @@ def latent(rng: random.Random) -> tuple[str, bytes]:
     return ".safetensors", _safetensors(_changed(rng, tensors), {"ganinv": json.dumps(about)})
 
 
+def saved_code(rng: random.Random) -> tuple[str, bytes]:
+    """A code of the toy that waits for its refinement, its tensors or its history changed."""
+    tensors = {"latent": torch.randn(8, 32)} | {
+        f"noise.{n.removesuffix('.noise')}": x
+        for n, x in states()["mobile_stylegan"].items()
+        if n.endswith(".noise")
+    }
+    if rng.random() < 0.5:
+        tensors["pictures"] = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
+    row = dict(step=1, loss=0.5, l2=0.5, lr=0.1, seconds=0.2, evaluations=1, best_step=1)
+    shown = [0, 2] if "pictures" in tensors else []
+    about = dict(key="key", loss=0.5, step=1, noisy=False, seconds=0.2, evaluations=1, shown=shown)
+    about["history"] = [row | {"phase": "code"} for _ in range(2)]
+    if rng.random() < 0.3:
+        about["history"][1][rng.choice([*about["history"][1]])] = odd(rng)
+    if rng.random() < 0.3:
+        about[rng.choice([*about])] = odd(rng)
+    tensors = _changed(rng, tensors) if rng.random() < 0.6 else tensors
+    return ".safetensors", _safetensors(tensors, {"ganinv": json.dumps(about)})
+
+
 def refinement(rng: random.Random) -> tuple[str, bytes]:
     """A refinement of the toy, changed."""
     names = ("features.8", "features.16", "features.x", "features.-8", "weights.to_img_bias")
@@ -166,39 +186,16 @@ def refinement(rng: random.Random) -> tuple[str, bytes]:
     return ".safetensors", _safetensors(_changed(rng, kept), {"ganinv": "{}"})
 
 
-def _atoms():
-    hostile = [
-        global_(name) + text(f"open('{CANARY}', 'w')") + b"\x85R"
-        for name in ("builtins.eval", "builtins.exec", "os.system", "posix.system", "torch.load")
-    ]
-    floats = array_by_hand(b"K\x01\x85", raw(bytes(4)))[2:-1]
-    plain = [
-        b"N",
-        b")",
-        b"]",
-        b"}",
-        b"\x88",
-        b"K\0",
-        b"K\x01",
-        b"K\x02",
-        integer(-1),
-        integer(2**40),
-        integer(2**70),
-        text("0"),
-        text("f4"),
-        raw(bytes(4)),
-        b"h\x01",
-    ]
-    return [*plain, pid() + b"Q", tensor(), floats, *map(global_, STAND_INS), *hostile]
-
-
-ATOMS = _atoms()
+HOSTILE = [
+    global_(name) + text(f"open('{CANARY}', 'w')") + b"\x85R"
+    for name in ("builtins.eval", "builtins.exec", "os.system", "posix.system", "torch.load")
+]
 
 
 def _program(rng, depth):
     """The opcodes of a random value."""
     if depth == 0 or rng.random() < 0.2:
-        return rng.choice(ATOMS)
+        return rng.choice(ATOMS + HOSTILE)
     parts = [_program(rng, depth - 1) for _ in range(rng.randint(0, 3))]
     kind = rng.randrange(6)
     if kind == 0:

@@ -7,16 +7,23 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from fuzz import seeds
 from ganinv import load_encoder, load_generator
 from ganinv.analysis.finished import read_experiment
+from ganinv.compute.render import render_result
 from ganinv.editing.sources import read_code
 from ganinv.errors import GaninvError
+from ganinv.figures import loss_curve
+from ganinv.files import write_csv
 from ganinv.inversion.latent_files import load_noise
 from ganinv.inversion.noise_maps import unstrengthened
+from ganinv.inversion.params import SearchParams
 from ganinv.inversion.refinement import check_refinement, load_refinement, render_refined
+from ganinv.inversion.saved_code import CodeFile, restore_code, save_code
+from ganinv.inversion.search import Search
 from ganinv.inversion.starts import read_start
 from ganinv.runs.overview import show
 from ganinv.runs.params import Params
@@ -78,6 +85,27 @@ def _latent(path):
         unstrengthened(maps, toy())
 
 
+def _saved_code(path):
+    """What a search takes from a file, it can go on with; of another it is left as it was."""
+    params = SearchParams.make({"noise_maps": "optimized"})
+    start = toy().w_avg[None].clone()
+    search = Search(toy(), start, toy().noise_maps(), params, rng=torch.Generator())
+    before = search.best
+    if not restore_code(CodeFile(path, "key"), search):
+        assert search.best is before and not search.history and not search.snapshots
+        raise ValueError("it was not restored")
+    found = search.found()
+    image = render_result(toy(), found.latent, found.noise)
+    search.keep_snapshot(2, image)
+    np.stack([picture for _, picture in search.snapshots])
+    search.begin_refinement()
+    search.note(3, 0.5, {"l2": 0.5}, image, {})
+    search.record(0.1)
+    write_csv(path.with_name("history.csv"), search.history)
+    loss_curve(search.history, title="t", best_step=search.best.step, terms=("l2",))
+    save_code(CodeFile(path.with_name("again.safetensors"), "key"), search)
+
+
 def _refinement(path):
     refinement, _ = load_refinement(path)
     check_refinement(refinement, toy(), path)
@@ -121,6 +149,7 @@ TARGETS = {
     "zips": Target(_checkpoint, (seeds.zips,)),
     "yaml": Target(_yaml, (seeds.yaml,)),
     "latents": Target(_latent, (seeds.latent, seeds.header), (GaninvError, ValueError)),
+    "saved codes": Target(_saved_code, (seeds.saved_code, seeds.header), (ValueError,)),
     "refinements": Target(_refinement, (seeds.refinement, seeds.header), (GaninvError, ValueError)),
     "arrays": Target(_arrays, (seeds.arrays,), (ValueError,)),
     "records": Target(_records, (seeds.records,), (GaninvError, ValueError)),

@@ -15,7 +15,7 @@ import torch
 from ganinv.weights.readers import checkpoints
 from ganinv.weights.readers.checkpoints import Record, read_checkpoint
 from ganinv.weights.readers.pickles import PickleError
-from helpers.hostile_pickles import global_, integer, raw, text
+from helpers.hostile_pickles import array_by_hand, global_, integer, raw, text
 
 VECTORS = ["nvidia_64.pkl", "tf_64.pkl", "rosinality_64.pt"]
 
@@ -201,3 +201,29 @@ def zip64(data, **changes):
 
 
 SETTING = b"}" + text("a")
+
+# --- what programs are made of ---
+
+ATOMS = [  # programs that push one value
+    b"N",
+    b")",
+    b"]",
+    b"}",
+    b"\x88",
+    b"\x8f",
+    b"K\0",
+    b"K\x01",
+    b"K\x02",
+    integer(-1),
+    integer(2**40),
+    integer(2**70),
+    text("0"),
+    text("f4"),
+    text("latin1"),
+    raw(bytes(4)),
+    b"h\x01",
+    pid() + b"Q",
+    tensor(),
+    array_by_hand(b"K\x01\x85", raw(bytes(4)))[2:-1],
+    *map(global_, STAND_INS),
+]

@@ -15,10 +15,14 @@ def npy(path, ws):
     np.save(path, ws[0].numpy())
 
 
-def rosinality(path, ws, names=NAMES):
-    """What projector.py of stylegan2-pytorch leaves of several images: latents need gradients."""
+def rosinality(path, ws, names=NAMES, sides=(4, 8, 8)):
+    """What projector.py of stylegan2-pytorch leaves of several images: latents need gradients.
+
+    `sides` are those of the generator's noise maps, in pixels.
+    """
     latent_in = ws.clone().requires_grad_(True)
-    noises = [torch.randn(len(ws), 1, r, r) for r in (4, 8, 8)]
+    rng = torch.Generator().manual_seed(8)
+    noises = [torch.randn(len(ws), 1, r, r, generator=rng) for r in sides]
     torch.save(
         {
             f"faces/in/{name}": {

@@ -1,19 +1,25 @@
 """Latents in files of other tools: one test a layout, then names, places and what is refused."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from ganinv.editing.sources import find_latents, fit_code, read_code
 from ganinv.generators.load import load_generator
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.inversion.latent_files import GeneratorFile, load_latent, load_noise, save_latent
 from ganinv.inversion.latent_formats import match, read_latents
+from ganinv.inversion.noise_maps import fit_maps, start_maps, strengthened
 from ganinv.inversion.params import SearchParams
+from ganinv.inversion.refinement import render_refined
 from ganinv.inversion.starts import own_start, read_start
 from helpers import foreign_latents as tools
 from helpers.latents import start
+from helpers.networks import random_stylegan2
 from helpers.searches import search
 from helpers.toys import build_toy
 
@@ -68,6 +74,103 @@ def test_a_stack_is_taken_by_place(toy, toy_images, tmp_path):
     with pytest.raises(ValueError, match=r"name one as FILE:NAME, such as .*latents\.pt:0"):
         search(toy, toy_images[0][0], space="w+", init=path, image_id="a", steps=0)
     assert torch.equal(start(toy, "w+", f"{path}:1"), WS[1])
+
+
+# --- noise maps ---
+
+
+def sides_of(generator):
+    return [x.shape[-1] for x in generator.noise_maps().values()]
+
+
+def maps_of(path, name):
+    return torch.load(path)[f"faces/in/{name}"]["noise"]
+
+
+def test_rosinalitys_noise_maps_are_laid_onto_the_layers(tmp_path):
+    """They are what its generator adds, times the layer's strength, as StyleGAN2's here does."""
+    generator = random_stylegan2()
+    ws = torch.randn(2, generator.num_ws, generator.w_dim)
+    path = tmp_path / "project.pt"
+    tools.rosinality(path, ws, sides=sides_of(generator))
+    for name in tools.NAMES:
+        found = fit_maps(load_noise(f"{path}:faces/in/{name}"), generator, path)
+        assert list(found) == list(generator.noise_maps())
+        wanted = maps_of(path, name)
+        assert all(torch.equal(x, y) for x, y in zip(found.values(), wanted, strict=True))
+    assert not torch.equal(*(maps_of(path, name)[-1] for name in tools.NAMES))
+    first = f"{path}:faces/in/a.png"
+    code = fit_code(read_code("a", Path(first)), generator)
+    own = dict(zip(generator.noise_maps(), maps_of(path, "a.png"), strict=True))
+    assert torch.equal(
+        render_refined(generator, code.latent, code.noise, {}),
+        generator.synthesis(ws[:1], noise=own)[0],
+    )
+    params = SearchParams.make(dict(init=first, noise_maps="optimized"))
+    begun = strengthened(start_maps(params, generator, torch.Generator()), generator)
+    assert all(torch.allclose(x, own[name], atol=1e-6) for name, x in begun.items())
+
+
+def test_noise_maps_that_are_left_out_are_said(toy, tmp_path):
+    path = write(tmp_path, "project.pt", tools.rosinality)
+    params = SearchParams.make(dict(init=f"{path}:faces/in/a.png", noise_maps="optimized"))
+    with pytest.warns(UserWarning, match="project.pt holds 3 noise maps, which are left out: they"):
+        maps = start_maps(params, toy, torch.Generator().manual_seed(0))
+    assert maps.keys() == toy.noise_maps().keys()  # drawn
+    with pytest.warns(UserWarning, match="do not fit the 5 layers of toy"):
+        code = fit_code(read_code("a", Path(f"{path}:faces/in/a.png")), toy)
+    assert code.noise == {}
+    with pytest.warns(UserWarning, match="noise_maps: stored leaves out"):
+        assert start_maps(params.replace(noise_maps="stored"), toy, torch.Generator()) == {}
+
+
+def test_odd_noise_maps(toy, tmp_path):
+    path, ws = tmp_path / "x.pt", WS[0]
+    first = torch.zeros(1, 1, 4, 4)
+    torch.save({"latent": ws, "noise": [first + i for i in range(12)]}, path)
+    assert [int(x.mean()) for x in load_noise(path).values()] == list(range(12))
+    torch.save({"latent": ws, "noise": [first * torch.nan]}, path)
+    with pytest.raises(ValueError, match="the noise map 0 .* no finite"):
+        load_noise(path)
+    torch.save({"latent": ws, "noise": "none", "noises": [first]}, path)
+    assert load_noise(path) == {}
+    with pytest.raises(ValueError, match="without a name"):
+        load_noise(f"{path}:b")
+
+
+# --- safetensors of other tools ---
+
+
+@pytest.mark.parametrize("name", ["w", "latent", "latents", "codes", "0"])
+@pytest.mark.parametrize("shape", [(32,), (8, 32), (1, 8, 32)], ids=str)
+def test_a_safetensors_of_one_tensor_is_a_latent(toy, tmp_path, name, shape):
+    latent = torch.randn(shape)
+    save_file({name: latent}, tmp_path / "x.safetensors", {"format": "pt"})
+    wanted = latent.reshape(-1, 32).expand(8, -1)
+    assert torch.equal(start(toy, "w+", str(tmp_path / "x.safetensors")), wanted)
+
+
+@pytest.mark.parametrize("name", ["w", "latent", "latents"])
+def test_a_safetensors_says_which_is_the_latent(toy, tmp_path, name):
+    path = tmp_path / "x.safetensors"
+    save_file({name: WS[:1], "image": torch.zeros(1, 3, 4, 4), "loss": torch.zeros(1)}, path)
+    assert torch.equal(start(toy, "w+", str(path)), WS[0])
+    save_file({name: WS, "a": torch.zeros(1)}, path)  # a stack
+    assert read_latents(path).ordered and torch.equal(start(toy, "w+", f"{path}:1"), WS[1])
+    assert [name for name, _ in find_latents(path)] == ["x-0", "x-1"]
+
+
+def test_a_safetensors_that_does_not_say_so_is_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({f"style.{i}.weight": torch.zeros(3, 4) for i in range(9)}, path)
+    with pytest.raises(ValueError) as caught:
+        load_latent(path)
+    message = str(caught.value)
+    assert "holds 9 tensors, style.0.weight (3, 4)" in message and ", …, and does not" in message
+    assert "under the name w, latent or latents, or where it is alone" in message
+    save_file({"x": torch.zeros(3, 4, 5, 6)}, path)
+    with pytest.raises(ValueError, match="is no latent: it has shape"):
+        load_latent(path)
 
 
 @pytest.mark.parametrize("legacy", [False, True])

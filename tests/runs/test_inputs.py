@@ -7,7 +7,9 @@ from ganinv.errors import ParamsError
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.verify import verify
+from ganinv.widgets.edit import EditWidget
 from helpers.checks import strict_json
+from helpers.commands import cli
 from helpers.pictures import picture
 
 # --- names ---
@@ -46,6 +48,19 @@ def test_files_of_one_name_in_two_folders(toy_params, make_photo, tmp_path, sile
     assert len(run.results["images"]) == 2 and run.failed == {}
     targets = [picture(tmp_path / "run" / name / "target.png") for name in run.results["images"]]
     assert not np.array_equal(*targets)
+
+
+def test_no_image_has_the_name_of_what_is_written_beside_images(
+    toy_params, make_photo, tmp_path, silent
+):
+    run = run_experiment(toy_params([make_photo(tmp_path / "me.png")]), say=silent).out
+    EditWidget(run / "me").save_button.click()
+    assert cli("export", run) == 0
+    assert cli("edit", run, "--direction", "pca:0", "--strength", "1", "--out", run) == 0
+    beside = {path.name for path in run.iterdir()} - {"me"}
+    assert {"edits", "exported", "edits.json", "metrics.json", "index.html"} <= beside
+    taken = [make_photo(tmp_path / "in" / f"{name}.png", i) for i, name in enumerate(beside)]
+    assert not {photo.id for photo in find_photos(taken, align=False)} & beside
 
 
 def test_file_of_the_same_name_beside_it_changes_no_result(

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ganinv.errors import ParamsError
-from ganinv.inversion.latent_files import load_latent
+from ganinv.inversion.latent_files import GeneratorFile, load_latent, save_latent
+from ganinv.inversion.refinement import REFINEMENT, load_refinement, save_refinement
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.folder import default_folder
 from ganinv.runs.params import Params
@@ -34,6 +35,29 @@ def test_it_goes_on_from_code_and_refinement(toy_params, photos, tmp_path, silen
     assert went_on["psnr"] > done["psnr"] > done["code"]["psnr"]
     assert went_on["code"]["psnr"] == pytest.approx(done["code"]["psnr"], abs=1e-4)
     assert run_experiment(more, say=silent).seconds < 5  # finished earlier, and known
+
+
+def test_each_refinement_is_read_once_and_one_that_does_not_fit_fails_alone(
+    toy_params, photos, tmp_path, silent, monkeypatch
+):
+    first = toy_params(photos, out=str(tmp_path / "first"), **REFINED)
+    run_experiment(first, say=silent)
+    read = []
+
+    def counted(path):
+        read.append(path.parent.name)
+        return load_refinement(path)
+
+    monkeypatch.setattr("ganinv.inversion.refinement.load_refinement", counted)
+    again = first.replace(out=str(tmp_path / "again"), init=str(tmp_path / "first"), steps=0)
+    assert run_experiment(again, say=silent).failed == {}
+    assert read == ["a", "b"]
+    of = GeneratorFile("toy", "")
+    save_refinement(tmp_path / "first" / "a" / REFINEMENT, {"features.8": torch.zeros(2)}, of)
+    save_latent(tmp_path / "first" / "b" / "latent.safetensors", torch.zeros(3, 5), of)
+    run = run_experiment(again, fresh=True, say=silent)
+    assert "features.8 of shape (2,)" in run.failed["a"]
+    assert "has shape (3, 5)" in run.failed["b"]
 
 
 def test_another_latent_is_another_result(toy_params, photos, tmp_path, silent, inverted):

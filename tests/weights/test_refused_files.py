@@ -12,7 +12,7 @@ from ganinv import load_generator
 from ganinv.encoders.load import load_encoder
 from ganinv.weights.convert import convert_checkpoint
 from ganinv.weights.locate import describe_file
-from ganinv.weights.store import save_weights
+from ganinv.weights.store import save_weights, write_tensors
 from helpers.commands import cli
 from helpers.foreign_checkpoints import kept_in, names_in, pickled, saved, sentence, stylegan3
 from helpers.paths import DATA
@@ -102,19 +102,32 @@ def own_files(toy, tmp_path):
 
 
 def test_our_own_files_of_another_kind_are_refused(own_files):
-    for name in ("backbone", "encoder", "bare"):
+    for name in ("backbone", "encoder"):
         message = sentence(load_generator, own_files[name])
         assert f"{own_files[name]} holds no generator" in message
-    for name in ("backbone", "generator", "bare"):
+    for name in ("backbone", "generator"):
         message = sentence(load_encoder, own_files[name])
         assert f"{own_files[name]} holds no encoder" in message
-    assert "no network that ganinv knows" in sentence(describe_file, own_files["bare"])
     assert "'irse'" in sentence(load_generator, own_files["encoder"])
 
 
-def test_a_file_of_bare_tensors_is_no_network_to_convert(own_files):
-    message = sentence(convert_checkpoint, own_files["bare"])
-    assert "is a safetensors file, but holds no network that ganinv knows" in message
+def test_a_file_of_bare_tensors_is_no_network(own_files, tmp_path):
+    """Another tool's file: what is in it is said, and what would be read."""
+    path = own_files["bare"]
+    for read in (load_generator, load_encoder, describe_file):
+        message = sentence(read, path)
+        assert f"{path} is not read: it holds no network" in message
+        assert "the entries are" in message and "what is read: a StyleGAN2 generator" in message
+    assert "holds no network" in sentence(convert_checkpoint, path, tmp_path / "o.safetensors")
+    assert not (tmp_path / "o.safetensors").exists()
+
+
+def test_latents_and_refinements_are_no_networks(tmp_path):
+    """Files of ours, whose tensors might pass for another tool's."""
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, {"latent": torch.zeros(8, 32)}, {"ganinv": '{"generator": "toy"}'})
+    assert f"{path} holds no generator" in sentence(load_generator, path)
+    assert "holds no network that ganinv knows" in sentence(convert_checkpoint, path)
 
 
 def test_an_encoder_without_its_layers_is_refused(own_files):

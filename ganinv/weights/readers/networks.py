@@ -3,6 +3,7 @@
 stylegan2-ada-pytorch, stylegan3, PTI   a module or a state of mapping.* and synthesis.*
 stylegan2 (TensorFlow)                  Gs
 rosinality/stylegan2-pytorch            a state of style.*, conv1.*, convs.*; latent_avg
+BasicSR                                 a state of style_mlp.*, style_conv1.*, style_convs.*
 e4e, pSp                                encoder.* and decoder.*, latent_avg, opts
 
 Where in a file they lie is found by `states`.
@@ -18,6 +19,7 @@ import torch
 from ganinv.errors import WeightsError, printable, shorten
 from ganinv.weights.fit import check_nonzero
 from ganinv.weights.readers import stylegan2
+from ganinv.weights.readers.basicsr import as_rosinality
 from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.readers.irse import HEADS, read_encoder
 from ganinv.weights.readers.limits import Bounded
@@ -26,12 +28,14 @@ from ganinv.weights.readers.parts import Part
 from ganinv.weights.readers.pickles import PickleError
 from ganinv.weights.readers.stand_ins import Record
 from ganinv.weights.readers.states import Candidate, as_tensor, choose, find_networks, outline
+from ganinv.weights.store import read_tensors
 
 KINDS = ("generator", "encoder")
 READ = (
-    "what is read: a StyleGAN2 generator of NVIDIA's code (G_ema, or mapping.* and synthesis.*) or "
-    "of rosinality's (g_ema, or style.*, conv1.* and convs.*), and e4e or pSp (encoder.*, "
-    "decoder.*), as a module or its state"
+    "what is read: a StyleGAN2 generator of NVIDIA's code (G_ema, or mapping.* and synthesis.*), "
+    "of rosinality's (g_ema, or style.*, conv1.* and convs.*) or of BasicSR (style_mlp.*, "
+    "style_conv1.* and style_convs.*), and e4e or pSp (encoder.*, decoder.*), as a module or its "
+    "state"
 )
 MALFORMED = (  # what a checkpoint raises whose parts have other types or shapes than its format's
     LookupError,
@@ -48,12 +52,14 @@ def read_parts(
 ) -> list[Part]:
     """Read the networks in a checkpoint. `head` overrides what opts say of an encoder's.
 
+    A checkpoint is a pickle of PyTorch's or of NVIDIA's, or a state as safetensors.
     Of an encoder and a generator in one file, those of `kinds` are read, since one may be whole
     where the other is not known. Raises WeightsError, with the reason, for a file that holds no
     network that is known, and for weights that are NaN or infinite.
     """
     try:
-        checkpoint = read_checkpoint(path)
+        read = read_state if Path(path).suffix == ".safetensors" else read_checkpoint
+        checkpoint = read(path)
         with Bounded(os.path.getsize(path)):
             parts = _parts(checkpoint, head, kinds)
         for part in parts:
@@ -70,6 +76,14 @@ def read_parts(
         said = " ".join(str(error).split())[:200]
         reason = f"it is not built as its format is ({type(error).__name__}: {said})"
         raise WeightsError(f"{path} is not read: {reason}") from None
+
+
+def read_state(path: str | Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file's tensors, in the order of their names: the library keeps none.
+
+    Raises ValueError.
+    """
+    return dict(sorted(read_tensors(path, largest=None)[0].items()))
 
 
 def read_part(path: str | Path, kind: str) -> Part:
@@ -139,11 +153,12 @@ def _any_generator(found: Candidate, head: str | None) -> Part:
     if found.format == "nvidia":
         modules = content if isinstance(content, Record) else as_modules(content)
         return _generator("nvidia", *stylegan2.from_nvidia({"G_ema": modules}))
-    config, state = stylegan2.from_rosinality(found.state)
+    names = as_rosinality(found.state) if found.format == "basicsr" else found.state
+    config, state = stylegan2.from_rosinality(names)
     average = _mean_of_w(found.beside("latent_avg"), config["mapping"][-1])
     if average is not None:
         state["w_avg"] = average
-    return _generator(head or "rosinality", config, state)
+    return _generator(head or found.format, config, state)
 
 
 def _mean_of_w(average: Any, w_dim: int) -> torch.Tensor | None:

@@ -26,6 +26,9 @@ WRAPPERS = ("module", "_orig_mod")  # names that DataParallel and torch.compile 
 SIGNATURES = {  # by format: the ends of names that only such a network has, its prefix before them
     "nvidia": ("synthesis.b4.const", "synthesis.input.freqs"),
     "rosinality": ("conv1.conv.modulation.weight",),
+    "basicsr": (
+        "style_conv1.activate.bias",
+    ),  # not its "clean" generator, which computes otherwise
 }
 _WRAPPER = re.compile(rf"(?:^|(?<=\.))(?:{'|'.join(WRAPPERS)})\.")
 _EMA = re.compile(r"(?<![a-z])ema(?![a-z])")
@@ -41,7 +44,7 @@ class Candidate:
     the dicts that it lies in, the innermost first.
     """
 
-    format: str  # "nvidia", "rosinality" or "encoder"
+    format: str  # "nvidia", "rosinality", "basicsr" or "encoder"
     place: str
     content: State | Record
     around: tuple[dict[str, Any], ...]

@@ -12,19 +12,18 @@ from hypothesis import strategies as st
 from ganinv.weights.readers.checkpoints import read_checkpoint
 from ganinv.weights.readers.pickles import PickleError
 from helpers.containers import (
+    ATOMS,
     SETTING,
     STAND_INS,
     VECTORS,
     assert_well_formed,
     bare,
     calls,
-    pid,
     refused,
     saved,
-    tensor,
     zipped,
 )
-from helpers.hostile_pickles import array_by_hand, by_proc, global_, integer, raw, text
+from helpers.hostile_pickles import array_by_hand, by_proc, global_, raw
 from helpers.memory import at_most
 from helpers.paths import DATA
 
@@ -91,32 +90,6 @@ def test_any_damage_to_a_checkpoint_is_an_error_or_values(tmp_path_factory, name
     assert_refused_or_read(bytes(damaged), tmp_path_factory.getbasetemp() / "damaged")
 
 
-atoms = st.sampled_from(
-    [
-        b"N",
-        b")",
-        b"]",
-        b"}",
-        b"\x88",
-        b"K\0",
-        b"K\x01",
-        b"K\x02",
-        integer(-1),
-        integer(2**40),
-        text("0"),
-        text("f4"),
-        text("latin1"),
-        raw(bytes(4)),
-        pid() + b"Q",
-        tensor(),
-        b"h\x01",
-        b"\x8f",
-        array_by_hand(b"K\x01\x85", raw(bytes(4)))[2:-1],
-        *map(global_, STAND_INS),
-    ]
-)
-
-
 def programs_of(inner):
     """What can be made of a few programs, each of which leaves one value or fails."""
     several = st.lists(inner, max_size=4).map(b"".join)
@@ -132,7 +105,7 @@ def programs_of(inner):
     )
 
 
-programs = st.recursive(atoms, programs_of, max_leaves=12)
+programs = st.recursive(st.sampled_from(ATOMS), programs_of, max_leaves=12)
 
 
 @by_proc
