@@ -19,6 +19,7 @@ SHIPPED = (
     "checkpoints/directions_ffhq-student.safetensors",
     "data/samples.yaml",
     "data/sets.yaml",
+    "data/portraits/*",
     "notebooks/*.ipynb",
     "params/**/*.yaml",
     "reports/benchmarks/*.json",

@@ -24,6 +24,7 @@ READ_FROM_THE_TOP = (
     "checkpoints/manifest.yaml",
     "checkpoints/directions_ffhq-student.*",
     "data/*.yaml",
+    "data/portraits/*",
     "params/**/*.yaml",
     "notebooks/*.ipynb",
     "reports/benchmarks/*.json",
