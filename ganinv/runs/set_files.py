@@ -6,7 +6,7 @@ missing. Names come from our own list, never from a server.
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -74,7 +74,7 @@ def _missing(name: str, folder: Path, wanted: Mapping[str, str]) -> list[str]:
 
 
 def _take(
-    missing: Iterable[str],
+    missing: Sequence[str],
     places: Iterable[Path],
     folder: Path,
     wanted: Mapping[str, str],
@@ -95,8 +95,8 @@ def _take(
                 break
         else:
             wrong += candidates[:1]
-    if found:
-        say(f"took {len(wanted) - len(left)} of {len(wanted)} files that lay here")
+    if taken := len(missing) - len(left):
+        say(f"copied {taken} files that lay here")
     if wrong:
         raise WeightsError(
             f"other files than the set's, by their SHA-256: {_listed(map(printable, wrong))}; "

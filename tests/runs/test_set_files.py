@@ -35,7 +35,7 @@ def test_a_folder_that_holds_the_files_is_enough(portraits, tmp_path, flat):
     given, said = portraits.put(tmp_path / "given", flat=flat), []
     assert bring_files("portraits", said.append, given=given) == portraits.folder
     assert portraits.here() == FILES and portraits.site.asked == []
-    assert said[-1] == f"portraits: 12 files in {portraits.folder}"
+    assert said == ["copied 12 files that lay here", f"portraits: 12 files in {portraits.folder}"]
     bring_files("portraits", said.append)
     assert "all 12 files are here" in said[-1]
 
@@ -120,8 +120,10 @@ def test_a_second_call_goes_on(portraits, tmp_path):
 
 
 def test_what_lies_here_is_not_fetched(portraits, tmp_path):
-    given = portraits.put(tmp_path / "given", list(FILES)[:10])
-    bring_files("portraits", quiet, given=given)
+    portraits.put(portraits.folder, list(FILES)[:1])
+    given, said = portraits.put(tmp_path / "given", list(FILES)[:10]), []
+    bring_files("portraits", said.append, given=given)
+    assert said[0] == "copied 9 files that lay here" and "fetching 2 files" in said[1]
     assert portraits.here() == FILES
     assert {path[-7:] for path, _ in portraits.site.asked} == {"011.jpg", "012.jpg"}
 
