@@ -19,6 +19,8 @@ SHIPPED = (
     "checkpoints/directions_ffhq-student.safetensors",
     "data/samples.yaml",
     "data/sets.yaml",
+    "data/*.sha256",
+    "data/portraits/*",
     "notebooks/*.ipynb",
     "params/**/*.yaml",
     "reports/benchmarks/*.json",

@@ -133,7 +133,8 @@ def test_experiments_change_what_they_say(name):
         "exp03": ("w+", "lpips", 600),
     }
     params = Params.load(ROOT / "params" / f"{name}.yaml")
-    photographs = ["sample:astronaut", "sample:hopper", "sample:obama"]
+    named = ("astronaut", "hopper", "portrait-050", "portrait-078")
+    photographs = [f"sample:{photograph}" for photograph in named]
     assert (params.space, params.loss, params.steps) == seeds[name]
     assert (params.optimizer, params.init, params.images) == ("adam", "mean_w", photographs)
 

@@ -24,6 +24,8 @@ READ_FROM_THE_TOP = (
     "checkpoints/manifest.yaml",
     "checkpoints/directions_ffhq-student.*",
     "data/*.yaml",
+    "data/*.sha256",
+    "data/portraits/*",
     "params/**/*.yaml",
     "notebooks/*.ipynb",
     "reports/benchmarks/*.json",

@@ -10,7 +10,9 @@ import typer
 from ganinv.cli.shared import a_path, complain
 from ganinv.errors import BadArgumentsError, ImageError, printable
 
-Inputs = Annotated[list[str], typer.Argument(help="images, folders, sample:NAME, or samples")]
+Inputs = Annotated[
+    list[str], typer.Argument(help="images, folders, sample:NAME, samples, set:NAME")
+]
 SUFFIX = ".pasted.png"
 
 

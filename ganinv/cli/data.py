@@ -1,25 +1,44 @@
-"""The command line's data: ganinv data list | fetch | cats | abstract-art."""
+"""The command line's data: ganinv data list | fetch | NAME, a set's."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The sample photographs, and sets to train a GAN on.")
+from ganinv.cli.shared import a_path
+
+app = typer.Typer(no_args_is_help=True, help="The sample photographs, and image sets.")
+From = Annotated[
+    Path | None,
+    typer.Option("--from", parser=a_path, help="a folder that holds files of the set already"),
+]
 
 
 @app.command("list")
 def data_list() -> None:
     """List the sample photographs and image sets, where they come from and their licences."""
     from ganinv.runs.samples import load_samples
-    from ganinv.training.sets.fetch import load_sets
-    from ganinv.training.sets.image_sets import is_here
+    from ganinv.runs.sets import is_here, load_sets
 
     for name, sample in load_samples().items():
-        _list(f"sample:{name}", sample, sample.path.is_file())
+        _list(f"sample:{name}", sample, "here" if sample.path.is_file() else "not here")
     for name, image_set in load_sets().items():
-        _list(name, image_set, is_here(name))
+        here = "here" if is_here(name) else "not here"
+        _list(f"set:{name}", image_set, _count(name) or here)
+        for part, about in (image_set.listed.parts if image_set.listed else {}).items():
+            print(f"    set:{name}/{part}  ({_count(name, part)}): {about}")
 
 
-def _list(name, entry, is_here):
-    print(f"{name}  ({'here' if is_here else 'not here'})\n    {entry.about}")
+def _count(name, part=""):
+    """How many files of a set that is listed are here, in words; "" of any other."""
+    from ganinv.runs.sets import count_files
+
+    count = count_files(name, part)
+    return f"{count[0]} of {count[1]} files here" if count else ""
+
+
+def _list(name, entry, here):
+    print(f"{name}  ({here})\n    {entry.about}")
     print(f"    licence: {entry.licence}")
 
 
@@ -45,3 +64,19 @@ def data_abstract_art() -> None:
     from ganinv.training.sets.fetch import fetch_set
 
     fetch_set("abstract-art")
+
+
+@app.command("portraits")
+def data_portraits(given: From = None) -> None:
+    """Bring 67 CC0 portraits to data/sets/portraits/: 31 MB. A second call goes on."""
+    from ganinv.runs.set_files import bring_files
+
+    bring_files("portraits", given=given)
+
+
+@app.command("congress")
+def data_congress(given: From = None) -> None:
+    """Bring 1,546 portraits of US Congress to data/sets/congress/: 22 MB. A second call goes on."""
+    from ganinv.runs.set_files import bring_files
+
+    bring_files("congress", given=given)

@@ -25,7 +25,7 @@ def _option(name: str, metavar: str = "TEXT") -> typer.models.OptionInfo:
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Argument(help="images, folders, sample:NAME, or samples; else those of --params"),
+    typer.Argument(help="images, folders, sample:NAME, samples, set:NAME; else those of --params"),
 ]
 Space = Annotated[str | None, _option("space")]
 Loss = Annotated[str | None, _option("loss")]

@@ -199,8 +199,8 @@ def _first(images):
 
 
 def _place(name):
-    """A path as seen from notebooks/; names of samples, starts and weights stay names."""
-    is_name = name in ("samples", *STARTS, *load_manifest()) or name.startswith("sample:")
+    """A path as seen from notebooks/; names of samples, sets, starts and weights stay names."""
+    is_name = name in ("samples", *STARTS, *load_manifest()) or name.startswith(("sample:", "set:"))
     return name if is_name or not Path(name).exists() else from_notebooks(Path(name).resolve())
 
 

@@ -1,4 +1,4 @@
-"""What a user names, files, folders, samples, as images to invert, each with an id of its own.
+"""Images to invert, from what a user names: files, folders, samples, sets. Each has its own id.
 
 Nothing here imports torch, so that a wrong name is said at once.
 """
@@ -15,6 +15,7 @@ from ganinv.images.folders import describe_left_out, search_folder
 from ganinv.images.reading import image_id, open_image
 from ganinv.runs.names import RESERVED
 from ganinv.runs.samples import find_sample, photographs
+from ganinv.runs.sets import find_set, names_set
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ def find_photos(
     *,
     left_out: Callable[[str], object] = lambda text: None,
 ) -> list[Photo]:
-    """Turn files, folders, sample:NAME and "samples" into a list of `Photo` with distinct ids.
+    """Turn files, folders, samples and sets into a list of `Photo` with distinct ids.
+
+    Samples are sample:NAME, or "samples" for all, sets are set:NAME and set:NAME/PART.
 
     Where several files have one name, a hash of where each lies follows its id; where all faces
     are asked for, a face's number does. `face` is "largest", a number, or "all" for each face. In
@@ -51,7 +54,9 @@ def find_photos(
     """
     given = [full_path(item) for item in inputs]
     if not all(item.strip() for item in given):
-        raise ParamsError("an input is empty: name images, folders or samples (an unset variable?)")
+        raise ParamsError(
+            "an input is empty: name images, folders, samples or sets (an unset variable?)"
+        )
     sentences: list[str] = []
     photos = [photo for item in given for photo in _expand(item, align, sentences)]
     if not photos:
@@ -101,6 +106,8 @@ def _expand(item: str, align: bool, sentences: list[str]) -> list[Photo]:
         return [_sample(name, align) for name in photographs()]
     if item.startswith("sample:"):
         return [_sample(item.removeprefix("sample:"), align)]
+    if names_set(item):
+        return [_file(image, align) for image in find_set(item)[1]]
     path = Path(item)
     if path.is_dir():
         found = search_folder(path)

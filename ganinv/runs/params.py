@@ -22,7 +22,8 @@ class Params(SearchParams):
         ["samples"],
         min_length=1,
         json_schema_extra=PATH,
-        description="files, folders, sample:NAME, or samples for all sample photographs",
+        description="files, folders, sample:NAME, samples for all sample photographs, set:NAME or "
+        "set:NAME/PART",
     )
     align: bool = Field(
         True,

@@ -280,7 +280,7 @@ def write_params(folder: str | Path, params: Params) -> None:
     there = os.path.exists if start_folder(begun) else os.path.isfile
     placed = _from(folder, str(file) if part else begun, there)
     values["init"] = f"{placed}:{part}" if part else placed
-    is_name = re.compile(r"samples|sample:.*").fullmatch
+    is_name = re.compile(r"samples|(sample|set):.*").fullmatch
     values["images"] = [
         x if is_name(x) else _from(folder, x, os.path.exists) for x in values["images"]
     ]

@@ -1,19 +1,20 @@
 """The sample photographs: data/samples.yaml says where each comes from, data/samples/ holds them.
 
-One is a control: drawn from the generator, so that the latent that renders it is known. Torch is
-imported to draw it and for nothing else here: a wrong name is told at once.
+Some are tracked: files of the repository below data/, which an installed package brings. One is a
+control: drawn from the generator, so that the latent that renders it is known. Torch is imported to
+draw it and for nothing else here: a wrong name is told at once.
 """
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from ganinv.errors import UnknownNameError, WeightsError
 from ganinv.files import atomic_path, write_bytes
 from ganinv.params import unknown_name
-from ganinv.paths import is_in_clone, lists_folder, samples_folder, writable
+from ganinv.paths import clone, is_in_clone, lists_folder, samples_folder, writable
 from ganinv.weights.fetch import bring
 from ganinv.weights.first_use import announce, fetching_alone, tell
 from ganinv.weights.manifest import Source, effort, read_entries
@@ -40,11 +41,18 @@ class Sample(BaseModel):
     file: str
     sources: list[Source] = []
     drawn: Drawn | None = None
+    tracked: str | None = None  # the SHA-256 of a file of the repository
+
+    @model_validator(mode="after")
+    def _one_origin(self):
+        if sum(map(bool, (self.sources, self.drawn, self.tracked))) != 1:
+            raise ValueError("a sample has exactly one of sources, drawn, tracked")
+        return self
 
     @property
     def path(self) -> Path:
         """Where it lies, once fetched."""
-        return samples_folder() / self.file
+        return (lists_folder() if self.tracked else samples_folder()) / self.file
 
     @property
     def latent_path(self) -> Path:
@@ -70,6 +78,7 @@ def find_sample(name: str) -> Sample:
         raise UnknownNameError(unknown_name(name, samples, "sample"))
     sample = samples[name]
     if not sample.path.is_file():
+        _check_tracked(name, sample)
         if is_in_clone():
             raise WeightsError(f"the sample {name} is not here yet; run `ganinv data fetch`")
         how = effort(sample.sources[0]) if sample.sources else "drawn by its generator"
@@ -94,6 +103,7 @@ def fetch_sample(name: str, say: Callable[[str], None] = print) -> None:
     sample = load_samples()[name]
     if sample.path.is_file():
         return
+    _check_tracked(name, sample)
     writable(samples_folder())
     with fetching_alone(say):
         if sample.path.is_file():  # another process has brought it meanwhile
@@ -103,6 +113,16 @@ def fetch_sample(name: str, say: Callable[[str], None] = print) -> None:
         else:
             _bring(name, sample, say)
     say(f"sample {name}: {sample.path}")
+
+
+def _check_tracked(name, sample):
+    """Raise WeightsError for a sample that is not here and that is fetched from nowhere."""
+    if sample.tracked:
+        way = f"`git checkout -- data/{sample.file}` brings it back"
+        raise WeightsError(
+            f"the sample {name} is part of the repository and not fetched; "
+            + (way if clone() else "install ganinv again to bring it back")
+        )
 
 
 def _bring(name, sample, say):

@@ -4,16 +4,19 @@ from pathlib import Path
 
 from ganinv.errors import ParamsError
 from ganinv.images.reading import SUFFIXES, list_images
+from ganinv.runs.sets import find_set, names_set
 from ganinv.training.folder import SAMPLES
 
 LPIPS = "lpips-vgg"  # the network whose features images are compared by
 
 
 def check_images(name: str, folder: str | Path) -> list[Path]:
-    """List the images of a folder that the parameter `name` names; there must be some.
+    """List the images of a folder, set:NAME or set:NAME/PART that the parameter `name` names.
 
-    Raises ParamsError.
+    There must be some. Raises ParamsError, UnknownNameError for a set that does not exist.
     """
+    if names_set(str(folder)):
+        return find_set(str(folder), training=True)[1]
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ParamsError(f"{name}: {folder} is a file; name the folder that holds it and others")

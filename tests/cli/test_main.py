@@ -84,6 +84,6 @@ def test_weights_list_says_what_is_not_here(tmp_path, monkeypatch, capsys):
 def test_data_list_names_samples_and_licences(capsys):
     assert cli("data", "list") == 0
     out = capsys.readouterr().out
-    for name in ("astronaut", "hopper", "obama", "biden", "control"):
+    for name in ("astronaut", "hopper", "portrait-050", "obama", "biden", "control"):
         assert f"sample:{name}  (here)" in out
     assert "public domain" in out

@@ -16,6 +16,10 @@ class Said(list):
 def separate_project(folder, monkeypatch):
     """Make a folder the project's root: caches of the checkout stay as they are."""
     (folder / "checkpoints").mkdir(parents=True)
+    (folder / "data").mkdir()
+    for pattern in ("sets.yaml", "*.sha256"):
+        for path in (project_root() / "data").glob(pattern):
+            shutil.copy(path, folder / "data")
     shutil.copy(project_root() / "checkpoints" / "manifest.yaml", folder / "checkpoints")
     monkeypatch.setenv("GANINV_ROOT", str(folder))
     return folder

@@ -19,7 +19,7 @@ from ganinv.errors import ImageError, ParamsError
 from ganinv.generators.base import Generator
 from ganinv.images.alignment import load_image
 from ganinv.images.pixels import from_uint8, to_uint8
-from ganinv.images.reading import list_images
+from ganinv.training.checks import check_images
 
 OF_PHOTOGRAPHS = 0.2  # the share by which photographs are changed
 
@@ -114,7 +114,7 @@ def _recolour(images, draw):
 
 
 class Photographs:
-    """The photographs of a folder, aligned and decoded once, as uint8.
+    """The photographs of a folder or a named set, aligned and decoded once, as uint8.
 
     Files that cannot be used are left out, and `say` is told which. Raises ParamsError where none
     can be.
@@ -124,7 +124,7 @@ class Photographs:
         self, folder: str | Path, size: int, say: Callable[[str], object], *, align: bool = True
     ) -> None:
         self.images: list[np.ndarray] = []  # uint8 (size, size, 3)
-        for path in list_images(folder):
+        for path in check_images("photographs", folder):
             try:
                 image = load_image(path, size, align=align)
             except (ImageError, OSError) as error:

@@ -23,7 +23,7 @@ class EncoderParams(TrainingParams):
     photographs: str | None = Field(
         None,
         json_schema_extra=PATH,
-        description="a folder of photographs to mix in; none are needed",
+        description="photographs to mix in: a folder, set:NAME or set:NAME/PART; none are needed",
     )
     photograph_share: float = Field(
         0.25, ge=0, le=1, description="share of photographs in a batch, where there is a folder"

@@ -16,7 +16,7 @@ class GanParams(TrainingParams):
         "faces",
         json_schema_extra=PATH,
         description="faces (drawn from the FFHQ student; faces:N so many of them), cats, "
-        "abstract-art, a folder",
+        "abstract-art, portraits, congress, set:NAME/PART, a folder",
     )
     resolution: int = Field(64, ge=8, description="pixels a side, a power of two")
     width: int = Field(

@@ -1,4 +1,4 @@
-"""Bring the image sets that data/sets.yaml names to data/NAME/, where `load_image_set` finds them.
+"""Bring the image sets that data/sets.yaml makes of archives to data/NAME/, by their names.
 
 Archives are fetched with the care of weights: checked, and continued where they were cut off. Their
 pictures gather in data/NAME.part/, which gets its name when all are there; an interrupted call goes
@@ -15,22 +15,20 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
 
 from ganinv.errors import ImageError, WeightsError, WriteError
 from ganinv.files import read_json, write_bytes
 from ganinv.images.reading import SUFFIXES, image_id, open_image
 from ganinv.images.writing import save_jpeg
-from ganinv.paths import downloads_folder, lists_folder
+from ganinv.paths import downloads_folder
+from ganinv.runs.sets import is_here, load_sets, set_folder
 from ganinv.training.sets.cache import MIN_IMAGES
 from ganinv.training.sets.cat_heads import crop_head, read_points
-from ganinv.training.sets.image_sets import NAMED, is_here, set_folder
+from ganinv.training.sets.image_sets import NAMED
 from ganinv.weights.fetch import obtain
-from ganinv.weights.manifest import Source, read_entries
 
 ORIENTATION = 0x0112  # the EXIF tag
 QUALITY = 95  # of the heads' JPEG; they are shrunk afterwards
@@ -58,24 +56,6 @@ class Limits:
 
 
 LIMITS = Limits()
-
-
-class ImageSet(BaseModel):
-    """One entry of data/sets.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    about: str
-    licence: str
-    page: str
-    key: Literal["kaggle"] | None = None
-    sources: list[Source]
-
-
-def load_sets() -> dict[str, ImageSet]:
-    """Read data/sets.yaml: a dict of name -> ImageSet."""
-    path = lists_folder() / "sets.yaml"
-    return read_entries(path, ImageSet, "a valid list of image sets")
 
 
 def fetch_set(

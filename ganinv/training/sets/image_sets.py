@@ -23,11 +23,12 @@ from PIL import Image, ImageOps
 
 from ganinv.errors import ImageError, ParamsError
 from ganinv.images.reading import SUFFIXES, image_id, list_images, open_image
-from ganinv.paths import cache_folder, data_folder
+from ganinv.paths import cache_folder
+from ganinv.runs.sets import find_set, names_set
 from ganinv.training.sets.cache import cached
 from ganinv.training.sets.names import count_faces, is_faces
 
-FETCHED = ("cats", "abstract-art")
+FETCHED = ("cats", "abstract-art", "portraits", "congress")
 NAMED = 5  # left-out files that are named; the others are counted
 METHOD = "centre square, Lanczos, 1"  # to be changed with what becomes of an image
 
@@ -48,11 +49,11 @@ def load_image_set(
 ) -> np.ndarray:
     """Load the images of a set: uint8 (N, size, size, 3), memory-mapped, read-only.
 
-    `images` is "faces" (drawn from the FFHQ student; "faces:N" are the first N), "cats",
-    "abstract-art", or a folder, which is searched with its subfolders. The first call decodes or
-    draws them; later ones open what it kept. Files that cannot be used are skipped, and `say` is
-    told which. `decode` reads a file, `faces` loads drawn faces. Raises ParamsError for a set that
-    is not here or has under `MIN_IMAGES` images.
+    `images` is "faces" (drawn from the FFHQ student; "faces:N" are the first N), one of `FETCHED`,
+    set:NAME, set:NAME/PART, or a folder, which is searched with its subfolders. The first call
+    decodes or draws them; later ones open what it kept. Files that cannot be used are skipped, and
+    `say` is told which. `decode` reads a file, `faces` loads drawn faces. Raises ParamsError for a
+    set that is not here or has under `MIN_IMAGES` images.
     """
     if is_faces(images):
         return faces(images, size, say=say)
@@ -61,17 +62,6 @@ def load_image_set(
     notes: dict[str, Any] = {"left_out": 0, "first": {}}
     rows = _decode(files, folder, size, notes, say, decode)
     return cached(cache_folder() / name, size, rows, notes, folder, say)
-
-
-def set_folder(name: str) -> Path:
-    """Return the folder where a fetched set lies, or is to lie."""
-    return data_folder() / name
-
-
-def is_here(name: str) -> bool:
-    """Tell whether a fetched set is here. It is whole then: its folder gets its name last."""
-    folder = set_folder(name)
-    return folder.is_dir() and any(folder.iterdir())
 
 
 def check_set(images: str, size: int) -> None:
@@ -87,6 +77,8 @@ def check_set(images: str, size: int) -> None:
 
 def _find_images(images):
     """A set's folder and the image files in it, one at least."""
+    if images in FETCHED or names_set(images):
+        return find_set(images, training=True)
     folder = _find_folder(images)
     files = list_images(folder)
     if not files:
@@ -95,10 +87,6 @@ def _find_images(images):
 
 
 def _find_folder(images):
-    if images in FETCHED:
-        if not is_here(images):
-            raise ParamsError(f"the set {images} is not here; run `ganinv data {images}`")
-        return set_folder(images)
     folder = Path(images).expanduser()
     if not folder.exists():
         raise ParamsError(

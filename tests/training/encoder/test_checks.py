@@ -6,8 +6,10 @@ import pytest
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.files import write_bytes
 from ganinv.images.writing import save_png
+from ganinv.training.checks import check_images
 from ganinv.training.encoder.checks import check_encoder
 from ganinv.training.encoder.train import train_encoder
+from helpers.listed_sets import listed_set
 from helpers.tensors import quiet
 
 
@@ -45,6 +47,21 @@ def test_photographs_are_a_folder_with_images(quick, tmp_path, photos):
     write_bytes(tmp_path / "texts" / "a.txt", b"no image")
     with pytest.raises(ParamsError, match=r"no usable image in .*texts: it holds no .png, .jpg"):
         check_encoder(quick(photographs=str(tmp_path / "texts")))
+
+
+def test_photographs_may_be_a_named_set_but_for_the_part_that_is_held_out(
+    quick, tmp_path, monkeypatch, toy_path
+):
+    own = {"generator": str(toy_path), "photographs": "set:portraits/train"}
+    with listed_set(tmp_path, monkeypatch) as made:
+        with pytest.raises(ParamsError, match="not here; run `ganinv data portraits`"):
+            check_encoder(quick(**own))
+        made.put(made.folder)
+        assert len(check_images("photographs", "set:portraits")) == 10
+        with pytest.raises(ParamsError, match="set:portraits/study is held out"):
+            check_encoder(quick(**own | {"photographs": "set:portraits/study"}))
+        with pytest.raises(ParamsError, match="did you mean portraits"):
+            check_encoder(quick(**own | {"photographs": "set:portrait"}))
 
 
 def test_a_start_is_not_overwritten_by_what_begins_from_it(quick, trained):

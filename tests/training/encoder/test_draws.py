@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ganinv.errors import ParamsError
 from ganinv.images.alignment import load_image
 from ganinv.training.encoder import draws
+from helpers.listed_sets import listed_set
 from helpers.tensors import noise, seeded
 
 
@@ -166,6 +168,14 @@ def test_a_folder_without_photographs_is_refused_by_its_name(tmp_path, there):
         (folder / "notes.txt").write_text("none")
     with pytest.raises(ParamsError, match=f"no usable image in {folder}"):
         draws.Photographs(str(folder), 32, print)
+
+
+def test_photographs_of_a_named_set_are_those_to_train_on(tmp_path, monkeypatch):
+    with listed_set(tmp_path, monkeypatch) as made:
+        made.put(made.folder)
+        photographs = draws.Photographs("set:portraits", 64, print, align=False)
+    (first, *_), image = photographs.images, Image.open(made.folder / "train" / "003.jpg")
+    assert len(photographs.images) == 10 and np.array_equal(first, image.convert("RGB"))
 
 
 def test_what_is_no_photograph_of_a_face_is_left_out_with_a_notice(tmp_path, make_photo):

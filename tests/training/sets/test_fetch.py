@@ -10,7 +10,8 @@ from PIL import Image
 
 from ganinv.errors import WeightsError, WriteError
 from ganinv.images.reading import open_image
-from ganinv.training.sets.fetch import Limits, fetch_set, kaggle_key, load_sets
+from ganinv.runs.sets import load_sets
+from ganinv.training.sets.fetch import Limits, fetch_set, kaggle_key
 from ganinv.training.sets.image_sets import FETCHED, load_image_set
 from helpers.image_sets import Said
 from helpers.projects import closed_port

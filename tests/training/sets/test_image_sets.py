@@ -11,6 +11,7 @@ from ganinv.errors import ParamsError
 from ganinv.training.sets.cache import MIN_IMAGES
 from helpers.checks import strict_json
 from helpers.image_sets import caches, load, separate_project
+from helpers.listed_sets import FILES, listed_set
 
 
 @pytest.fixture(autouse=True)
@@ -258,3 +259,15 @@ def test_a_set_that_was_not_fetched(name, root, make_photo):
     for seed in range(9):
         make_photo(root / "data" / name / f"{seed}.png", seed)
     assert len(load(name)[0]) == 9
+
+
+@pytest.mark.parametrize("name", ["portraits", "set:portraits", "set:portraits/train"])
+def test_a_listed_set_without_the_part_that_is_held_out(name, tmp_path, monkeypatch):
+    with listed_set(tmp_path / "listed", monkeypatch) as made:
+        with pytest.raises(ParamsError, match=r"not here; run `ganinv data portraits`"):
+            load(name)
+        made.put(made.folder)
+        images, _ = load(name, 64)
+    assert len(images) == sum(path.startswith("train/") for path in FILES) == 10
+    seen = [Image.open(path).convert("RGB") for path in sorted((made.folder / "train").iterdir())]
+    assert all(np.array_equal(image, one) for image, one in zip(images, seen, strict=True))
