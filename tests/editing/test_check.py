@@ -71,7 +71,7 @@ def planted(toy):
 
 def colours(picture, place):
     red, green, _ = picture.mean((0, 1)) / 255
-    return {"red": float(red), "green": float(green)}
+    return {"red": float(red), "green": float(green)}, None
 
 
 def move_of(place, rows=8):
@@ -81,7 +81,7 @@ def move_of(place, rows=8):
 
 
 def test_a_direction_moves_what_it_was_planted_to_move(planted, tmp_path):
-    faces = Faces(planted, NAMES, quiet, measure=colours, place=lambda picture: None)
+    faces = Faces(planted, NAMES, quiet, measure=colours)
     effects = Effects(faces, [normal(8, 32) for _ in range(3)], Kept(tmp_path / "k", {}), quiet)
     known = {
         "red": Direction("red", move_of(0)),
@@ -104,7 +104,7 @@ def named(root, toy_path):
     """A toy, loaded, with a file of named directions and its card."""
     loaded = load_generator(toy_path)
     card = {"sha256": loaded.sha256, "deviations": dict.fromkeys(ATTRIBUTES, 0.5)}
-    rows = {name: (torch.ones(32), "0-3", name) for name in ("smile", "yaw")}
+    rows = {name: (normal(32), "0-3", name) for name in ("smile", "yaw")}
     save_named(named_path(loaded), rows, loaded, card)
     return loaded
 
