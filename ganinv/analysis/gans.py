@@ -7,6 +7,7 @@ everything moves. Samples that leave out part of the set are told by recall (see
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,13 +206,13 @@ def _judge(claim, pairs, figures, wanted):
     """
     if not pairs:
         return Verdict(claim, NOT_DECIDED, 0, 0, "Nothing was trained that could be compared.")
-    changes: dict[tuple[str, str, str], list[float]] = {}
+    changes = defaultdict(list)  # {(figure, name, other name): one number for each seed}
     held, comparisons = 0, []
     for a, b in pairs:
         found = {name: read(a) - read(b) for name, (read, _) in figures.items()}
         held += all(wanted * x >= 0 for x in found.values())
         for name, x in found.items():
-            changes.setdefault((name, a.name, b.name), []).append(x)
+            changes[name, a.name, b.name].append(x)
     for (name, first, second), values in changes.items():
         read, form = figures[name]
         ours, theirs = (

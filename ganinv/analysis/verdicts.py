@@ -200,7 +200,8 @@ def loss_falls(experiment: Experiment, factor: float = 2.0) -> Verdict:
     if not shares:
         return Verdict(claim, NOT_DECIDED, 0, 0, "No image was finished.")
     found = mean_interval([math.log(share) for share in shares])
-    folds = Interval(*(math.exp(x) for x in (found.mean, found.low, found.high)), found.count)
+    mean, low, high = (math.exp(x) for x in (found.mean, found.low, found.high))
+    folds = Interval(mean, low, high, found.count)
     detail = (
         f"in the geometric mean {tell(folds, '.1f', '-fold')}, on each between {min(shares):.1f}- "
         f"and {max(shares):.1f}-fold"
