@@ -7,7 +7,7 @@ another face.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,16 @@ import torch
 from torch import Tensor
 
 from ganinv.analysis.finished import Experiment, make_experiment, value
-from ganinv.analysis.verdicts import Verdict, listed
+from ganinv.analysis.statistics import mean_interval
+from ganinv.analysis.verdicts import (
+    NOT_DECIDED,
+    Comparison,
+    Verdict,
+    decide,
+    judge_runs,
+    listed,
+    tell,
+)
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
 from ganinv.editing.directions import principal_components
@@ -249,28 +258,39 @@ def features_of(experiments: Iterable[Experiment]) -> list[Experiment]:
     return sorted(found, key=lambda e: e.params.refine_resolution)
 
 
-def judge(experiments: Sequence[Experiment], images: Sequence[str], edits: Edits) -> list[Verdict]:
-    """Judge the three hypotheses of the study, in their order, image by image."""
+def judge(
+    experiments: Sequence[Experiment],
+    images: Sequence[str],
+    edits: Edits,
+    study: Mapping[str, Any] | None = None,
+) -> list[Verdict]:
+    """Judge the three hypotheses of the study, in their order, image by image.
+
+    The first is judged by `study`, read from a study.json, where that compares the same recipes.
+    """
     return [
-        judge_features(experiments, images),
+        judge_features(experiments, images, study),
         judge_resolutions(experiments, edits),
         judge_weights(experiments, images, edits),
     ]
 
 
-def judge_features(experiments: Sequence[Experiment], images: Sequence[str]) -> Verdict:
+def judge_features(
+    experiments: Sequence[Experiment],
+    images: Sequence[str],
+    study: Mapping[str, Any] | None = None,
+) -> Verdict:
     """Judge «features bring the code's LPIPS-alex to half or less, on every image»."""
     code, main = experiments[0], usual_features(experiments)
     before = _lpips(code, images)
     shares = {e.name: _lpips(e, images) / before for e in features_of(experiments)}
-    after, show = _lpips(main, images), METRICS["lpips_alex"].show
     claim = (
         f"{main.params.refine_steps} steps of features at {main.params.refine_resolution} bring "
         "the code's LPIPS-alex to half or less, on every image"
     )
     others = ", ".join(f"{name} to {x.mean():.0%}" for name, x in shares.items())
-    detail = f"mean {show(before.mean())} → {show(after.mean())}; {others} of the code's"
-    return Verdict(claim, int((shares[main.name] <= 0.5).sum()), len(images), detail)
+    also = f"; {others} of the code's"
+    return judge_runs(claim, main, code, "lpips_alex", 0.5, study, also)
 
 
 def judge_resolutions(experiments: Sequence[Experiment], edits: Edits) -> Verdict:
@@ -282,13 +302,15 @@ def judge_resolutions(experiments: Sequence[Experiment], edits: Edits) -> Verdic
         "with the code's falls from each resolution to the next, on every image"
     )
     if len(named) < 2:
-        return Verdict(claim, 0, 0, "features were moved at one resolution alone")
-    held = np.all(np.diff(found, axis=0) < 0, axis=0)
+        return Verdict(claim, NOT_DECIDED, 0, 0, "Features were moved at one resolution alone.")
+    falls = -np.diff(found, axis=0).max(0)  # (images,), the smallest of each
     means = ", ".join(
         f"{x:.3f} at {e.params.refine_resolution}"
         for e, x in zip(named, found.mean(1), strict=True)
     )
-    return Verdict(claim, int(held.sum()), found.shape[1], f"mean correlation {means}")
+    smallest = mean_interval(falls)
+    detail = f"mean correlation {means}; an image's smallest fall {tell(smallest, '+.3f')}"
+    return decide(claim, int((falls > 0).sum()), len(falls), [Comparison(smallest, 1, detail)])
 
 
 def judge_weights(
@@ -299,18 +321,21 @@ def judge_weights(
     weights = next(e for e in experiments if e.params.refine == "weights")
     keeps = [edits.over_images(e.name, _correlation) for e in (main, weights)]
     lpips = [_lpips(e, images) for e in (main, weights)]
-    more, less = keeps[1] > keeps[0], lpips[1] > lpips[0]
     claim = (
         f"weights keep more of an edit than features at {main.params.refine_resolution}, and "
         f"reproduce less in LPIPS-alex, each after {weights.params.refine_steps} steps, on every "
         "image"
     )
-    detail = (
-        f"correlation, features → weights: mean {keeps[0].mean():.3f} → {keeps[1].mean():.3f}, more"
-        f" on {more.sum()} of {len(more)}; LPIPS-alex {lpips[0].mean():.3f} → {lpips[1].mean():.3f}"
-        f", less like the photograph on {less.sum()} of {len(less)}"
-    )
-    return Verdict(claim, int((more & less).sum()), len(images), detail)
+    comparisons = []
+    for name, (old, new) in (("correlation", keeps), ("LPIPS-alex", lpips)):
+        change = mean_interval(new - old)
+        detail = (
+            f"{name}, features → weights, mean {old.mean():.3f} → {new.mean():.3f}, change "
+            f"{tell(change, '+.3f')}, more on {(new > old).sum()} of {len(new)}"
+        )
+        comparisons.append(Comparison(change, 1, detail))
+    held = (keeps[1] > keeps[0]) & (lpips[1] > lpips[0])
+    return decide(claim, int(held.sum()), len(images), comparisons)
 
 
 def _lpips(experiment: Experiment, images: Sequence[str]) -> np.ndarray:

@@ -9,32 +9,21 @@ import numpy as np
 
 from ganinv.analysis.edited import Study, seconds_taken
 from ganinv.analysis.finished import Experiment, value
-from ganinv.analysis.statistics import Interval, mean_interval, rank_correlation
-from ganinv.analysis.verdicts import Verdict, listed
+from ganinv.analysis.statistics import mean_interval, rank_correlation
+from ganinv.analysis.verdicts import (
+    CONFIRMED,
+    NOT_DECIDED,
+    REFUTED,
+    Comparison,
+    Verdict,
+    listed,
+)
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.params import Params
 
 FEWEST = 8  # photographs, for a verdict
 TREND = "rank correlation with the distance to W over each photograph's kinds of codes"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A number over photographs that should be above 0 (`wanted` 1), or below it (-1).
-
-    `words` say what it would be then, and `detail` what it is.
-    """
-
-    words: str
-    interval: Interval
-    wanted: int
-    detail: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether the interval lies on the side that is wanted."""
-        return self.interval.sign == self.wanted
 
 
 @dataclass(frozen=True)
@@ -100,18 +89,25 @@ def judge(found: Found) -> list[Verdict]:
 def _verdict(found: Found, claim: str, comparisons: list[Comparison]) -> Verdict:
     """A verdict over comparisons: each holds where its whole interval lies on the right side.
 
-    One that could not be measured is undecided.
+    A claim is of all its measures, so one that lies wholly on the other side refutes it.
     """
     told = [c for c in comparisons if c.interval.count]
     detail = "; ".join(c.detail for c in told) or "nothing of it could be measured"
+    sides = [c.side for c in comparisons]
+    held, total = sides.count(1), len(sides)
     n = len(found.study.images)
+    word = CONFIRMED if held == total else REFUTED if -1 in sides else NOT_DECIDED
+    opening = f"It held in {held} of {total} measures"
     if n < FEWEST:
-        count = f"{n} photograph" + ("s" if n != 1 else "")
-        return Verdict(claim, 0, 0, f"on {count}, and a verdict needs {FEWEST}. So far: {detail}")
-    held = sum(c.holds for c in comparisons)
-    undecided = sum(not c.interval.sign for c in comparisons)
-    total = len(comparisons) if told else 0
-    return Verdict(claim, held, total, detail, "measures", undecided)
+        word = NOT_DECIDED
+        opening = f"On {_photographs(n)} nothing is decided, it takes {FEWEST}"
+    return Verdict(
+        claim, word, held, total, f"{opening}: {detail}.", tuple(comparisons), "measures"
+    )
+
+
+def _photographs(n):
+    return f"{n} photograph" + ("s" if n != 1 else "")
 
 
 def compare_reconstruction(found: Found) -> list[Comparison]:
@@ -141,7 +137,7 @@ def _trend(found: Found, what: str, read: Callable[[str], np.ndarray], wanted: i
     interval = mean_interval([rank_correlation(a, b) for a, b in pairs])
     side = "above" if wanted > 0 else "below"
     detail = f"{what} {interval.show(2, signed=True)}, expected {side} 0"
-    return Comparison(what, interval, wanted, detail)
+    return Comparison(interval, wanted, detail, what)
 
 
 def compare_short(found: Found) -> list[Comparison]:
@@ -194,7 +190,7 @@ def _difference(
         f"{what} {before:.{digits}f} → {after:.{digits}f}, difference "
         f"{interval.show(digits, signed=True)}"
     )
-    return Comparison(words, interval, wanted, detail)
+    return Comparison(interval, wanted, detail, words)
 
 
 def advise(found: Found) -> str:
@@ -202,11 +198,10 @@ def advise(found: Found) -> str:
     n = len(found.study.images)
     comparisons = compare_short(found)
     if n < FEWEST:
-        count = f"{n} photograph" + ("s" if n != 1 else "")
-        return f"**No advice yet**: this run is on {count}, and advice needs {FEWEST}."
-    held = [c.words for c in comparisons if c.holds]
-    against = [c.words for c in comparisons if c.interval.sign == -c.wanted]
-    open_ = [c.words for c in comparisons if not c.interval.sign]
+        return f"**No advice yet**: this run is on {_photographs(n)}, and advice needs {FEWEST}."
+    held = [c.words for c in comparisons if c.side == 1]
+    against = [c.words for c in comparisons if c.side == -1]
+    open_ = [c.words for c in comparisons if not c.side]
     if len(held) == len(comparisons):
         return (
             "**Take a short code and refine it.** A short code plus a refinement is nearer to the "
@@ -217,7 +212,7 @@ def advise(found: Found) -> str:
         for what, words in (
             ("Against a long code it holds", held),
             ("The opposite holds of", against),
-            ("Undecided", open_),
+            ("Not decided", open_),
         )
         if words
     ]

@@ -7,6 +7,7 @@ everything moves. Samples that leave out part of the set are told by recall (see
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganinv.analysis.verdicts import Verdict, listed
+from ganinv.analysis.statistics import mean_interval
+from ganinv.analysis.verdicts import NOT_DECIDED, Comparison, Verdict, decide, listed, tell
 from ganinv.errors import ParamsError
 from ganinv.files import read_json, write_json
 from ganinv.generators.load import load_generator
@@ -130,7 +132,10 @@ def different_neighbours(
 
 
 def verdicts(trainings: Sequence[Trained], spreads: Sequence[float]) -> list[Verdict]:
-    """Judge all that the trainings allow: claims on WGAN-GP need it and another objective."""
+    """Judge all that the trainings allow: claims on WGAN-GP need it and another objective.
+
+    Trainings are compared seed by seed, so that single ones decide nothing.
+    """
     plain = {t.params["objective"] for t in trainings if not t.params["spectral_norm"]}
     found = []
     if "wgan-gp" in plain and len(plain) > 1:
@@ -140,21 +145,16 @@ def verdicts(trainings: Sequence[Trained], spreads: Sequence[float]) -> list[Ver
 
 def stability_verdict(trainings: Sequence[Trained], objective: str = "wgan-gp") -> Verdict:
     """Judge «WGAN-GP trains more stably» against each other plain objective."""
-    ours, others = _split(trainings, objective)
-    held = [
-        ours.unsteadiness() <= other.unsteadiness() and ours.setback() <= other.setback()
-        for other in others
-    ]
-    detail = "; ".join(
-        f"{t.name}: {t.unsteadiness():.2f}, {1000 * t.setback():.1f}" for t in (ours, *others)
-    )
-    return Verdict(
-        f"{ours.name}, with its own rates, trains more stably: its generator's gradient varies "
+    label = OBJECTIVES[objective].label
+    return _judge(
+        f"{label}, with its own rates, trains more stably: its generator's gradient varies "
         "less and its KID falls back less than that of each other objective",
-        sum(held),
-        len(held),
-        f"unsteadiness, largest setback: {detail}",
-        "objectives",
+        _rivals(trainings, objective),
+        {
+            "unsteadiness": (Trained.unsteadiness, ".2f"),
+            "largest setback × 1000": (lambda t: 1000 * t.setback(), ".1f"),
+        },
+        -1,
     )
 
 
@@ -162,48 +162,73 @@ def collapse_verdict(
     trainings: Sequence[Trained], spreads: Sequence[float], objective: str = "wgan-gp"
 ) -> Verdict:
     """Judge «WGAN-GP collapses less» against each other plain objective."""
-    ours, others = _split(trainings, objective)
-    by_name = {t.name: spread for t, spread in zip(trainings, spreads, strict=True)}
-
-    def figures_of(t):
-        return t.last["recall"], by_name[t.name]
-
-    held = [
-        all(a >= b for a, b in zip(figures_of(ours), figures_of(t), strict=True)) for t in others
-    ]
-    detail = "; ".join(
-        f"{t.name}: {t.last['recall']:.2f}, {by_name[t.name]:.0%}" for t in (ours, *others)
-    )
-    return Verdict(
-        f"{ours.name}, with its own rates, collapses less: recall and the number of different "
+    label = OBJECTIVES[objective].label
+    shares = {id(t): spread for t, spread in zip(trainings, spreads, strict=True)}
+    return _judge(
+        f"{label}, with its own rates, collapses less: recall and the number of different "
         "nearest neighbours are at least those of each other objective",
-        sum(held),
-        len(held),
-        f"recall, different nearest neighbours: {detail}",
-        "objectives",
+        _rivals(trainings, objective),
+        {
+            "recall": (lambda t: t.last["recall"], ".2f"),
+            "different nearest neighbours": (lambda t: shares[id(t)], ".0%"),
+        },
+        1,
     )
 
 
 def spectral_verdict(trainings: Sequence[Trained]) -> Verdict:
     """Judge «spectral normalization lowers KID», objective by objective."""
-    plain = {t.params["objective"]: t for t in trainings if not t.params["spectral_norm"]}
+    plain = {_kind(t): t for t in trainings if not t.params["spectral_norm"]}
     pairs = [
-        (plain[t.params["objective"]], t)
-        for t in trainings
-        if t.params["spectral_norm"] and t.params["objective"] in plain
+        (t, plain[_kind(t)]) for t in trainings if t.params["spectral_norm"] and _kind(t) in plain
     ]
-    held = sum(b.last["kid"] <= a.last["kid"] for a, b in pairs)
-    detail = "; ".join(
-        f"{a.name}: {1000 * a.last['kid']:.1f} → {1000 * b.last['kid']:.1f}" for a, b in pairs
-    )
     claim = "spectral normalization, in place of batch or layer normalization of D, lowers KID"
-    return Verdict(claim, held, len(pairs), f"KID × 1000: {detail}", "objectives")
+    return _judge(claim, pairs, {"KID × 1000": (lambda t: 1000 * t.last["kid"], ".1f")}, -1)
 
 
-def _split(trainings, objective):
+def _kind(t):
+    return t.params["objective"], t.params["seed"]
+
+
+def _rivals(trainings, objective):
+    """Each plain training of an objective with each other plain one of the same seed."""
     plain = [t for t in trainings if not t.params["spectral_norm"]]
-    ours = next(t for t in plain if t.params["objective"] == objective)
-    return ours, [t for t in plain if t is not ours]
+    ours = [t for t in plain if t.params["objective"] == objective]
+    others = [t for t in plain if t.params["objective"] != objective]
+    return [(a, b) for a in ours for b in others if a.params["seed"] == b.params["seed"]]
+
+
+def _judge(claim, pairs, figures, wanted):
+    """A verdict on pairs of trainings, the first of which should lie on the `wanted` side.
+
+    It holds for a pair where every figure does, {name: (how to read it, format)}, or is equal.
+    Intervals are over the seeds of each pair of names.
+    """
+    if not pairs:
+        return Verdict(claim, NOT_DECIDED, 0, 0, "Nothing was trained that could be compared.")
+    changes = defaultdict(list)  # {(figure, name, other name): one number for each seed}
+    held, comparisons = 0, []
+    for a, b in pairs:
+        found = {name: read(a) - read(b) for name, (read, _) in figures.items()}
+        held += all(wanted * x >= 0 for x in found.values())
+        for name, x in found.items():
+            changes[name, a.name, b.name].append(x)
+    for (name, first, second), values in changes.items():
+        read, form = figures[name]
+        ours, theirs = (
+            float(np.mean([read(pair[side]) for pair in pairs if _names(pair) == (first, second)]))
+            for side in (0, 1)
+        )
+        interval = mean_interval(values)
+        detail = f"{name}, {second} → {first}: {theirs:{form}} → {ours:{form}}"
+        if len(values) > 1:
+            detail += f", change {tell(interval, f'+{form}')}"
+        comparisons.append(Comparison(interval, wanted, detail))
+    return decide(claim, held, len(pairs), comparisons, counted="pairs of trainings", over="seed")
+
+
+def _names(pair):
+    return tuple(t.name for t in pair)
 
 
 def write_summary(

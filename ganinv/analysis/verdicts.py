@@ -1,66 +1,128 @@
-"""Verdicts on hypotheses, computed from the metrics of finished runs, and their summaries."""
+"""Verdicts on hypotheses, computed from the metrics of finished runs, and their summaries.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+A claim is confirmed where it held on every image and the 95 % interval of the number that it is
+judged by lies wholly on the side that is claimed; refuted where the interval lies wholly on the
+other side, or the claim held on none; all else is not decided at these numbers. A claim that is
+judged by several numbers needs all of them, and falls with one.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ganinv.analysis.finished import Experiment, common_images, value
+from ganinv.analysis.statistics import CONFIDENCE, Interval, from_study, mean_interval
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
+
+CONFIRMED, REFUTED, NOT_DECIDED = "confirmed", "refuted", "not decided"
+FEWEST = 3  # images, or other things counted, that can decide
+NOTHING = "there is no number to judge it by"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A number over images that a claim wants above 0 (`wanted` 1), or below it (-1).
+
+    `detail` says what it is, and `words` what it would be if the claim held.
+    """
+
+    interval: Interval
+    wanted: int
+    detail: str
+    words: str = ""
+
+    @property
+    def side(self) -> int:
+        """1 where the whole interval lies on the side that is wanted, -1 on the other, or 0."""
+        return self.interval.sign * self.wanted
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A hypothesis and on how many images, or other things that are `counted`, it held.
+    """A hypothesis, the verdict on it in a word or two, and why: `detail` is one sentence.
 
-    `undecided` are those that speak neither for it nor against it.
+    It held on `held` of `total` images, or other things that are `counted`.
     """
 
     claim: str
+    word: str
     held: int
     total: int
     detail: str
+    comparisons: tuple[Comparison, ...] = ()
     counted: str = "images"
-    undecided: int = 0
-
-    @property
-    def word(self) -> str:
-        """The verdict in a few words."""
-        if not self.total:
-            return "not tested"
-        if self.held == self.total:
-            return "confirmed"
-        if self.undecided == self.total:
-            return "undecided"
-        if not self.held and not self.undecided:
-            return "refuted"
-        return f"held on {self.held} of {self.total} {self.counted}"
 
 
-def better_everywhere(new: Experiment, old: Experiment, metric: str) -> Verdict:
-    """Judge «`new` is better than `old` in `metric` on every image»."""
+def decide(
+    claim: str,
+    held: int,
+    total: int,
+    comparisons: Sequence[Comparison],
+    *,
+    counted: str = "images",
+    over: str = "image",
+    opening: str = "",
+) -> Verdict:
+    """Judge a claim by the count of images on which it held, and by intervals `over` them.
+
+    `opening` begins the sentence in place of the count.
+    """
+    fewest = min((c.interval.count for c in comparisons), default=0)
+    side = min((c.side for c in comparisons), default=0)
+    if fewest < FEWEST:
+        word = NOT_DECIDED
+    elif side < 0 or (not held and not side and total >= FEWEST):
+        word = REFUTED
+    else:
+        word = CONFIRMED if held == total and side > 0 else NOT_DECIDED
+    things = over if total == 1 and counted == f"{over}s" else counted
+    opening = opening or f"It held on {held} of {total} {things}"
+    if fewest < FEWEST:
+        few = (NOTHING, f"one {over} decides nothing", f"two {over}s decide nothing")[fewest]
+        opening += f", and {few}"
+    detail = f"{opening}: {'; '.join(c.detail for c in comparisons)}."
+    return Verdict(claim, word, held, total, detail, tuple(comparisons), counted)
+
+
+def tell(interval: Interval, form: str, unit: str = "") -> str:
+    """Write a mean change with its interval, each number in a format such as "+.2f"."""
+    text = f"{interval.mean:{form}}{unit}"
+    if math.isnan(interval.low):
+        return text
+    return f"{text}, {CONFIDENCE:.0%} interval {interval.low:{form}} to {interval.high:{form}}"
+
+
+def better_everywhere(
+    new: Experiment, old: Experiment, metric: str, study: Mapping[str, Any] | None = None
+) -> Verdict:
+    """Judge «`new` is better than `old` in `metric` on every image».
+
+    Where `study`, read from a study.json, compares two recipes of these names, its photographs are
+    judged in place of the runs' images.
+    """
     row = METRICS[metric]
     word = "above" if row.higher else "below"
     claim = f"{new.name} {word} {old.name} in {row.label}, on every image"
-    pairs = _pairs(new, old, metric)
-    if not pairs:
-        return Verdict(claim, 0, 0, "no image was finished by both")
-    change = [a - b for a, b in pairs]
-    after, before = (float(np.mean(values)) for values in zip(*pairs, strict=True))
-    unit = f" {row.unit}" if row.unit else ""
-    detail = (
-        f"mean {row.show(before)} → {row.show(after, unit=True)}; change per image "
-        f"{min(change):+.{row.digits}f} to {max(change):+.{row.digits}f}{unit}"
-    )
-    return Verdict(claim, sum(row.better(a, b) for a, b in pairs), len(pairs), detail)
+    return judge_runs(claim, new, old, metric, study=study)
 
 
-def about_as_good(new: Experiment, old: Experiment, metric: str, slack: float = 0.05) -> Verdict:
-    """Judge «`new` is better than `old`, or worse by at most `slack`, on every image»."""
-    base = better_everywhere(new, old, metric)
+def about_as_good(
+    new: Experiment,
+    old: Experiment,
+    metric: str,
+    slack: float = 0.05,
+    study: Mapping[str, Any] | None = None,
+) -> Verdict:
+    """Judge «`new` is better than `old`, or worse by at most `slack`, on every image».
+
+    The interval is that of the difference from what is allowed. `study` is taken as by
+    `better_everywhere`, but that it does not count images within the slack: the runs' are counted.
+    """
     row = METRICS[metric]
     steps = new.params.steps, old.params.steps
     fewer = f", with {steps[0]} steps in place of {steps[1]}" if steps[0] != steps[1] else ""
@@ -68,9 +130,48 @@ def about_as_good(new: Experiment, old: Experiment, metric: str, slack: float = 
         f"{new.name} like {old.name} in {row.label} (at most {slack:.0%} worse) or better, on "
         f"every image{fewer}"
     )
-    worst = 1 - slack if row.higher else 1 + slack
-    held = sum(not row.better(b * worst, a) for a, b in _pairs(new, old, metric))
-    return Verdict(claim, held, base.total, base.detail)
+    factor = 1 - slack if row.higher else 1 + slack
+    return judge_runs(claim, new, old, metric, factor, study)
+
+
+def judge_runs(
+    claim: str,
+    new: Experiment,
+    old: Experiment,
+    metric: str,
+    factor: float = 1.0,
+    study: Mapping[str, Any] | None = None,
+    also: str = "",
+) -> Verdict:
+    """Judge a claim that `new` is better in a metric than `factor` times `old`.
+
+    Under another factor than 1 it may also be as good. `also` is added to what is told.
+    """
+    row = METRICS[metric]
+    pairs = _pairs(new, old, metric)
+    holds = [row.better(a, b) if factor == 1 else not row.better(b * factor, a) for a, b in pairs]
+    held, total, counted, opening = sum(holds), len(holds), "images", ""
+    found = from_study(study or {}, new.name, old.name, metric)
+    if study and found:
+        after, before = (study["recipes"][e.name]["mean"][metric] for e in (new, old))
+        interval = found.interval.shift((1 - factor) * before)
+        opening = f"over {found.n} photographs of the study"
+        if factor == 1:
+            held, total, counted = found.wins, found.n, "photographs"
+            opening = f"O{opening[1:]} it held on {held}"
+        else:
+            opening = f"It held on {held} of {total} images, and {opening}"
+    elif pairs:
+        after, before = (float(np.mean(values)) for values in zip(*pairs, strict=True))
+        differences = [a - factor * b for a, b in pairs]
+        interval = mean_interval([x for x in differences if math.isfinite(x)])
+    else:
+        return Verdict(claim, NOT_DECIDED, 0, 0, "No image was finished by both.")
+    against = "change" if factor == 1 else f"difference from {factor:.0%} of {old.name}'s"
+    told = tell(interval, f"+.{row.digits}f", f" {row.unit}" if row.unit else "")
+    detail = f"mean {row.show(before)} → {row.show(after, unit=True)}, {against} {told}{also}"
+    comparison = Comparison(interval, 1 if row.higher else -1, detail)
+    return decide(claim, held, total, [comparison], counted=counted, opening=opening)
 
 
 def _pairs(new, old, metric):
@@ -97,9 +198,16 @@ def loss_falls(experiment: Experiment, factor: float = 2.0) -> Verdict:
         f"{experiment.name}: the loss falls at least {factor:g}-fold from its start, on every image"
     )
     if not shares:
-        return Verdict(claim, 0, 0, "no image was finished")
-    detail = f"between {min(shares):.1f}-fold and {max(shares):.1f}-fold"
-    return Verdict(claim, sum(share >= factor for share in shares), len(shares), detail)
+        return Verdict(claim, NOT_DECIDED, 0, 0, "No image was finished.")
+    found = mean_interval([math.log(share) for share in shares])
+    mean, low, high = (math.exp(x) for x in (found.mean, found.low, found.high))
+    folds = Interval(mean, low, high, found.count)
+    detail = (
+        f"in the geometric mean {tell(folds, '.1f', '-fold')}, on each between {min(shares):.1f}- "
+        f"and {max(shares):.1f}-fold"
+    )
+    margin = Comparison(found.shift(-math.log(factor)), 1, detail)
+    return decide(claim, sum(share >= factor for share in shares), len(shares), [margin])
 
 
 def write_summary(experiment: Experiment, name: str, verdicts: Iterable[Verdict]) -> None:
@@ -131,6 +239,14 @@ def write_verdicts(
 def listed(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
     """Turn verdicts into what JSON can hold."""
     return [
-        {"claim": v.claim, "verdict": v.word, "held": v.held, "total": v.total, "detail": v.detail}
+        {
+            "claim": v.claim,
+            "verdict": v.word,
+            "held": v.held,
+            "total": v.total,
+            "counted": v.counted,
+            "intervals": [asdict(c.interval) for c in v.comparisons],
+            "detail": v.detail,
+        }
         for v in verdicts
     ]

@@ -20,9 +20,9 @@ def verdict_cards(verdicts: Iterable[Verdict]) -> str:
     """Show verdicts as a row of cards."""
     cards = []
     for verdict in verdicts:
-        state = "held" if verdict.word == "confirmed" else ("partly" if verdict.held else "not")
+        state, word = verdict.word.replace(" ", "-"), verdict.word.capitalize()
         cards.append(
-            f'<div class="card {state}"><strong>{html.escape(verdict.word.capitalize())}</strong>'
+            f'<div class="card {state}"><strong>{word}</strong>'
             f"<p>{html.escape(verdict.claim)}</p><p>{html.escape(verdict.detail)}</p></div>"
         )
     return f'<div class="cards" style="display: grid; gap: 0.8rem">{"".join(cards)}</div>'

@@ -206,23 +206,27 @@ def test_the_strip_begins_with_the_reconstruction_between_both_sides(study):
 # --- verdicts -------------------------------------------------------------------------------------
 
 LPIPS = {
-    "Code": [0.2, 0.4],
-    "Features 16": [0.15, 0.3],
-    "Features 64": [0.1, 0.1],
-    "Weights": [0.15, 0.2],
-    "Both": [0.1, 0.1],
+    "Code": [0.2, 0.4, 0.3],
+    "Features 16": [0.15, 0.3, 0.2],
+    "Features 64": [0.04, 0.14, 0.1],
+    "Weights": [0.15, 0.26, 0.2],
+    "Both": [0.1, 0.1, 0.1],
 }
 KEEPS = {
-    "Features 16": [0.9, 0.8],
-    "Features 64": [0.5, 0.6],
-    "Weights": [0.95, 0.9],
-    "Both": [0.5, 0.5],
+    "Features 16": [0.9, 0.8, 0.86],
+    "Features 64": [0.5, 0.45, 0.47],
+    "Weights": [0.95, 0.9, 0.93],
+    "Both": [0.5, 0.5, 0.5],
 }
+
+
+def judged(lpips, keeps, **study):
+    experiments, edits = made_up(LPIPS | lpips, KEEPS | keeps)
+    return beyond.judge(experiments, ["i0", "i1", "i2"], edits, **study)
 
 
 def words(lpips, keeps):
-    experiments, edits = made_up(LPIPS | lpips, KEEPS | keeps)
-    return [v.word for v in beyond.judge(experiments, ["i0", "i1"], edits)]
+    return [v.word for v in judged(lpips, keeps)]
 
 
 def test_claims_that_hold_on_every_image_are_confirmed():
@@ -232,23 +236,34 @@ def test_claims_that_hold_on_every_image_are_confirmed():
 @pytest.mark.parametrize(
     ("lpips", "keeps", "place", "word"),
     [
-        ({"Features 64": [0.11, 0.1]}, {}, 0, "held on 1 of 2 images"),
-        ({"Features 64": [0.11, 0.21]}, {}, 0, "refuted"),
-        ({}, {"Features 64": [0.5, 0.8]}, 1, "held on 1 of 2 images"),
-        ({}, {"Features 64": [0.91, 0.85]}, 1, "refuted"),
-        ({"Weights": [0.15, 0.09]}, {}, 2, "held on 1 of 2 images"),
-        ({"Weights": [0.15, 0.09]}, {"Weights": [0.4, 0.9]}, 2, "refuted"),  # half of it on each
+        ({"Features 64": [0.11, 0.1, 0.1]}, {}, 0, "not decided"),
+        ({"Features 64": [0.11, 0.21, 0.16]}, {}, 0, "refuted"),
+        ({}, {"Features 64": [0.5, 0.85, 0.4]}, 1, "not decided"),
+        ({}, {"Features 64": [0.95, 0.85, 0.9]}, 1, "refuted"),
+        ({"Weights": [0.15, 0.09, 0.2]}, {}, 2, "not decided"),
+        ({"Weights": [0.03, 0.12, 0.09]}, {}, 2, "refuted"),  # one half of the claim is
+        ({"Weights": [0.15, 0.09, 0.05]}, {"Weights": [0.4, 0.9, 0.9]}, 2, "refuted"),  # on none
     ],
 )
-def test_claims_are_counted_by_images(lpips, keeps, place, word):
+def test_claims_are_judged_by_images_and_intervals(lpips, keeps, place, word):
     assert words(lpips, keeps)[place] == word
+
+
+def test_a_study_decides_on_features():
+    names = dict(a="Features 64", b="Code", metric="lpips_alex")
+    row = names | dict(difference=-0.1, low=-0.12, high=-0.08, p=0.01, wins=20, n=20)
+    means = {"Features 64": 0.2, "Code": 0.3}
+    recipes = {name: {"mean": {"lpips_alex": x}} for name, x in means.items()}
+    study = {"recipes": recipes, "comparisons": [row]}
+    verdict = judged({}, {}, study=study)[0]  # 0.2 is above half of 0.3
+    assert verdict.word == "refuted" and "over 20 photographs of the study" in verdict.detail
 
 
 def test_one_resolution_tests_nothing_of_their_order():
     experiments, edits = made_up(
         {name: x for name, x in LPIPS.items() if name != "Features 16"}, KEEPS
     )
-    assert beyond.judge_resolutions(experiments, edits).word == "not tested"
+    assert beyond.judge_resolutions(experiments, edits).word == "not decided"
 
 
 def test_a_null_metric_is_left_out():

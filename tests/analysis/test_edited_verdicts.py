@@ -23,10 +23,11 @@ def test_planted_truths_are_confirmed():
 
 def test_with_few_photographs_nothing_is_judged():
     verdicts = judge(made_up(FEWEST - 1))
-    assert [v.word for v in verdicts] == ["not tested"] * 4
-    assert all(f"on {FEWEST - 1} photographs, and a verdict needs 8" in v.detail for v in verdicts)
+    assert [v.word for v in verdicts] == ["not decided"] * 4
+    opening = f"On {FEWEST - 1} photographs nothing is decided, it takes 8: "
+    assert all(v.detail.startswith(opening) for v in verdicts)
     one = judge(made_up(1))
-    assert one[0].detail.startswith("on 1 photograph, and a verdict needs 8. So far: LPIPS-alex")
+    assert one[0].detail.startswith("On 1 photograph nothing is decided, it takes 8: LPIPS-alex")
 
 
 def test_the_opposite_is_refuted():
@@ -40,13 +41,15 @@ def test_the_opposite_is_refuted():
 
 def test_where_intervals_hold_zero_nothing_is_decided():
     level = {name: 0.7 for name in DISTANCE}
-    assert words(own=level, noise=0.1)[1] == "undecided"
-    assert words(ghosts={CARRIED: 0.6, WEIGHTS: 0.1})[3] == "held on 1 of 2 measures"
+    assert words(own=level, noise=0.1)[1] == "not decided"
+    assert words(ghosts={CARRIED: 0.6, WEIGHTS: 0.1})[3] == "not decided"
 
 
-def test_a_short_code_that_is_harder_to_edit_holds_in_part():
+def test_a_short_code_that_is_harder_to_edit_is_refuted_and_told_in_parts():
     found = made_up(own={CARRIED: 0.3})
-    assert judge(found)[2].word == "held on 2 of 5 measures"
+    verdict = judge(found)[2]
+    assert (verdict.word, verdict.held, verdict.total) == ("refuted", 2, 5)
+    assert verdict.detail.startswith("It held in 2 of 5 measures: LPIPS-alex")
     text = advise(found)
     assert "not shown to be better in all" in text
     held, against = text.split("The opposite holds of")
@@ -75,10 +78,10 @@ def test_what_could_not_be_measured_is_not_judged():
     for row in found.study.rows:
         row["changes"], row["lost"], row["ghosting"] = {}, float("nan"), float("nan")
     verdicts = judge(found)
-    assert [v.word for v in verdicts[:2]] == ["confirmed", "not tested"]
-    assert verdicts[1].detail == "nothing of it could be measured"
-    assert verdicts[2].word == "held on 2 of 5 measures"  # LPIPS-alex and seconds
-    assert verdicts[3].word == "not tested"
+    assert [v.word for v in verdicts[:2]] == ["confirmed", "not decided"]
+    assert verdicts[1].detail.endswith("nothing of it could be measured.")
+    assert (verdicts[2].word, verdicts[2].held) == ("not decided", 2)  # LPIPS-alex and seconds
+    assert verdicts[3].word == "not decided"
     assert "Take a short code" not in advise(found)
 
 

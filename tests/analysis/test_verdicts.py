@@ -5,6 +5,7 @@ import math
 import pytest
 
 from ganinv.analysis import finished, verdicts
+from ganinv.analysis.statistics import Interval
 from ganinv.files import read_json
 from helpers.runs import fake_run, lose_metric
 
@@ -16,21 +17,79 @@ def pair(tmp_path):
     return [finished.read_experiment(p, n) for p, n in ((old, "Old"), (new, "New"))]
 
 
+def runs(tmp_path, metric, new, old):
+    """Two runs with a metric's values for images a, b, c …"""
+    found = []
+    for name, values in (("New", new), ("Old", old)):
+        entries = {chr(97 + i): {metric: x} for i, x in enumerate(values)}
+        found.append(finished.read_experiment(fake_run(tmp_path / name, entries), name))
+    return found
+
+
 def test_verdict_counts_images_that_both_finished(pair):
     old, new = pair
     verdict = verdicts.better_everywhere(new, old, "psnr")
     assert (verdict.held, verdict.total) == (1, 2)
-    assert verdict.word == "held on 1 of 2 images"
-    assert "20.50 → 21.25 dB" in verdict.detail and "-0.50 to +2.00" in verdict.detail
+    assert verdict.word == "not decided"
+    assert verdict.detail.startswith("It held on 1 of 2 images, and two images decide nothing: ")
+    # of 2 and -0.5: Student's 12.71 at one degree, and half of 2.5 as the standard error
+    assert "20.50 → 21.25 dB, change +0.75 dB, 95% interval -15.13 to +16.63" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "word"),
+    [
+        ([22.0, 23.1, 24.2], [20.0, 21.0, 22.0], "confirmed"),
+        ([20.0, 21.0, 22.0], [22.0, 23.1, 24.2], "refuted"),
+        ([20.1, 30.0, 22.2], [20.0, 21.0, 22.0], "not decided"),  # on every image, but unevenly
+        ([19.9, 21.1, 22.1, 23.1], [20.0, 21.0, 22.0, 23.0], "not decided"),
+        ([20.0, 20.0, 10.0], [20.1, 20.2, 20.0], "refuted"),  # held on none
+        ([21.0 + x for x in (0, 0.2) * 9] + [19.9], [20.0] * 19, "not decided"),  # on all but one
+        ([22.0], [20.0], "not decided"),
+        ([22.0, 23.1], [20.0, 21.0], "not decided"),
+    ],
+)
+def test_a_verdict_needs_the_count_and_the_interval(tmp_path, new, old, word):
+    verdict = verdicts.better_everywhere(*runs(tmp_path, "psnr", new, old), "psnr")
+    assert verdict.word == word
+
+
+def test_one_image_is_the_reason(tmp_path):
+    verdict = verdicts.better_everywhere(*runs(tmp_path, "psnr", [22.0], [20.0]), "psnr")
+    assert verdict.detail == (
+        "It held on 1 of 1 image, and one image decides nothing: "
+        "mean 20.00 → 22.00 dB, change +2.00 dB."
+    )
 
 
 def test_verdict_knows_that_lpips_is_better_when_lower(tmp_path):
-    low = fake_run(tmp_path / "low", {"a": {"lpips_alex": 0.1}})
-    high = fake_run(tmp_path / "high", {"a": {"lpips_alex": 0.2}})
-    low, high = (finished.read_experiment(p, p.name) for p in (low, high))
+    low, high = runs(tmp_path, "lpips_alex", [0.1, 0.11, 0.12], [0.2, 0.22, 0.24])
     assert verdicts.better_everywhere(low, high, "lpips_alex").word == "confirmed"
     assert verdicts.better_everywhere(high, low, "lpips_alex").word == "refuted"
     assert verdicts.better_everywhere(low, low, "lpips_alex").word == "refuted"
+
+
+def test_a_part_that_lies_on_the_other_side_refutes_the_whole():
+    up, level = Interval(1.0, 0.5, 1.5, 4), Interval(1.0, -0.5, 2.5, 4)
+    held = [verdicts.Comparison(up, 1, ""), verdicts.Comparison(level, 1, "")]
+    assert verdicts.decide("claim", 4, 4, held[:1]).word == "confirmed"
+    assert verdicts.decide("claim", 4, 4, held).word == "not decided"
+    assert verdicts.decide("claim", 0, 4, held[:1]).word == "not decided"  # they contradict
+    against = [*held, verdicts.Comparison(up, -1, "")]
+    assert verdicts.decide("claim", 4, 4, against).word == "refuted"
+    assert verdicts.decide("claim", 0, 0, []).word == "not decided"
+
+
+@pytest.mark.parametrize(
+    ("best", "word"), [((0.1, 0.11, 0.12), "confirmed"), ((0.9, 0.8, 0.7), "refuted")]
+)
+def test_a_loss_is_judged_by_its_geometric_mean(tmp_path, best, word):
+    values = {i: {"best_loss": x} for i, x in zip("abc", best, strict=True)}
+    folder = fake_run(tmp_path / "r", values, (1.0,))
+    verdict = verdicts.loss_falls(finished.read_experiment(folder, "R"))
+    assert verdict.word == word
+    mean = (1 / best[0] / best[1] / best[2]) ** (1 / 3)
+    assert f"in the geometric mean {mean:.1f}-fold, 95% interval" in verdict.detail
 
 
 @pytest.mark.parametrize(("losses", "held"), [((1.0, 0.5), 1), ((1.0, 0.51), 0)])
@@ -44,7 +103,9 @@ def test_summary_is_json_with_verdicts(pair):
     judged = [verdicts.better_everywhere(new, old, "psnr")]
     verdicts.write_summary(new, "exp", judged)
     summary = read_json(new.folder / "summary.json")
-    assert summary["verdicts"][0]["held"] == 1
+    (told,) = summary["verdicts"]
+    assert (told["held"], told["total"], told["verdict"]) == (1, 2, "not decided")
+    assert told["intervals"][0]["mean"] == 0.75 and told["intervals"][0]["count"] == 2
     assert summary["metrics"]["images"]["a"]["psnr"] == 22.0
 
 
@@ -66,6 +127,20 @@ def test_about_as_good_knows_which_way_is_better(tmp_path, new, held):
     assert verdicts.about_as_good(*runs, "psnr").held == held
 
 
+@pytest.mark.parametrize(
+    ("new", "word"),
+    [
+        ([0.2, 0.2, 0.3, 0.4], "confirmed"),
+        ([0.2, 0.215, 0.31, 0.4], "not decided"),
+        ([0.3, 0.31, 0.42, 0.5], "refuted"),
+    ],
+)
+def test_about_as_good_is_judged_by_what_is_allowed(tmp_path, new, word):
+    old = [0.2, 0.2, 0.3, 0.4]
+    verdict = verdicts.about_as_good(*runs(tmp_path, "lpips_alex", new, old), "lpips_alex")
+    assert verdict.word == word and "difference from 105% of Old's" in verdict.detail
+
+
 def test_evaluations_to_reach_a_loss(tmp_path):
     run = finished.read_experiment(fake_run(tmp_path / "r", {"a": {}}, (1.0, 0.5, 0.6, 0.2)), "R")
     assert verdicts.evaluations_to_reach(run, "a", 0.55) == 2
@@ -83,8 +158,9 @@ def test_images_without_a_number_are_not_judged(tmp_path):
     assert finished.value(exact, "a", "psnr") == math.inf
     verdict = verdicts.better_everywhere(new, old, "identity")
     assert (verdict.held, verdict.total) == (1, 1) and "0.500 → 0.400" in verdict.detail
-    assert verdicts.better_everywhere(exact, old, "identity").word == "not tested"
-    assert verdicts.better_everywhere(exact, old, "psnr").word == "confirmed"
+    assert verdicts.better_everywhere(exact, old, "identity").word == "not decided"
+    infinite = verdicts.better_everywhere(exact, old, "psnr")
+    assert infinite.held == 1 and "there is no number to judge it by: mean" in infinite.detail
 
 
 def test_a_metric_that_older_runs_lack_is_judged_where_both_have_it(tmp_path):
@@ -94,21 +170,55 @@ def test_a_metric_that_older_runs_lack_is_judged_where_both_have_it(tmp_path):
         lose_metric(folder, "ssim", images)
     old, new = (finished.read_experiment(p, p.name) for p in (old, new))
     assert finished.value(old, "a", "ssim") is None
-    assert verdicts.better_everywhere(new, old, "ssim").word == "not tested"
-    assert verdicts.about_as_good(new, old, "ssim").word == "not tested"
+    assert verdicts.better_everywhere(new, old, "ssim").word == "not decided"
+    assert verdicts.about_as_good(new, old, "ssim").word == "not decided"
     assert verdicts.about_as_good(new, old, "psnr").total == 2
 
 
+# --- a study of more photographs ------------------------------------------------------------------
+
+
+def study_of(difference, low, high, wins=20, metric="lpips_alex", names=("New", "Old")):
+    """What a study.json holds of two recipes on 20 photographs."""
+    row = dict(a=names[0], b=names[1], metric=metric, difference=difference, low=low, high=high)
+    recipes = {name: {"mean": {metric: x}} for name, x in (("New", 0.2 + difference), ("Old", 0.2))}
+    return {"recipes": recipes, "comparisons": [row | dict(p=0.01, wins=wins, n=20)]}
+
+
 @pytest.mark.parametrize(
-    ("held", "undecided", "word"),
+    ("study", "word"),
     [
-        (2, 0, "confirmed"),
-        (0, 0, "refuted"),
-        (0, 2, "undecided"),
-        (0, 1, "held on 0 of 2 measures"),
-        (1, 1, "held on 1 of 2 measures"),
+        (study_of(-0.05, -0.08, -0.02), "confirmed"),
+        (study_of(-0.05, -0.08, -0.02, wins=18), "not decided"),
+        (study_of(0.05, 0.02, 0.08, wins=3), "refuted"),
+        (study_of(0.05, 0.02, 0.08, wins=0, names=("Old", "New")), "confirmed"),  # turned round
     ],
 )
-def test_what_is_undecided_neither_holds_nor_is_refuted(held, undecided, word):
-    verdict = verdicts.Verdict("claim", held, 2, "", "measures", undecided)
+def test_a_study_is_judged_in_place_of_the_images(tmp_path, study, word):
+    one = runs(tmp_path, "lpips_alex", [0.3], [0.2])  # says the opposite
+    verdict = verdicts.better_everywhere(*one, "lpips_alex", study=study)
+    assert (verdict.word, verdict.total) == (word, 20)
+    assert f"Over 20 photographs of the study it held on {verdict.held}: mean" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("interval", "word"),
+    [
+        ((-0.01, 0.009), "confirmed"),
+        ((-0.01, 0.011), "not decided"),
+        ((0.011, 0.03), "refuted"),  # 0.01 is 5 % of the old mean
+    ],
+)
+def test_a_study_decides_what_is_about_as_good(tmp_path, interval, word):
+    own = runs(tmp_path, "lpips_alex", [0.2], [0.2])
+    study = study_of(sum(interval) / 2, *interval, wins=9)
+    verdict = verdicts.about_as_good(*own, "lpips_alex", study=study)
     assert verdict.word == word
+    assert "It held on 1 of 1 images, and over 20 photographs of the study: " in verdict.detail
+
+
+def test_a_study_of_other_recipes_or_metrics_is_not_taken(tmp_path):
+    own = runs(tmp_path, "lpips_alex", [0.1], [0.2])
+    other = study_of(-0.05, -0.08, -0.02, metric="psnr")
+    alone = verdicts.better_everywhere(*own, "lpips_alex")
+    assert verdicts.better_everywhere(*own, "lpips_alex", study=other) == alone

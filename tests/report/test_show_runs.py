@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,15 @@ def test_everything_shown_escapes_names_and_loads_nothing(pair, name):
     assert not found.handlers
     assert all(a.startswith(("data:image/jpeg", "#")) for a in found.addresses)
     assert "onerror=alert(1)>" not in text.replace("&gt;", "")
+
+
+def test_cards_have_the_colour_of_their_verdict(pair):
+    style = (Path(html.__file__).parent / "templates" / "report" / "style.css").read_text()
+    for word in (verdicts.CONFIRMED, verdicts.NOT_DECIDED, verdicts.REFUTED):
+        card = html.verdict_cards([verdicts.Verdict("claim", word, 1, 2, "detail")])
+        state = word.replace(" ", "-")
+        assert f'class="card {state}"><strong>{word.capitalize()}</strong>' in card
+        assert f".card.{state} {{" in style
 
 
 def test_best_of_a_column_is_bold(pair):
