@@ -65,13 +65,13 @@ def test_what_is_no_study_is_refused(values, word):
 def test_our_study_is_one():
     studied = StudyParams.load("study")
     found = recipes_of(studied)
-    assert {"exp01", "exp02", "exp03", "exp04", "exact"} <= found.keys()
-    control = found["mean-250"].params
+    assert {"Exp-01", "Exp-02", "Exp-03", "Exp-04", "exact"} <= found.keys()
+    control = found["from-mean"].params
     changed = {
         name
         for name, value in control.model_dump().items()
-        if value != found["exp04"].params.model_dump()[name]
+        if value != found["Exp-04"].params.model_dump()[name]
     }
     assert changed == {"init", "encoder"}, "the control differs in its start alone"
-    assert found["encoder-600"].params.steps == found["exp03"].params.steps
-    assert all(found[name].restarts >= 2 for name in ("exp03", "exp04", "mean-250", "exact"))
+    assert found["from-encoder-600"].params.steps == found["Exp-03"].params.steps
+    assert all(found[name].restarts >= 2 for name in ("Exp-03", "Exp-04", "from-mean", "exact"))
