@@ -155,6 +155,11 @@ def benchmarks_folder() -> Path:
     return project_root() / "reports" / "benchmarks"
 
 
+def study_file() -> Path:
+    """Locate the results of the published study, which a clone may have."""
+    return project_root() / "reports" / "published" / "study.json"
+
+
 def notebooks_folder() -> Path:
     """Locate the notebooks."""
     return project_root() / "notebooks"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ganinv.cli.shared import Fresh, Overrides, a_path, complain
+from ganinv.errors import BadArgumentsError, printable
 from ganinv.runs.params import Params
 
 
@@ -16,6 +17,10 @@ def report(
     quick: Annotated[bool, typer.Option("--quick", help="about a tenth of the steps")] = False,
     overrides: Overrides = None,
     fresh: Fresh = False,
+    study: Annotated[
+        Path | None,
+        typer.Option(parser=a_path, help="a study.json that judges; else the published one"),
+    ] = None,
 ) -> None:
     """Run the experiments' notebooks and assemble the comparison."""
     from ganinv.errors import ReportError
@@ -23,10 +28,14 @@ def report(
 
     Params.load(None, overrides)  # both before the seconds that torch takes
     check_out(str(out))
+    if study is not None and not study.is_file():
+        raise BadArgumentsError(f"--study {printable(study)}: there is no such file")
     from ganinv.report.experiments import make_report
 
     try:
-        page, failed = make_report(out, quick=quick, overrides=overrides or (), fresh=fresh)
+        page, failed = make_report(
+            out, quick=quick, overrides=overrides or (), fresh=fresh, study=study
+        )
     except ReportError as error:
         raise typer.Exit(complain(error, 1)) from None
     print(f"the comparison is {page}")

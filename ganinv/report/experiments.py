@@ -19,7 +19,7 @@ from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
 from ganinv.inversion.params import STARTS
-from ganinv.paths import benchmarks_folder, params_folder, work_folder
+from ganinv.paths import benchmarks_folder, params_folder, study_file, work_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.runs.experiment import prepare
@@ -50,6 +50,7 @@ NOTEBOOKS = {
     "editing": "what_the_code_is_for.ipynb",
     "benchmarks": "benchmarks.ipynb",
 }
+STUDIED = ("exp02", "exp03", "exp04")  # experiments whose pages the study judges
 EXPERIMENTS = ("exp01", "exp02", "exp03", "exp04")
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
 QUICK_NOTICE = (
@@ -64,13 +65,16 @@ def make_report(
     quick: bool = False,
     overrides: Iterable[str] = (),
     fresh: bool = False,
+    study: str | Path | None = None,
     run: Callable[..., Path] = run_notebook,
     write: Callable[..., Any] = write_page,
 ) -> tuple[Path, bool]:
     """Run every experiment and the comparison; return (path of index.html, whether images failed).
 
     Images that an earlier call finished under the same settings are kept unless `fresh`.
-    Where the encoder was not made for the generator, all that needs it is left out, with a notice.
+    `study` is the study.json that judges, by default the published one, of a full report under the
+    usual parameters. Where the encoder was not made for the generator, all that needs it is left
+    out, with a notice.
     Raises ParamsError before anything runs, and ReportError when a notebook fails; pages and runs
     of earlier calls stay. `run` and `write` are called as `run_notebook` and `write_page`.
     """
@@ -92,10 +96,13 @@ def make_report(
         executed = run(NOTEBOOKS[name], out / "notebooks", values)
         write(executed, out / f"{name}.html", name, pages=pages, notice=notice)
 
+    # a quick run, or one with other parameters, is not what was studied
+    usual = study_file() if study is None and not quick and not overrides else Path(study or "")
+    studied = {"study": from_notebooks(usual.resolve())} if usual.is_file() else {}
     for name, params in plans.items():
         file = from_notebooks(params_folder() / f"{name}.yaml")
         values = params.model_dump() | {"file": file, "fresh": fresh}
-        values |= {"previous": _previous(name, plans)}
+        values |= {"previous": _previous(name, plans)} | (studied if name in STUDIED else {})
         show(name, values, f": {params.steps} steps")
     if "indomain" in pages:
         full = plan_experiment("exp04", out, False, overrides)
@@ -105,7 +112,8 @@ def make_report(
     show("benchmarks", {"folder": from_notebooks(benchmarks_folder())})
     runs = {PAGES[name]: params.out for name, params in plans.items()}
     only = _ids(plans["exp01"])  # the folders may hold images of earlier calls
-    show("index", {"runs": runs, "only": only, "overview": from_notebooks(out / "overview.jpg")})
+    values = {"runs": runs, "only": only, "overview": from_notebooks(out / "overview.jpg")}
+    show("index", values | studied)
     failed = any(_failed(out / "runs" / name) for name in plans)
     return out / "index.html", failed
 

@@ -214,3 +214,24 @@ def provenance(study: Study) -> str:
         f"{'; '.join(map(html.escape, study['machines']))}. Numerics {study['numerics']}, commits "
         f"{', '.join(map(html.escape, commits))}."
     )
+
+
+def controls(study: Study | None) -> str:
+    """Show a part of a study as one block: what was done, recipes, differences, head starts.
+
+    None, where no study has these recipes yet, is said.
+    """
+    if study is None:
+        return (
+            "<p>There is no study of these recipes here. <code>make study</code> makes it, in "
+            "hours.</p>"
+        )
+    parts = [
+        f"<p>{html.escape(describe_study(study))}</p>",
+        recipes_table(study),
+        *(differences(study, metric) for metric in ("lpips_alex", "lpips_vgg")),
+        comparisons_table(study),
+    ]
+    for one in study["head_starts"]:
+        parts += [head_start_table(one, study["recipes"]), head_start_curves(study, one)]
+    return "".join(parts)

@@ -63,3 +63,31 @@ def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
     before = [ran[experiments.NOTEBOOKS[name]]["previous"] for name in experiments.EXPERIMENTS]
     outs = [ran[experiments.NOTEBOOKS[name]]["out"] for name in experiments.EXPERIMENTS]
     assert before == ["", *outs[:-1]]
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "judged"),
+    [
+        ({}, True, True),
+        ({"quick": True}, True, True),
+        ({"quick": True}, False, False),
+        ({"overrides": ["steps=3"]}, False, False),
+    ],
+)
+def test_a_study_judges_where_it_is_of_the_same_recipes(tmp_path, given, named, judged):
+    ran = {}
+
+    def run(name, folder, values):
+        ran[name] = values
+        return folder / name
+
+    for number in range(1, 5):
+        summary = {"metrics": {"failed": {}}}
+        write_json(tmp_path / "runs" / f"exp0{number}" / "summary.json", summary)
+    write_json(tmp_path / "study.json", {})
+    study = tmp_path / "study.json" if named else None
+    experiments.make_report(tmp_path, run=run, write=lambda *a, **b: None, study=study, **given)
+    for name in (*experiments.STUDIED, "index"):
+        values = ran[experiments.NOTEBOOKS[name]]
+        assert values.get("study", "").endswith("study.json") == judged
+    assert "study" not in ran[experiments.NOTEBOOKS["exp01"]]

@@ -123,3 +123,9 @@ def test_every_text_is_escaped(plan):
         assert not read_tags(text).handlers, text[:300]
     title = cells(texts[0])[0]
     assert title == html.escape(HOSTILE)
+
+
+def test_controls_are_one_block(study):
+    text = show_study.controls(study)
+    assert "20 searches" in text and text.count("<figure") == 3 and "ahead by steps" in text
+    assert "no study of these recipes" in show_study.controls(None)
