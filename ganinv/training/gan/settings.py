@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.params import PATH
+from ganinv.training.gan.augment import CHANGES, NONE, read_changes
 from ganinv.training.settings import TrainingParams
 
 
@@ -62,6 +63,11 @@ class GanParams(TrainingParams):
         "kept; 0 keeps the generator as it is",
     )
     flip: bool = Field(True, description="show each image mirrored half of the time")
+    diff_augment: str = Field(
+        NONE,
+        description="random changes that D sees of real and of drawn images alike, where the set "
+        f"is small: none, or some of {','.join(CHANGES)}",
+    )
     measure_count: int = Field(
         1000,
         ge=0,
@@ -93,6 +99,11 @@ class GanParams(TrainingParams):
         if value not in OBJECTIVES:
             raise ValueError(f"there are {', '.join(map(repr, OBJECTIVES))}")
         return value
+
+    @field_validator("diff_augment")
+    @classmethod
+    def _is_made_of_changes(cls, value: str) -> str:
+        return ",".join(read_changes(value)) or NONE
 
     @model_validator(mode="after")
     def _can_be_measured(self) -> Self:

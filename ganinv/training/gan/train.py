@@ -20,6 +20,7 @@ from ganinv.compute.device import resolve_device
 from ganinv.compute.memory import kept_memory
 from ganinv.files import write_json
 from ganinv.training.folder import held
+from ganinv.training.gan.augment import read_changes
 from ganinv.training.gan.checks import GAN, check_gan_folder
 from ganinv.training.gan.looks import Measure, look, make_measure
 from ganinv.training.gan.model_card import gan_card
@@ -88,6 +89,7 @@ def _step(networks, step):
         gp_weight=params.gp_weight,
         rng=rng,
         precision=networks.precision,
+        changes=read_changes(params.diff_augment),
     )
     decay = averaging_decay(params.ema, params.batch, step + 1)
     average_weights(networks.average, networks.generator, decay)
