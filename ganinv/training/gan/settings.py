@@ -19,6 +19,11 @@ class GanParams(TrainingParams):
         description="faces (drawn from the FFHQ student; faces:N so many of them), cats, "
         "abstract-art, a folder",
     )
+    align: bool = Field(
+        False,
+        description="cut the largest face out of each image as FFHQ's were, and leave out images "
+        "without one; else the centre square is taken. Drawn faces are aligned already",
+    )
     resolution: int = Field(64, ge=8, description="pixels a side, a power of two")
     width: int = Field(
         64,
@@ -46,6 +51,12 @@ class GanParams(TrainingParams):
     batch: int = Field(64, ge=2, description="images a step, of each kind")
     steps: int = Field(
         5000, ge=0, description="of the generator; more of them go on with a finished training"
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        description="looks in a row without a lower FID that end a training before its steps; the "
+        "generator of the lowest is kept then. 0: all steps are done, and the last is kept",
     )
     lr_generator: float = Field(
         2e-4, gt=0, allow_inf_nan=False, description="Adam's rate for the generator"
@@ -111,6 +122,8 @@ class GanParams(TrainingParams):
             raise ValueError("measure_count: 8 images at least, or 0 to measure nothing")
         if self.measure_count and self.resolution < 16:
             raise ValueError("measure_count: images under 16 pixels have no features; give it 0")
+        if self.patience and not self.measure_count:
+            raise ValueError("patience: it looks at FID, which needs a measure_count above 0")
         return self
 
     @property
