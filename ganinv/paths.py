@@ -155,6 +155,11 @@ def benchmarks_folder() -> Path:
     return project_root() / "reports" / "benchmarks"
 
 
+def published_trainings_folder() -> Path:
+    """Locate the results of finished trainings of small GANs; outside a clone it is not there."""
+    return project_root() / "reports" / "published" / "gan" / "results"
+
+
 def notebooks_folder() -> Path:
     """Locate the notebooks."""
     return project_root() / "notebooks"

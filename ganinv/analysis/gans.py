@@ -1,89 +1,57 @@
 """Trainings of small GANs side by side: how steady they were, and what they leave out.
 
+Every objective is trained with several seeds. A claim that one is better than another is judged by
+the differences of a figure, seed by seed: it holds where Student's interval for their mean lies on
+the better side of 0, it fails where it lies on the other, and is not decided where it holds 0.
+
 Unsteadiness is the spread of the logarithm of the generator's gradient norm, a setback the largest
 rise of KID above the lowest before it; both over the second half of the steps, since before
 everything moves. Samples that leave out part of the set are told by recall (see
 `measures.distributions`) and by how many different training images are the nearest to one of them.
+
+Precision and recall are shares of a number of images. From `LEAST` images on such a share can be
+told from 0: a count of k has the standard error of its root, and k - 1.96 sqrt(k) is above 0 from
+4 on. Where the mean over the seeds is below that for all that are compared, it decides nothing.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
+from ganinv.analysis.statistics import Interval, mean_interval
+from ganinv.analysis.trainings import Trained
 from ganinv.analysis.verdicts import Verdict, listed
 from ganinv.errors import ParamsError
-from ganinv.files import read_json, write_json
-from ganinv.generators.load import load_generator
-from ganinv.images.pixels import to_uint8
-from ganinv.images.writing import read_png
+from ganinv.files import write_json
 from ganinv.losses.adversarial import OBJECTIVES
-from ganinv.measures.distributions import nearest, set_features
 from ganinv.paths import params_folder
-from ganinv.seeds import image_rng
-from ganinv.training.checkpoint import read_history
 from ganinv.training.gan.settings import GanParams
-from ganinv.training.gan.trouble import tell_trouble
 
 TWO_TIME_SCALES = 3  # D's rate by G's
-LATE = 0.5  # of the steps
-
-
-class Trained:
-    """A finished training: its folder, name, parameters, history and looks at its samples."""
-
-    def __init__(self, folder: str | Path, name: str):
-        self.folder, self.name = Path(folder), name
-        self.card = read_json(self.folder / "card.json")
-        self.params = self.card["params"]
-        self.history = read_history(self.folder)
-        self.steps = [row for row in self.history if "discriminator" in row]
-        self.looks = [row for row in self.history if "spread" in row]
-        self.trouble = tell_trouble(self.history, self.params["objective"])
-
-    @property
-    def last(self) -> dict[str, Any]:
-        """The last look."""
-        return self.looks[-1]
-
-    def pictures(self) -> list[tuple[int, np.ndarray]]:
-        """Read the grids of the same z, one per look: [(step, uint8 (H, W, 3))]."""
-        paths = sorted((self.folder / "samples").glob("step_*.png"))
-        return [(int(path.stem.removeprefix("step_")), read_png(path)) for path in paths]
-
-    def unsteadiness(self) -> float:
-        """Compute the spread of the logarithm of G's gradient norm, in the later steps."""
-        norms = [row["generator_gradient"] for row in self.steps]
-        late = np.asarray(norms[int(LATE * len(norms)) :], dtype=float)
-        return float(np.log(np.maximum(late, 1e-12)).std()) if len(late) else float("nan")
-
-    def setback(self) -> float:
-        """Find the largest rise of KID above the lowest before it, at looks of the later steps."""
-        looks = [row for row in self.looks if "kid" in row]
-        late = [row["kid"] for row in looks if row["step"] >= LATE * looks[-1]["step"]]
-        lowest = np.minimum.accumulate(late)
-        return float((np.asarray(late) - lowest).max())
+SHARES = ("precision", "recall")
+LEAST = 4  # images of a share that can be told from 0
+SUMMARIZED = ("fid", "kid", "precision", "recall", "diversity")
+Seeds = Sequence[Trained]  # trainings that differ in their seed alone
+Figure = Callable[[Trained], float]
 
 
 def plan(
     objectives: Iterable[str],
     spectral: Sequence[bool],
+    seeds: Sequence[int],
     out: str | Path,
     changes: Mapping[str, Any],
-) -> dict[str, GanParams]:
-    """Plan one training for each objective and choice of spectral normalization: {name: GanParams}.
+) -> dict[str, list[GanParams]]:
+    """Plan trainings for each objective and choice of spectral normalization: {name: one a seed}.
 
     Each has the rates of its file params/gan_*.yaml, and `changes`, but that those with a gradient
     penalty (WGAN-GP) alone take `critic_steps`; where these are one, D's rate is three times G's
     instead (two time scales, Heusel et al. 2017, arXiv 1706.08500, table 1). Raises ParamsError
     where nothing would be trained or measured, since then there is nothing to compare.
     """
-    if not (changes["steps"] and changes["measure_count"]):
-        raise ParamsError("a comparison needs steps and measure_count above 0")
+    if not (changes["steps"] and changes["measure_count"] and seeds):
+        raise ParamsError("a comparison needs seeds, and steps and measure_count above 0")
     changes = dict(changes)
     critic_steps = changes.pop("critic_steps")
     plans = {}
@@ -92,131 +60,189 @@ def plan(
         file = params_folder() / row.params
         for normed in spectral:
             name = row.label + (" + SN" if normed else "")
-            own = {"objective": objective, "spectral_norm": normed, "out": f"{out}/{_slug(name)}"}
+            own = {"objective": objective, "spectral_norm": normed}
             params = GanParams.load(file, (), **{"log_every": 0} | changes | own)
             if row.penalized:
                 params = params.model_copy(update={"critic_steps": critic_steps})
                 if critic_steps == 1:
                     rate = TWO_TIME_SCALES * params.lr_generator
                     params = params.model_copy(update={"lr_discriminator": rate})
-            plans[name] = params
+            plans[name] = [
+                params.replace(seed=seed, out=f"{out}/{training_slug(name, seed)}")
+                for seed in seeds
+            ]
     return plans
 
 
-def _slug(name):
-    return re.sub(r"\W+", "_", name.lower())
+def training_slug(name: str, seed: int) -> str:
+    """Make the name of a training's folder, as "hinge_sn_0"."""
+    return re.sub(r"\W+", "_", f"{name.lower()} {seed}")
 
 
-def draw_samples(trained: Trained, count: int, device: str = "cpu") -> np.ndarray:
-    """Draw `count` images of a trained generator with its seed: uint8 (N, S, S, 3)."""
-    generator = load_generator(trained.folder / "generator.safetensors", device)
-    rng = image_rng(trained.params["seed"], "samples")
-    z = torch.randn(count, generator.z_dim, generator=rng).to(device)
-    with torch.no_grad():
-        images = torch.cat([generator.synthesis(generator.mapping(part)) for part in z.split(64)])
-    return np.stack([to_uint8(image) for image in images])
+# --- figures --------------------------------------------------------------------------------------
 
 
-def different_neighbours(
-    samples: np.ndarray, known: Tensor, device: str = "cpu"
-) -> tuple[float, Tensor]:
-    """Count the different images that are the nearest to a sample, by the number of samples.
-
-    The share lies in (0, 1]. Samples are uint8 (N, S, S, 3), `known` the features of the images,
-    as `set_features` gives them. Also returns the index of each sample's nearest image.
-    """
-    index, _ = nearest(known, set_features(samples, device))
-    return len(set(index.tolist())) / len(index), index
+def over_seeds(trainings: Seeds, figure: Figure) -> Interval:
+    """Average a figure over the seeds, with its interval."""
+    return mean_interval(figure(t) for t in trainings)
 
 
-def verdicts(trainings: Sequence[Trained], spreads: Sequence[float]) -> list[Verdict]:
+def at_the_end(name: str) -> Figure:
+    """Make the function that reads a measure of the last look."""
+    return lambda trained: trained.last[name]
+
+
+def least_share(trained: Trained) -> float:
+    """Return the least precision or recall of a training that can be told from 0."""
+    return LEAST / trained.measured
+
+
+def can_be_told(trainings: Seeds, name: str) -> bool:
+    """Tell whether a measure's mean over the seeds can be told from 0, as any but a share can."""
+    if name not in SHARES:
+        return True
+    return over_seeds(trainings, at_the_end(name)).mean >= least_share(trainings[0])
+
+
+def telling(groups: Iterable[Seeds], names: Iterable[str]) -> list[str]:
+    """List the measures that can be told from 0 for one of the groups, at least."""
+    groups = list(groups)
+    return [name for name in names if any(can_be_told(group, name) for group in groups)]
+
+
+def best_of(groups: Iterable[Seeds]) -> Seeds:
+    """Return the trainings with the lowest mean FID."""
+    return min(groups, key=lambda group: over_seeds(group, at_the_end("fid")).mean)
+
+
+# --- verdicts -------------------------------------------------------------------------------------
+
+
+def verdicts(groups: Sequence[Seeds]) -> list[Verdict]:
     """Judge all that the trainings allow: claims on WGAN-GP need it and another objective."""
-    plain = {t.params["objective"] for t in trainings if not t.params["spectral_norm"]}
+    plain = {_objective(group) for group in groups if not _is_normed(group)}
     found = []
     if "wgan-gp" in plain and len(plain) > 1:
-        found += [stability_verdict(trainings), collapse_verdict(trainings, spreads)]
-    return [*found, spectral_verdict(trainings)]
+        found += [stability_verdict(groups), collapse_verdict(groups)]
+    return [*found, spectral_verdict(groups)]
 
 
-def stability_verdict(trainings: Sequence[Trained], objective: str = "wgan-gp") -> Verdict:
+def stability_verdict(groups: Sequence[Seeds], objective: str = "wgan-gp") -> Verdict:
     """Judge «WGAN-GP trains more stably» against each other plain objective."""
-    ours, others = _split(trainings, objective)
-    held = [
-        ours.unsteadiness() <= other.unsteadiness() and ours.setback() <= other.setback()
-        for other in others
-    ]
+    ours, others = _split(groups, objective)
+    lower: list[Figure] = [lambda t: -t.unsteadiness, lambda t: -t.setback()]
     detail = "; ".join(
-        f"{t.name}: {t.unsteadiness():.2f}, {1000 * t.setback():.1f}" for t in (ours, *others)
+        f"{group[0].name}: {over_seeds(group, lambda t: t.unsteadiness).show(2)}, "
+        f"{over_seeds(group, lambda t: 1000 * t.setback()).show(1)}"
+        for group in (ours, *others)
     )
-    return Verdict(
-        f"{ours.name}, with its own rates, trains more stably: its generator's gradient varies "
+    return _judge(
+        f"{ours[0].name}, with its own rates, trains more stably: its generator's gradient varies "
         "less and its KID falls back less than that of each other objective",
-        sum(held),
-        len(held),
+        [[_sign(ours, other, figure) for figure in lower] for other in others],
         f"unsteadiness, largest setback: {detail}",
-        "objectives",
     )
 
 
-def collapse_verdict(
-    trainings: Sequence[Trained], spreads: Sequence[float], objective: str = "wgan-gp"
-) -> Verdict:
+def collapse_verdict(groups: Sequence[Seeds], objective: str = "wgan-gp") -> Verdict:
     """Judge «WGAN-GP collapses less» against each other plain objective."""
-    ours, others = _split(trainings, objective)
-    by_name = {t.name: spread for t, spread in zip(trainings, spreads, strict=True)}
-
-    def figures_of(t):
-        return t.last["recall"], by_name[t.name]
-
-    held = [
-        all(a >= b for a, b in zip(figures_of(ours), figures_of(t), strict=True)) for t in others
-    ]
+    ours, others = _split(groups, objective)
+    named: dict[str, Figure] = {"different nearest neighbours": _neighbours}
+    if telling([ours, *others], ["recall"]):
+        named = {"recall": at_the_end("recall")} | named
     detail = "; ".join(
-        f"{t.name}: {t.last['recall']:.2f}, {by_name[t.name]:.0%}" for t in (ours, *others)
+        f"{group[0].name}: "
+        + ", ".join(over_seeds(group, figure).show(2) for figure in named.values())
+        for group in (ours, *others)
     )
-    return Verdict(
-        f"{ours.name}, with its own rates, collapses less: recall and the number of different "
-        "nearest neighbours are at least those of each other objective",
-        sum(held),
-        len(held),
-        f"recall, different nearest neighbours: {detail}",
-        "objectives",
+    return _judge(
+        f"{ours[0].name}, with its own rates, collapses less: more {' and more '.join(named)} "
+        "than each other objective",
+        [[_sign(ours, other, figure) for figure in named.values()] for other in others],
+        f"{', '.join(named)}: {detail}",
     )
 
 
-def spectral_verdict(trainings: Sequence[Trained]) -> Verdict:
+def _neighbours(trained):
+    return trained.neighbours
+
+
+def spectral_verdict(groups: Sequence[Seeds]) -> Verdict:
     """Judge «spectral normalization lowers KID», objective by objective."""
-    plain = {t.params["objective"]: t for t in trainings if not t.params["spectral_norm"]}
+    plain = {_objective(group): group for group in groups if not _is_normed(group)}
     pairs = [
-        (plain[t.params["objective"]], t)
-        for t in trainings
-        if t.params["spectral_norm"] and t.params["objective"] in plain
+        (plain[_objective(group)], group)
+        for group in groups
+        if _is_normed(group) and _objective(group) in plain
     ]
-    held = sum(b.last["kid"] <= a.last["kid"] for a, b in pairs)
+
+    def kid(trained):
+        return 1000 * trained.last["kid"]
+
     detail = "; ".join(
-        f"{a.name}: {1000 * a.last['kid']:.1f} → {1000 * b.last['kid']:.1f}" for a, b in pairs
+        f"{a[0].name}: {over_seeds(a, kid).show(1)} → {over_seeds(b, kid).show(1)}"
+        for a, b in pairs
     )
-    claim = "spectral normalization, in place of batch or layer normalization of D, lowers KID"
-    return Verdict(claim, held, len(pairs), f"KID × 1000: {detail}", "objectives")
+    return _judge(
+        "spectral normalization, in place of batch or layer normalization of D, lowers KID",
+        [[-_sign(b, a, kid)] for a, b in pairs],
+        f"KID × 1000: {detail}",
+    )
 
 
-def _split(trainings, objective):
-    plain = [t for t in trainings if not t.params["spectral_norm"]]
-    ours = next(t for t in plain if t.params["objective"] == objective)
-    return ours, [t for t in plain if t is not ours]
+def _judge(claim, signs, detail):
+    """The verdict of {1, 0, -1} for each figure of each objective: held where all are 1."""
+    held = sum(all(sign > 0 for sign in row) for row in signs)
+    failed = sum(any(sign < 0 for sign in row) for row in signs)
+    undecided = len(signs) - held - failed
+    return Verdict(claim, held, len(signs), detail, "objectives", undecided)
+
+
+def _sign(ours, others, figure):
+    """1 where ours is larger by the interval of the differences, seed by seed, -1 where smaller."""
+    theirs = {t.params["seed"]: figure(t) for t in others}
+    pairs = [(figure(t), theirs[t.params["seed"]]) for t in ours if t.params["seed"] in theirs]
+    return mean_interval(a - b for a, b in pairs).sign
+
+
+def _objective(group):
+    return group[0].params["objective"]
+
+
+def _is_normed(group):
+    return group[0].params["spectral_norm"]
+
+
+def _split(groups, objective):
+    plain = [group for group in groups if not _is_normed(group)]
+    ours = next(group for group in plain if _objective(group) == objective)
+    return ours, [group for group in plain if group is not ours]
 
 
 def write_summary(
-    path: str | Path, trainings: Iterable[Trained], verdicts: Iterable[Verdict] = ()
+    path: str | Path, groups: Sequence[Seeds], verdicts: Iterable[Verdict] = ()
 ) -> None:
-    """Write trainings and verdicts as JSON, for the report and for tests."""
+    """Write trainings and verdicts as JSON, for the report and for tests.
+
+    `last` are the measures of the last look: mean, interval, and the value of each seed. `best`
+    names the trainings with the lowest mean FID, None where that was not measured.
+    """
     found = {
-        t.name: {
-            "params": t.params,
-            "last": t.last,
-            "trouble": t.trouble,
-            "seconds": t.card["seconds"],
+        group[0].name: {
+            "params": group[0].params,
+            "seeds": [t.params["seed"] for t in group],
+            "last": {n: _described(group, n) for n in SUMMARIZED if n in group[0].last},
+            "trouble": [list(t.trouble) for t in group],
+            "steps": [t.last["step"] for t in group],
+            "seconds": [t.last["seconds"] for t in group],
         }
-        for t in trainings
+        for group in groups
     }
-    write_json(path, {"trainings": found, "verdicts": listed(verdicts)})
+    best = best_of(groups)[0].name if all("fid" in g[0].last for g in groups) else None
+    write_json(path, {"trainings": found, "best": best, "verdicts": listed(verdicts)})
+
+
+def _described(group, name):
+    interval = over_seeds(group, at_the_end(name))
+    values = [t.last[name] for t in group]
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high, "values": values}
