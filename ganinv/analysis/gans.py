@@ -147,7 +147,7 @@ def stability_verdict(groups: Sequence[Seeds], objective: str = "wgan-gp") -> Ve
 def collapse_verdict(groups: Sequence[Seeds], objective: str = "wgan-gp") -> Verdict:
     """Judge «WGAN-GP collapses less» against each other plain objective."""
     ours, others = _split(groups, objective)
-    named: dict[str, Figure] = {"different nearest neighbours": _neighbours}
+    named: dict[str, Figure] = {"different nearest neighbours": lambda t: t.neighbours}
     if telling([ours, *others], ["recall"]):
         named = {"recall": at_the_end("recall")} | named
     detail = "; ".join(
@@ -161,10 +161,6 @@ def collapse_verdict(groups: Sequence[Seeds], objective: str = "wgan-gp") -> Ver
         [[_sign(ours, other, figure) for figure in named.values()] for other in others],
         f"{', '.join(named)}: {detail}",
     )
-
-
-def _neighbours(trained):
-    return trained.neighbours
 
 
 def spectral_verdict(groups: Sequence[Seeds]) -> Verdict:

@@ -56,7 +56,7 @@ class Trained:
     `looks` are the rows of its history with measures, `curves` means of its steps' rows in at most
     `POINTS` runs of steps, by name, `step` among them. `unsteadiness` is the spread of the
     logarithm of the generator's gradient norm in the later half of the steps, `neighbours` the
-    share of samples with different nearest images, None where that was not counted. `folder` is
+    share of samples with different nearest images, NaN where that was not counted. `folder` is
     where it lies, None where only its results are here; `samples` are rows of its last grid, uint8
     (H, W, 3).
     """
@@ -68,7 +68,7 @@ class Trained:
     curves: Mapping[str, Sequence[float]]
     unsteadiness: float
     samples: np.ndarray
-    neighbours: float | None = None
+    neighbours: float = float("nan")
     folder: Path | None = None
 
     @property
