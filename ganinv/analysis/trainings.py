@@ -156,9 +156,11 @@ def training_key(params: GanParams, images: np.ndarray) -> str:
 
 
 def write_results(path: str | Path, trained: Trained, key: str) -> None:
-    """Write the results of a training as JSON."""
+    """Write the results of a training as JSON, to be published: without this machine's folders."""
     size = trained.samples.shape[1] // trained.params["grid"]
     kept = {name: value for name, value in vars(trained).items() if name != "folder"}
+    about = {k: x for k, x in trained.card["environment"].items() if k != "command"}
+    kept["card"] = {**trained.card, "environment": about}
     kept["curves"] = {
         name: [float(f"{value:.{DIGITS}g}") for value in values]
         for name, values in trained.curves.items()
