@@ -36,7 +36,7 @@ report: setup  ## run the experiments in full and write reports/index.html
 study: setup  ## compare recipes over photographs and restarts, into runs/study/ (hours; goes on where it stopped)
 	$(BIN)/ganinv study --params params/study.yaml
 
-gan: setup  ## train small GANs, compare and invert them, into reports/gan/ (hours on a CPU)
+gan: setup  ## train small GANs, compare and invert them, into reports/gan/ (a day on one core; the same call goes on)
 	$(BIN)/ganinv gan-report --out reports/gan
 
 quick: setup  ## the same pipeline on one photograph at a tenth of the steps, into reports/quick/
@@ -73,10 +73,10 @@ publish-study:  ## copy the study to reports/published/, from where the next one
 	mkdir -p reports/published
 	cp runs/study/study.json runs/study/study.html reports/published/
 
-publish-gan:  ## copy the last report on small GANs to reports/published/gan/
-	mkdir -p reports/published/gan
-	cp reports/gan/*.html reports/published/gan/
-	for run in train_gan gan_objectives invert_dcgan; do cp reports/gan/runs/$$run/summary.json reports/published/gan/$$run.json; done
+publish-gan:  ## copy the last report on small GANs, and its trainings' results, to reports/published/gan/
+	mkdir -p reports/published/gan/results
+	cp reports/gan/*.html reports/gan/*.json reports/published/gan/
+	-cp reports/gan/runs/gan_objectives/results/*.json reports/published/gan/results/
 
 encoder: setup  ## train the domain-guided encoder and publish it in checkpoints/ (its sha256 goes into the manifest)
 	$(BIN)/ganinv train-encoder --params params/encoder.yaml --publish

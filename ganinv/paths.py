@@ -160,6 +160,11 @@ def study_file() -> Path:
     return project_root() / "reports" / "published" / "study.json"
 
 
+def published_trainings_folder() -> Path:
+    """Locate the results of finished trainings of small GANs; outside a clone it is not there."""
+    return project_root() / "reports" / "published" / "gan" / "results"
+
+
 def notebooks_folder() -> Path:
     """Locate the notebooks."""
     return project_root() / "notebooks"

@@ -1,91 +1,59 @@
 """Trainings of small GANs side by side: how steady they were, and what they leave out.
 
+Every objective is trained with several seeds. A claim that one is better than another is judged by
+the differences of a figure, seed by seed, and Student's interval for their mean (see `verdicts`).
+
 Unsteadiness is the spread of the logarithm of the generator's gradient norm, a setback the largest
 rise of KID above the lowest before it; both over the second half of the steps, since before
 everything moves. Samples that leave out part of the set are told by recall (see
 `measures.distributions`) and by how many different training images are the nearest to one of them.
+
+Precision and recall are shares of a number of images. From `LEAST` images on such a share can be
+told from 0: a count of k has the standard error of its root, and k - 1.96 sqrt(k) is above 0 from
+4 on. Where the mean over the seeds is below that for all that are compared, it decides nothing.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from ganinv.analysis.statistics import mean_interval
+from ganinv.analysis.statistics import Interval, mean_interval
+from ganinv.analysis.trainings import Trained
 from ganinv.analysis.verdicts import NOT_DECIDED, Comparison, Verdict, decide, listed, tell
 from ganinv.errors import ParamsError
-from ganinv.files import read_json, write_json
-from ganinv.generators.load import load_generator
-from ganinv.images.pixels import to_uint8
-from ganinv.images.writing import read_png
+from ganinv.files import write_json
 from ganinv.losses.adversarial import OBJECTIVES
-from ganinv.measures.distributions import nearest, set_features
 from ganinv.paths import params_folder
-from ganinv.seeds import image_rng
-from ganinv.training.checkpoint import read_history
 from ganinv.training.gan.settings import GanParams
-from ganinv.training.gan.trouble import tell_trouble
 
 TWO_TIME_SCALES = 3  # D's rate by G's
-LATE = 0.5  # of the steps
-
-
-class Trained:
-    """A finished training: its folder, name, parameters, history and looks at its samples."""
-
-    def __init__(self, folder: str | Path, name: str):
-        self.folder, self.name = Path(folder), name
-        self.card = read_json(self.folder / "card.json")
-        self.params = self.card["params"]
-        self.history = read_history(self.folder)
-        self.steps = [row for row in self.history if "discriminator" in row]
-        self.looks = [row for row in self.history if "spread" in row]
-        self.trouble = tell_trouble(self.history, self.params["objective"])
-
-    @property
-    def last(self) -> dict[str, Any]:
-        """The last look."""
-        return self.looks[-1]
-
-    def pictures(self) -> list[tuple[int, np.ndarray]]:
-        """Read the grids of the same z, one per look: [(step, uint8 (H, W, 3))]."""
-        paths = sorted((self.folder / "samples").glob("step_*.png"))
-        return [(int(path.stem.removeprefix("step_")), read_png(path)) for path in paths]
-
-    def unsteadiness(self) -> float:
-        """Compute the spread of the logarithm of G's gradient norm, in the later steps."""
-        norms = [row["generator_gradient"] for row in self.steps]
-        late = np.asarray(norms[int(LATE * len(norms)) :], dtype=float)
-        return float(np.log(np.maximum(late, 1e-12)).std()) if len(late) else float("nan")
-
-    def setback(self) -> float:
-        """Find the largest rise of KID above the lowest before it, at looks of the later steps."""
-        looks = [row for row in self.looks if "kid" in row]
-        late = [row["kid"] for row in looks if row["step"] >= LATE * looks[-1]["step"]]
-        lowest = np.minimum.accumulate(late)
-        return float((np.asarray(late) - lowest).max())
+SHARES = ("precision", "recall")
+LEAST = 4  # images of a share that can be told from 0
+SUMMARIZED = ("fid", "kid", "precision", "recall", "diversity")
+Seeds = Sequence[Trained]  # trainings that differ in their seed alone
+Figure = Callable[[Trained], float]
 
 
 def plan(
     objectives: Iterable[str],
     spectral: Sequence[bool],
+    seeds: Sequence[int],
     out: str | Path,
     changes: Mapping[str, Any],
-) -> dict[str, GanParams]:
-    """Plan one training for each objective and choice of spectral normalization: {name: GanParams}.
+) -> dict[str, list[GanParams]]:
+    """Plan trainings for each objective and choice of spectral normalization: {name: one a seed}.
 
     Each has the rates of its file params/gan_*.yaml, and `changes`, but that those with a gradient
     penalty (WGAN-GP) alone take `critic_steps`; where these are one, D's rate is three times G's
     instead (two time scales, Heusel et al. 2017, arXiv 1706.08500, table 1). Raises ParamsError
     where nothing would be trained or measured, since then there is nothing to compare.
     """
-    if not (changes["steps"] and changes["measure_count"]):
-        raise ParamsError("a comparison needs steps and measure_count above 0")
+    if not (changes["steps"] and changes["measure_count"] and seeds):
+        raise ParamsError("a comparison needs seeds, and steps and measure_count above 0")
     changes = dict(changes)
     critic_steps = changes.pop("critic_steps")
     plans = {}
@@ -94,52 +62,74 @@ def plan(
         file = params_folder() / row.params
         for normed in spectral:
             name = row.label + (" + SN" if normed else "")
-            own = {"objective": objective, "spectral_norm": normed, "out": f"{out}/{_slug(name)}"}
+            own = {"objective": objective, "spectral_norm": normed}
             params = GanParams.load(file, (), **{"log_every": 0} | changes | own)
             if row.penalized:
                 params = params.model_copy(update={"critic_steps": critic_steps})
                 if critic_steps == 1:
                     rate = TWO_TIME_SCALES * params.lr_generator
                     params = params.model_copy(update={"lr_discriminator": rate})
-            plans[name] = params
+            plans[name] = [
+                params.replace(seed=seed, out=f"{out}/{training_slug(name, seed)}")
+                for seed in seeds
+            ]
     return plans
 
 
-def _slug(name):
-    return re.sub(r"\W+", "_", name.lower())
+def training_slug(name: str, seed: int) -> str:
+    """Make the name of a training's folder, as "hinge_sn_0"."""
+    return re.sub(r"\W+", "_", f"{name.lower()} {seed}")
 
 
-def draw_samples(trained: Trained, count: int, device: str = "cpu") -> np.ndarray:
-    """Draw `count` images of a trained generator with its seed: uint8 (N, S, S, 3)."""
-    generator = load_generator(trained.folder / "generator.safetensors", device)
-    rng = image_rng(trained.params["seed"], "samples")
-    z = torch.randn(count, generator.z_dim, generator=rng).to(device)
-    with torch.no_grad():
-        images = torch.cat([generator.synthesis(generator.mapping(part)) for part in z.split(64)])
-    return np.stack([to_uint8(image) for image in images])
+# --- figures --------------------------------------------------------------------------------------
 
 
-def different_neighbours(
-    samples: np.ndarray, known: Tensor, device: str = "cpu"
-) -> tuple[float, Tensor]:
-    """Count the different images that are the nearest to a sample, by the number of samples.
-
-    The share lies in (0, 1]. Samples are uint8 (N, S, S, 3), `known` the features of the images,
-    as `set_features` gives them. Also returns the index of each sample's nearest image.
-    """
-    index, _ = nearest(known, set_features(samples, device))
-    return len(set(index.tolist())) / len(index), index
+def over_seeds(trainings: Seeds, figure: Figure) -> Interval:
+    """Average a figure over the seeds, with its interval."""
+    return mean_interval(figure(t) for t in trainings)
 
 
-def verdicts(trainings: Sequence[Trained], spreads: Sequence[float]) -> list[Verdict]:
+def at_the_end(name: str) -> Figure:
+    """Make the function that reads a measure of the last look."""
+    return lambda trained: trained.last[name]
+
+
+def least_share(trained: Trained) -> float:
+    """Return the least precision or recall of a training that can be told from 0."""
+    return LEAST / trained.measured
+
+
+def can_be_told(trainings: Seeds, name: str) -> bool:
+    """Tell whether a measure's mean over the seeds can be told from 0, as any but a share can."""
+    if name not in SHARES:
+        return True
+    return over_seeds(trainings, at_the_end(name)).mean >= least_share(trainings[0])
+
+
+def telling(groups: Iterable[Seeds], names: Iterable[str]) -> list[str]:
+    """List the measures that can be told from 0 for one of the groups, at least."""
+    groups = list(groups)
+    return [name for name in names if any(can_be_told(group, name) for group in groups)]
+
+
+def best_of(groups: Iterable[Seeds]) -> Seeds:
+    """Return the trainings with the lowest mean FID."""
+    return min(groups, key=lambda group: over_seeds(group, at_the_end("fid")).mean)
+
+
+# --- verdicts -------------------------------------------------------------------------------------
+
+
+def verdicts(groups: Sequence[Seeds]) -> list[Verdict]:
     """Judge all that the trainings allow: claims on WGAN-GP need it and another objective.
 
     Trainings are compared seed by seed, so that single ones decide nothing.
     """
+    trainings = [t for group in groups for t in group]
     plain = {t.params["objective"] for t in trainings if not t.params["spectral_norm"]}
     found = []
     if "wgan-gp" in plain and len(plain) > 1:
-        found += [stability_verdict(trainings), collapse_verdict(trainings, spreads)]
+        found += [stability_verdict(trainings), collapse_verdict(trainings)]
     return [*found, spectral_verdict(trainings)]
 
 
@@ -151,27 +141,35 @@ def stability_verdict(trainings: Sequence[Trained], objective: str = "wgan-gp") 
         "less and its KID falls back less than that of each other objective",
         _rivals(trainings, objective),
         {
-            "unsteadiness": (Trained.unsteadiness, ".2f"),
+            "unsteadiness": (lambda t: t.unsteadiness, ".2f"),
             "largest setback × 1000": (lambda t: 1000 * t.setback(), ".1f"),
         },
         -1,
     )
 
 
-def collapse_verdict(
-    trainings: Sequence[Trained], spreads: Sequence[float], objective: str = "wgan-gp"
-) -> Verdict:
-    """Judge «WGAN-GP collapses less» against each other plain objective."""
+def collapse_verdict(trainings: Sequence[Trained], objective: str = "wgan-gp") -> Verdict:
+    """Judge «WGAN-GP collapses less» against each other plain objective.
+
+    Recall has no say where it cannot be told from 0.
+    """
     label = OBJECTIVES[objective].label
-    shares = {id(t): spread for t, spread in zip(trainings, spreads, strict=True)}
+    figures: dict[str, tuple[Figure, str]] = {
+        "recall": (at_the_end("recall"), ".2f"),
+        "different nearest neighbours": (lambda t: t.neighbours, ".0%"),
+    }
+    plain = defaultdict(list)
+    for t in trainings:
+        if not t.params["spectral_norm"]:
+            plain[t.name].append(t)
+    if not telling(plain.values(), ["recall"]):
+        del figures["recall"]
+    told = " and the number of ".join(figures)
     return _judge(
-        f"{label}, with its own rates, collapses less: recall and the number of different "
-        "nearest neighbours are at least those of each other objective",
+        f"{label}, with its own rates, collapses less: {told} are at least those of each other "
+        "objective",
         _rivals(trainings, objective),
-        {
-            "recall": (lambda t: t.last["recall"], ".2f"),
-            "different nearest neighbours": (lambda t: shares[id(t)], ".0%"),
-        },
+        figures,
         1,
     )
 
@@ -232,16 +230,29 @@ def _names(pair):
 
 
 def write_summary(
-    path: str | Path, trainings: Iterable[Trained], verdicts: Iterable[Verdict] = ()
+    path: str | Path, groups: Sequence[Seeds], verdicts: Iterable[Verdict] = ()
 ) -> None:
-    """Write trainings and verdicts as JSON, for the report and for tests."""
+    """Write trainings and verdicts as JSON, for the report and for tests.
+
+    `last` are the measures of the last look: mean, interval, and the value of each seed. `best`
+    names the trainings with the lowest mean FID, None where that was not measured.
+    """
     found = {
-        t.name: {
-            "params": t.params,
-            "last": t.last,
-            "trouble": t.trouble,
-            "seconds": t.card["seconds"],
+        group[0].name: {
+            "params": group[0].params,
+            "seeds": [t.params["seed"] for t in group],
+            "last": {n: _described(group, n) for n in SUMMARIZED if n in group[0].last},
+            "trouble": [list(t.trouble) for t in group],
+            "steps": [t.last["step"] for t in group],
+            "seconds": [t.last["seconds"] for t in group],
         }
-        for t in trainings
+        for group in groups
     }
-    write_json(path, {"trainings": found, "verdicts": listed(verdicts)})
+    best = best_of(groups)[0].name if all("fid" in g[0].last for g in groups) else None
+    write_json(path, {"trainings": found, "best": best, "verdicts": listed(verdicts)})
+
+
+def _described(group, name):
+    interval = over_seeds(group, at_the_end(name))
+    values = [t.last[name] for t in group]
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high, "values": values}

@@ -6,9 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganinv import figures
-from ganinv.analysis.gans import Trained
+from ganinv.analysis.gans import (
+    LEAST,
+    SHARES,
+    Figure,
+    Seeds,
+    at_the_end,
+    can_be_told,
+    over_seeds,
+    telling,
+)
+from ganinv.analysis.statistics import CONFIDENCE, Interval
+from ganinv.analysis.trainings import Trained
 from ganinv.measures.distributions import FEATURES
-from ganinv.report.html import grid, table
+from ganinv.report.html import ABSENT, grid, table
 from ganinv.training.gan.settings import GanParams
 
 
@@ -31,6 +42,10 @@ class Measure:
         """Write a value."""
         return f"{self.scale * value:.{self.digits}f}"
 
+    def average(self, trainings: Seeds, figure: Figure) -> Interval:
+        """Average a figure over the seeds, in the units that are shown."""
+        return over_seeds(trainings, lambda trained: self.scale * figure(trained))
+
 
 MEASURES = {
     "fid": Measure("FID", 1, higher=False),
@@ -39,8 +54,7 @@ MEASURES = {
     "recall": Measure("recall", 2, higher=True),
     "diversity": Measure("diversity", 2, higher=True),
 }
-DRAWN = ("kid", "recall", "diversity")  # as curves
-POINTS = 300  # of a curve: what more steps there are is averaged
+DRAWN = ("fid", "kid", "recall", "diversity")  # as curves
 
 
 def picture_grid(images: np.ndarray, columns: int) -> np.ndarray:
@@ -77,7 +91,8 @@ def training_curves(trained: Trained) -> str:
     )
     for axis, (title, names, scale) in zip(axes, panels, strict=True):
         for colour, (key, label) in zip(figures.COLOURS, names.items(), strict=False):
-            axis.plot(*_thinned(trained.steps, key), color=colour, lw=1.2, label=label)
+            steps, values = trained.curves["step"], trained.curves[key]
+            axis.plot(steps, values, color=colour, lw=1.2, label=label)
         axis.set(title=title, xlabel="step", yscale=scale)
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
@@ -85,55 +100,53 @@ def training_curves(trained: Trained) -> str:
     return figures.figure_html(figure, alt=f"{trained.name}: losses, scores and gradients per step")
 
 
-def _thinned(rows, key):
-    """Steps and means of a value in at most `POINTS` runs of steps."""
-    parts = np.array_split(np.arange(len(rows)), min(POINTS, len(rows)))
-    means = [np.mean([rows[i][key] for i in part]) for part in parts]
-    return [rows[part[-1]]["step"] for part in parts], means
+def measure_curves(groups: Sequence[Seeds], x: str = "step") -> str:
+    """Draw each measure at the looks of trainings: the mean over seeds, and between which it lies.
 
-
-def measure_curves(trainings: Sequence[Trained], x: str = "step") -> str:
-    """Draw each measure at the looks of some trainings, a line for each."""
+    Precision and recall are left out where none can be told from 0.
+    """
     figure = figures.new_figure(12, 3.4)
-    names = [name for name in DRAWN if name in trainings[0].last]
+    names = telling(groups, [name for name in DRAWN if name in groups[0][0].last])
     axes = np.atleast_1d(figure.subplots(1, len(names)))
-    styles = _styles(trainings)
+    styles = _styles(groups)
     for axis, name in zip(axes, names, strict=True):
         measure = MEASURES[name]
-        for training, style in zip(trainings, styles, strict=True):
-            rows = [row for row in training.looks if row["step"]]
-            values = [row[name] * measure.scale for row in rows]
-            axis.plot(
-                [row[x] for row in rows],
-                values,
-                "o",
-                ms=3,
-                lw=1.4,
-                **style,
-                label=figures.plain(training.name),
+        for group, style in zip(groups, styles, strict=True):
+            at, values = _over_looks(group, x), _over_looks(group, name) * measure.scale
+            label = figures.plain(group[0].name)
+            axis.plot(at.mean(0), values.mean(0), "o", ms=3, lw=1.4, **style, label=label)
+            axis.fill_between(
+                at.mean(0), values.min(0), values.max(0), color=style["color"], alpha=0.15
             )
         better = "higher" if measure.higher else "lower"
         axis.set_title(f"{measure.label} ({better} is better)", fontsize=10)
-        axis.set(xlabel=x, yscale="log" if name == "kid" and _positive(trainings) else "linear")
+        axis.set(xlabel=x, yscale="log" if name == "kid" and _positive(groups) else "linear")
         axis.grid(alpha=0.3)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
     return figures.figure_html(figure, alt=f"Measures of the samples against {x}")
 
 
-def _positive(trainings):
-    return all(row["kid"] > 0 for t in trainings for row in t.looks if row["step"])
+def _over_looks(group, name):
+    """A number at the looks after the start that all seeds have: (seeds, looks)."""
+    rows = [[row[name] for row in trained.looks if row["step"]] for trained in group]
+    return np.array([row[: min(map(len, rows))] for row in rows], dtype=float)
 
 
-def _styles(trainings):
+def _positive(groups):
+    return all(row["kid"] > 0 for group in groups for t in group for row in t.looks if row["step"])
+
+
+def _styles(groups):
     """A colour for each objective, dashed with spectral normalization."""
-    objectives = list(dict.fromkeys(t.params["objective"] for t in trainings))
+    params = [group[0].params for group in groups]
+    objectives = list(dict.fromkeys(each["objective"] for each in params))
     return [
         dict(
-            color=figures.COLOURS[objectives.index(t.params["objective"])],
-            ls="--" if t.params["spectral_norm"] else "-",
+            color=figures.COLOURS[objectives.index(each["objective"])],
+            ls="--" if each["spectral_norm"] else "-",
         )
-        for t in trainings
+        for each in params
     ]
 
 
@@ -150,15 +163,14 @@ def progress(trained: Trained, side: int = 4) -> str:
 
 def final_samples(trained: Trained, rows: int | None = None) -> str:
     """Show the last grid of samples, or its first `rows` rows."""
-    _, picture = trained.pictures()[-1]
-    size = picture.shape[1] // trained.params["grid"]
-    shown = picture[: (rows or trained.params["grid"]) * size]
+    size = trained.samples.shape[1] // trained.params["grid"]
+    shown = trained.samples[: (rows or trained.params["grid"]) * size]
     return _enlarged(shown, alt=f"Samples of {trained.name}", caption=trained.name)
 
 
 def looks_table(trained: Trained) -> str:
-    """Show every look's measures."""
-    keys = [name for name in MEASURES if name in trained.last]
+    """Show every look's measures, but precision and recall that cannot be told from 0."""
+    keys = _shown([[trained]])
     rows = [
         [row["step"], f"{row['seconds']:.0f}", *(MEASURES[key].show(row[key]) for key in keys)]
         for row in trained.looks
@@ -166,32 +178,47 @@ def looks_table(trained: Trained) -> str:
     return table(["step", "s", *(MEASURES[key].heading for key in keys)], rows)
 
 
-def comparison_table(trainings: Sequence[Trained]) -> str:
-    """Show the last look of every training, the best of each measure in bold, and what it cost."""
-    keys = [name for name in MEASURES if name in trainings[0].last]
-    rows, best = [], set()
-    for training in trainings:
+def _shown(groups):
+    return telling(groups, [name for name in MEASURES if name in groups[0][0].last])
+
+
+def comparison_table(groups: Sequence[Seeds]) -> str:
+    """Show the last look of all trainings: means over seeds with intervals, the best in bold.
+
+    Precision and recall that cannot be told from 0 are left out. Beside them: what it cost.
+    """
+    keys, rows, best = _shown(groups), [], set()
+    for group in groups:
         rows.append(
             [
-                training.name,
-                *(MEASURES[key].show(training.last[key]) for key in keys),
-                training.last["step"],
-                f"{training.card['seconds'] / 60:.0f}",
-                _trouble(training),
+                group[0].name,
+                *(_over_seeds(group, key) for key in keys),
+                f"{over_seeds(group, at_the_end('step')).mean:.0f}",
+                f"{over_seeds(group, at_the_end('seconds')).mean / 60:.0f}",
+                _trouble(group),
             ]
         )
     for column, key in enumerate(keys, 1):
         pick = max if MEASURES[key].higher else min
-        values = [training.last[key] for training in trainings]
+        values = [over_seeds(group, at_the_end(key)).mean for group in groups]
         best.add((values.index(pick(values)), column))
     headings = (MEASURES[key].heading for key in keys)
-    head = ["objective", *headings, "generator steps", "min", "trouble"]
+    head = ["objective", *headings, "generator steps", "min each", "trouble"]
     return table(head, rows, best)
 
 
-def _trouble(trained):
-    kinds = dict.fromkeys(item["kind"] for item in trained.trouble)
-    return ", ".join(kinds) or "none"
+def _over_seeds(group, key):
+    """A measure's mean and interval, a dash for a share that cannot be told from 0."""
+    if not can_be_told(group, key):
+        return ABSENT
+    return MEASURES[key].average(group, at_the_end(key)).show(MEASURES[key].digits)
+
+
+def _trouble(group):
+    """The kinds of trouble, each with the number of trainings that it came to."""
+    kinds = [kind for t in group for kind in dict.fromkeys(item["kind"] for item in t.trouble)]
+    counted = dict.fromkeys(f"{kind} ({kinds.count(kind)} of {len(group)})" for kind in kinds)
+    return ", ".join(counted) or "none"
 
 
 def neighbour_pairs(fakes: np.ndarray, reals: np.ndarray, columns: int = 8) -> str:
@@ -208,33 +235,32 @@ def neighbour_pairs(fakes: np.ndarray, reals: np.ndarray, columns: int = 8) -> s
     )
 
 
-def steadiness_table(trainings: Sequence[Trained], spreads: Sequence[float]) -> str:
+def steadiness_table(groups: Sequence[Seeds]) -> str:
     """Show the figures behind the verdicts: unsteadiness, setbacks, nearest neighbours."""
-    kid, recall, diversity = (MEASURES[name] for name in DRAWN)
+    kid = MEASURES["kid"]
+    shares = telling(groups, ["recall"])
     rows = [
         [
-            t.name,
-            f"{t.unsteadiness():.2f}",
-            kid.show(t.setback()),
-            recall.show(t.last["recall"]),
-            diversity.show(t.last["diversity"]),
-            f"{spread:.0%}",
+            group[0].name,
+            over_seeds(group, lambda t: t.unsteadiness).show(2),
+            kid.average(group, Trained.setback).show(kid.digits),
+            *(_over_seeds(group, key) for key in (*shares, "diversity")),
+            over_seeds(group, lambda t: t.neighbours).show(2),
         ]
-        for t, spread in zip(trainings, spreads, strict=True)
+        for group in groups
     ]
     head = [
         "objective",
         "unsteadiness ↓",
         f"largest setback, {kid.heading}",
-        recall.heading,
-        diversity.heading,
+        *(MEASURES[key].heading for key in (*shares, "diversity")),
         "different nearest neighbours ↑",
     ]
     return table(head, rows)
 
 
-def plans_table(plans: Mapping[str, GanParams]) -> str:
-    """Show the parameters in which planned trainings differ."""
+def plans_table(plans: Mapping[str, Sequence[GanParams]]) -> str:
+    """Show the parameters, but for seeds, in which planned trainings differ."""
     keys = (
         "objective",
         "spectral_norm",
@@ -246,8 +272,10 @@ def plans_table(plans: Mapping[str, GanParams]) -> str:
         "critic_steps",
         "gp_weight",
     )
-    dumped = {name: params.model_dump() for name, params in plans.items()}
-    dumped = {n: d | {"D's normalization": plans[n].norm} for n, d in dumped.items()}
+    dumped = {
+        name: params.model_dump() | {"D's normalization": params.norm}
+        for name, (params, *_) in plans.items()
+    }
     differing = [k for k in keys if len({str(d[k]) for d in dumped.values()}) > 1]
     rows = [[name, *(_plain(d[key]) for key in differing)] for name, d in dumped.items()]
     return table(["training", *differing], rows)
@@ -267,6 +295,7 @@ def card_table(trained: Trained) -> str:
             f"{card['images']['count']} of {card['images']['name']}, sha256 "
             f"{card['images']['sha256'][:16]}…",
         ),
+        ("changes before D (DiffAugment)", params["diff_augment"]),
         (
             "steps",
             f"{card['steps']} of {params['batch']} images, "
@@ -289,11 +318,25 @@ def card_table(trained: Trained) -> str:
     return table(["", trained.name], rows)
 
 
-def describe_measures(count: int) -> str:
-    """Say, in Markdown, how samples are measured by `count` of them."""
-    return (
+def describe_measures(groups: Sequence[Seeds]) -> str:
+    """Say, in Markdown, how samples are measured, and which shares are left out."""
+    count = groups[0][0].measured
+    text = (
         f"*How they are computed.* FID and KID compare {count} samples with as many real images on "
         f"{FEATURES}. Precision is the share of samples that lie among real images, recall the "
         "share of real images that lie among samples (Kynkäänniemi et al. 2019). Diversity is the "
         "mean distance between two samples by that between two real images, in the same features."
     )
+    if len(groups[0]) > 1:
+        text += (
+            f" Numbers are means over {len(groups[0])} seeds, with Student's interval of "
+            f"{CONFIDENCE:.0%} for the mean."
+        )
+    absent = [key for key in SHARES if not all(can_be_told(group, key) for group in groups)]
+    if absent:
+        text += (
+            f" A share under {LEAST} of {count} images, as is {' or '.join(absent)} here, cannot "
+            "be told from 0, since the count of k images has the standard error of its root: it is "
+            "left out of tables and verdicts."
+        )
+    return text

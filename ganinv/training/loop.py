@@ -58,7 +58,8 @@ class Task:
     name. `modules` and `optimizers` are what moves, `state` gives the tensors of each module that a
     checkpoint keeps. `begin()` makes the start, `step(n)` does step n, from 0, and returns a row of
     numbers, `look(progress)` looks at what was learnt and returns what is noted of it,
-    `publish(progress)` writes the result and returns its path. `finite` are the numbers of a row
+    `publish(progress)` writes the result and returns its path; `ended(progress)` tells, after any
+    step, whether a training is to end before its number of steps. `finite` are the numbers of a row
     that have to be finite (None for all of them), `finite_figures` those of a look; `rates` names
     the parameters to lower where one is not; `shown` are the numbers in a line of progress, with so
     many `digits`.
@@ -73,6 +74,7 @@ class Task:
     step: Callable[[int], dict[str, float]]
     look: Callable[[Progress], dict[str, Any]]
     publish: Callable[[Progress], Path]
+    ended: Callable[[Progress], bool] = lambda progress: False
     finite: tuple[str, ...] | None = None
     finite_figures: tuple[str, ...] = ()
     rates: str = "lr"
@@ -105,7 +107,7 @@ def train(task: Task, params: TrainingParams, *, fresh: bool = False, say: Say =
         progress.history = [{"step": 0, "seconds": progress.seconds}]
         _look_and_save(task, progress, out)
     started, before = time.perf_counter(), progress.seconds
-    while progress.step < params.steps:
+    while progress.step < params.steps and not task.ended(progress):
         row = task.step(progress.step)
         progress.step += 1
         progress.seconds = before + time.perf_counter() - started

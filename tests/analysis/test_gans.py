@@ -1,19 +1,18 @@
-"""Small GANs side by side: plans, figures of steadiness, verdicts."""
+"""Small GANs side by side: plans, shares that can be told from 0, verdicts over seeds."""
 
-import copy
-import math
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from ganinv.analysis import gans
 from ganinv.errors import ParamsError
 from ganinv.losses.adversarial import OBJECTIVES
-from ganinv.measures.distributions import set_features
 from ganinv.paths import project_root
 from ganinv.training.gan.settings import GanParams
 from helpers.checks import strict_json
 from helpers.gans import SMALL, train_small
+
+NOISE = (-0.01, 0.0, 0.01)  # of three seeds
 
 
 @pytest.fixture(scope="module")
@@ -22,24 +21,53 @@ def trained(make_photo, tmp_path_factory):
     return train_small(make_photo, tmp_path_factory.mktemp("gan"))
 
 
-def pretend(trained, objective, *, gradients, kids, recall=0.5, spectral_norm=False, seed=0):
-    """The training with another history."""
-    other = copy.copy(trained)
-    other.name = OBJECTIVES[objective].label + (" + SN" if spectral_norm else "")
-    own = {"objective": objective, "spectral_norm": spectral_norm, "seed": seed}
-    other.params = trained.params | own
-    other.steps = [{"step": i, "generator_gradient": g} for i, g in enumerate(gradients, 1)]
-    other.looks = [{"step": i, "kid": k, "recall": recall} for i, k in enumerate(kids)]
-    return other
+def pretend(
+    trained,
+    objective,
+    *,
+    unsteady=1.0,
+    kids=(3.0, 2.0),
+    recall=0.5,
+    near=0.5,
+    spectral=False,
+    fid=9.0,
+    noise=NOISE,
+):
+    """Trainings with other figures, one for each seed, which differ by `noise`."""
+    params = trained.params | {
+        "objective": objective,
+        "spectral_norm": spectral,
+        "measure_count": 100,
+    }
+    card = dict(trained.card) | {"params": params, "images": {"count": 1000}}
+    return [
+        replace(
+            trained,
+            name=OBJECTIVES[objective].label + (" + SN" if spectral else ""),
+            card=card | {"params": params | {"seed": seed}},
+            unsteadiness=unsteady + each,
+            neighbours=near + each,
+            looks=[
+                {"step": i, "kid": k + each * i, "recall": recall, "fid": fid + each, "seconds": 60}
+                for i, k in enumerate(kids)
+            ],
+        )
+        for seed, each in enumerate(noise)
+    ]
 
 
 # --- plans ---
 
 
 def test_plan_shares_all_but_objective_and_rates(tmp_path):
-    changes = SMALL | dict(images="faces:64", critic_steps=1, seed=3)
+    changes = SMALL | dict(images="faces:64", critic_steps=1)
     objectives = ["nonsaturating", "lsgan", "wgan-gp", "hinge"]
-    plans = gans.plan(objectives, [False, True], tmp_path, changes)
+    planned = gans.plan(objectives, [False, True], [3, 4], tmp_path, changes)
+    assert all([params.seed for params in group] == [3, 4] for group in planned.values())
+    assert len({params.out for group in planned.values() for params in group}) == 16
+    for a, b in planned.values():
+        assert a.replace(seed=4, out=b.out) == b
+    plans = {name: params for name, (params, _) in planned.items()}
     assert list(plans) == [
         "GAN",
         "GAN + SN",
@@ -61,7 +89,6 @@ def test_plan_shares_all_but_objective_and_rates(tmp_path):
     }
     shared = [params.model_dump(exclude=own) for params in plans.values()]
     assert all(values == shared[0] for values in shared)
-    assert len({params.out for params in plans.values()}) == 8
     for name, params in plans.items():
         assert params.spectral_norm == name.endswith("SN")
     wgan = plans["WGAN-GP"]
@@ -70,134 +97,135 @@ def test_plan_shares_all_but_objective_and_rates(tmp_path):
 
 def test_plan_gives_more_critic_steps_to_wgan_gp_alone(tmp_path):
     changes = SMALL | dict(images="faces:64", critic_steps=5)
-    plans = gans.plan(["lsgan", "wgan-gp"], [False], tmp_path, changes)
+    planned = gans.plan(["lsgan", "wgan-gp"], [False], [0], tmp_path, changes)
+    plans = {name: params for name, (params,) in planned.items()}
     assert plans["LSGAN"].critic_steps == 1
     assert plans["WGAN-GP"].critic_steps == 5
     assert plans["WGAN-GP"].lr_discriminator == plans["WGAN-GP"].lr_generator
 
 
-# --- figures, in closed form ----------------------------------------------------------------------
+# --- shares that can be told from 0 ---
 
 
-def test_unsteadiness_is_the_spread_of_the_later_log_gradients(trained):
-    late = [1.0, math.e**2] * 5
-    run = pretend(trained, "lsgan", gradients=[1e9] * 10 + late, kids=[1.0])
-    assert run.unsteadiness() == pytest.approx(1.0)
-    steady = pretend(trained, "lsgan", gradients=[7.0] * 20, kids=[1.0])
-    assert steady.unsteadiness() == pytest.approx(0.0, abs=1e-12)
+def test_three_images_cannot_be_told_from_none_and_four_can(trained):
+    """By the standard error of a count: 3 - 1.96 sqrt(3) is below 0, 4 - 1.96 sqrt(4) above."""
+    three, four = (pretend(trained, "lsgan", recall=n / 100) for n in (3, 4))
+    assert not gans.can_be_told(three, "recall") and gans.can_be_told(four, "recall")
+    assert gans.can_be_told(three, "kid")
+    assert gans.telling([three], ["kid", "recall"]) == ["kid"]
+    assert gans.telling([three, four], ["kid", "recall"]) == ["kid", "recall"]
 
 
-@pytest.mark.parametrize(
-    ("kids", "wanted"),
-    [([9, 1, 8, 4, 3, 2, 1], 0.0), ([0, 0, 5, 5, 1, 4, 2, 3, 1], 3.0), ([1, 1, 1, 2, 5], 4.0)],
-)
-def test_setback_is_the_largest_rise_above_the_lowest_so_far(trained, kids, wanted):
-    assert pretend(trained, "lsgan", gradients=[1.0], kids=kids).setback() == wanted
+def test_sets_smaller_than_what_is_measured_count_their_own_images(trained):
+    few = [
+        replace(t, card=dict(t.card) | {"images": {"count": 50}}) for t in pretend(trained, "lsgan")
+    ]
+    assert gans.least_share(few[0]) == 4 / 50
 
 
-def test_different_neighbours_counts_images():
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
-    known = set_features(images)
-    share, index = gans.different_neighbours(images, known)
-    assert share == 1 and index.tolist() == list(range(12))
-    share, index = gans.different_neighbours(images[[3, 3, 3, 5]], known)
-    assert share == 0.5 and index.tolist() == [3, 3, 3, 5]
+# --- verdicts ---
 
 
-def test_samples_are_those_of_the_seed(trained):
-    samples = gans.draw_samples(trained, 6)
-    assert samples.shape == (6, 16, 16, 3) and samples.dtype == np.uint8
-    assert np.array_equal(samples, gans.draw_samples(trained, 6))
-
-
-# --- verdicts -------------------------------------------------------------------------------------
-
-
-def four(trained, seed=0, **wgan):
-    usual = dict(gradients=[1.0, 3.0 + seed / 10] * 20, kids=[4, 3, 2, 3], recall=0.4, seed=seed)
+def four(trained, **wgan):
+    """Three objectives that are set back by a half, and WGAN-GP."""
+    usual = dict(kids=(3.0, 2.0, 2.5), recall=0.4)
     plain = [pretend(trained, o, **usual) for o in ("nonsaturating", "lsgan", "hinge")]
     return [*plain, pretend(trained, "wgan-gp", **usual | wgan)]
 
 
-STEADY = dict(gradients=[1.0] * 40, kids=[4, 3, 2, 1], recall=0.6)
-SHAKY = dict(gradients=[1.0, 99.0] * 20, recall=0.1)
+OTHER = (0.01, -0.01, 0.0)  # what the seeds of WGAN-GP differ by
+STEADY = dict(unsteady=0.5, kids=(3.0, 2.0), near=0.9, noise=OTHER)
+SHAKY = dict(unsteady=2.0, kids=(3.0, 2.0, 5.0), near=0.1, noise=OTHER)
 
 
-def test_single_trainings_decide_nothing(trained):
-    stable, collapse, _ = gans.verdicts(four(trained, **STEADY), [0.5, 0.5, 0.5, 0.9])
-    assert (stable.word, collapse.word) == ("not decided", "not decided")
-    assert (stable.held, stable.total) == (3, 3)
-    opening = "It held on 3 of 3 pairs of trainings, and one seed decides nothing: "
-    assert stable.detail.startswith(opening + "unsteadiness, ")
-    _, mixed, _ = gans.verdicts(four(trained, **STEADY), [0.95, 0.5, 0.5, 0.9])
-    assert (mixed.held, mixed.total) == (2, 3)
-    assert "different nearest neighbours, GAN → WGAN-GP: 95% → 90%" in mixed.detail
-
-
-@pytest.mark.parametrize(
-    ("wgan", "ours", "word"),
-    [(STEADY, (0.9, 0.92, 0.94), "confirmed"), (SHAKY, (0.1, 0.12, 0.14), "refuted")],
-)
-def test_three_seeds_can_decide_claims_on_wgan_gp(trained, wgan, ours, word):
-    runs = [t for seed in range(3) for t in four(trained, seed, **wgan)]
-    spreads = [x for own in ours for x in (0.5, 0.5, 0.5, own)]
-    stable, collapse, _ = gans.verdicts(runs, spreads)
+@pytest.mark.parametrize(("wgan", "word"), [(STEADY, "confirmed"), (SHAKY, "refuted")])
+def test_three_seeds_can_decide_claims_on_wgan_gp(trained, wgan, word):
+    groups = four(trained, **wgan, recall=0.01)
+    low = [
+        [replace(t, looks=[row | {"recall": 0.01} for row in t.looks]) for t in g] for g in groups
+    ]
+    stable, collapse, _ = gans.verdicts(low)
     assert (stable.word, collapse.word) == (word, word)
     assert stable.total == 9 and "95% interval" in stable.detail
 
 
-def test_seeds_that_differ_decide_nothing(trained):
-    runs = [
-        t for seed, own in enumerate((STEADY, SHAKY, STEADY)) for t in four(trained, seed, **own)
-    ]
-    stable, *_ = gans.verdicts(runs, [0.5] * 12)
-    assert (stable.word, stable.held, stable.total) == ("not decided", 6, 9)
+def test_single_trainings_decide_nothing(trained):
+    groups = [group[:1] for group in four(trained, **STEADY)]
+    stable, collapse, _ = gans.verdicts(groups)
+    assert (stable.word, collapse.word) == ("not decided", "not decided")
+    assert (stable.held, stable.total) == (3, 3)
+    opening = "It held on 3 of 3 pairs of trainings, and one seed decides nothing: "
+    assert stable.detail.startswith(opening + "unsteadiness, ")
+    assert "different nearest neighbours, GAN → WGAN-GP: 49% → 91%" in collapse.detail
 
 
-def normed_pairs(trained, kids):
-    """Trainings without and with spectral normalization, {(objective, seed): (KID, KID)}."""
-    return [
-        pretend(trained, objective, gradients=[1.0], kids=[kid], spectral_norm=normed, seed=seed)
-        for (objective, seed), pair in kids.items()
-        for normed, kid in zip((False, True), pair, strict=True)
+def test_differences_as_small_as_those_between_seeds_decide_nothing(trained):
+    wide = dict(noise=(-1.0, 0.3, 0.9))
+    stable, collapse, _ = gans.verdicts(four(trained, unsteady=0.9, near=0.6, **wide))
+    assert (stable.word, collapse.word) == ("not decided", "not decided")
+
+
+def test_recall_next_to_0_has_no_say(trained):
+    groups = four(trained, **STEADY)
+    _, collapse, _ = gans.verdicts(groups)
+    assert "recall" in collapse.claim and "recall" in collapse.detail
+    low = [
+        [replace(t, looks=[row | {"recall": 0.03} for row in t.looks]) for t in g] for g in groups
     ]
+    _, collapse, _ = gans.verdicts(low)
+    assert "recall" not in collapse.claim + collapse.detail and collapse.word == "confirmed"
 
 
 def test_claim_on_spectral_normalization_compares_pairs(trained):
-    runs = normed_pairs(trained, {("lsgan", 0): (2.0, 1.0), ("hinge", 0): (1.0, 2.0)})
-    (verdict,) = gans.verdicts(runs, [1, 1, 1, 1])
-    assert (verdict.word, verdict.held, verdict.total) == ("not decided", 1, 2)
-    lower = {("lsgan", seed): (2.0, 1.0 + seed / 100) for seed in range(3)}
-    (verdict,) = gans.verdicts(normed_pairs(trained, lower), [1] * 6)
-    assert verdict.word == "confirmed"
-    (verdict,) = gans.verdicts(normed_pairs(trained, lower | {("hinge", 0): (1, 2)}), [1] * 8)
-    assert verdict.word == "not decided"  # one of the objectives has one seed
+    def pair(objective, before, after, seeds=3):
+        groups = (
+            pretend(trained, objective, kids=[9.0, before]),
+            pretend(trained, objective, kids=[9.0, after], spectral=True, noise=OTHER),
+        )
+        return [group[:seeds] for group in groups]
+
+    single = gans.spectral_verdict(flat(pair("lsgan", 2.0, 1.0, 1) + pair("hinge", 1.0, 2.0, 1)))
+    assert (single.word, single.held, single.total) == ("not decided", 1, 2)
+    assert gans.spectral_verdict(flat(pair("lsgan", 2.0, 1.0))).word == "confirmed"
+    both = gans.spectral_verdict(flat(pair("lsgan", 2.0, 1.0) + pair("hinge", 1.0, 2.0)))
+    assert (both.word, both.held, both.total) == ("refuted", 3, 6)
+
+
+def flat(groups):
+    return [t for group in groups for t in group]
 
 
 def test_claims_are_left_out_where_nothing_can_test_them(trained):
-    alone = [pretend(trained, "wgan-gp", gradients=[1.0], kids=[1.0])]
-    (verdict,) = gans.verdicts(alone, [1.0])
+    (verdict,) = gans.verdicts([pretend(trained, "wgan-gp")])
     assert (verdict.word, verdict.total) == ("not decided", 0)
 
 
+def test_the_best_has_the_lowest_mean_fid(trained):
+    groups = [pretend(trained, "lsgan", fid=8.0), pretend(trained, "hinge", fid=7.9)]
+    assert gans.best_of(groups)[0].name == "hinge"
+
+
 def test_summary_is_strict_json(trained, tmp_path):
-    gans.write_summary(tmp_path / "summary.json", [trained])
-    found = strict_json(tmp_path / "summary.json")["trainings"][trained.name]
-    assert found["last"]["step"] == 4 and found["params"]["width"] == 2
+    gans.write_summary(tmp_path / "summary.json", [[trained]])
+    found = strict_json(tmp_path / "summary.json")
+    assert found["best"] == trained.name
+    own = found["trainings"][trained.name]
+    assert own["steps"] == [4] and own["params"]["width"] == 2
+    assert own["last"]["fid"]["mean"] == trained.last["fid"] and own["last"]["fid"]["low"] is None
 
 
-@pytest.mark.parametrize("nothing", [{"steps": 0}, {"measure_count": 0}])
+@pytest.mark.parametrize("nothing", [{"steps": 0}, {"measure_count": 0}, {"seeds": []}])
 def test_nothing_to_compare_is_said_before_anything_runs(tmp_path, nothing):
-    changes = SMALL | dict(images="faces:64", critic_steps=1) | nothing
+    changes = SMALL | dict(images="faces:64", critic_steps=1, seeds=[0]) | nothing
+    seeds = changes.pop("seeds")
     with pytest.raises(ParamsError, match="above 0"):
-        gans.plan(["lsgan"], [False], tmp_path, changes)
+        gans.plan(["lsgan"], [False], seeds, tmp_path, changes)
 
 
 def test_full_parameters_are_whole():
     """Every file of a GAN's parameters can be read, and is what its name says."""
     for path in sorted((project_root() / "params").glob("gan_*.yaml")):
         params = GanParams.load(path, ())
-        if path.stem != "gan_objectives":
+        if path.stem not in ("gan_objectives", "gan_congress"):
             assert path.stem.removesuffix("_sn") == f"gan_{params.objective.replace('-', '_')}"
             assert params.spectral_norm == path.stem.endswith("_sn")

@@ -46,7 +46,7 @@ def _train(values, fresh, kill_at, started, pause):
     if kill_at is not None:
         sys.addaudithook(_killer(kill_at))
 
-    def load(images, size, *, say):
+    def load(images, size, *, align, say):
         if started is not None:
             started.set()
         time.sleep(pause)

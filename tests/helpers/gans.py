@@ -1,6 +1,6 @@
 """Trainings of tiny GANs that take seconds."""
 
-from ganinv.analysis.gans import Trained
+from ganinv.analysis.trainings import read_training
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.train import train_gan
 
@@ -30,4 +30,4 @@ def train_small(make_photo, folder):
     for seed in range(12):
         make_photo(folder / "set" / f"{seed}.png", seed=seed)
     train_on(folder / "set", folder / "run")
-    return Trained(folder / "run", "GAN <b>")
+    return read_training(folder / "run", "GAN <b>")

@@ -37,7 +37,7 @@ def discs(count=40, size=SIZE, seed=0):
 class Sets(dict):
     """The sets that trainings read, {name: array}; only these are known."""
 
-    def load(self, images, size, *, say):
+    def load(self, images, size, *, align=False, say):
         """Stand in for `load_image_set`."""
         if images not in self:
             raise ParamsError(f"there is no folder {images}")

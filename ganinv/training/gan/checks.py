@@ -13,7 +13,7 @@ GAN = Kind(
     name="gan",
     params=GanParams,
     own="critic_steps",
-    free=frozenset({"out", "log_every", "device", "steps"}),
+    free=frozenset({"out", "log_every", "device", "steps", "patience"}),
     hashed=frozenset({"images"}),
     publishes=("generator.safetensors", "card.json"),
 )

@@ -1,6 +1,6 @@
 """Looks at a GAN in training: its samples, pictured, measured against real images, and judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,15 @@ def make_measure(
         return compare(real[0], fake, seed=params.seed) | {"diversity": diversity(real[0], fake)}
 
     return measure
+
+
+def looks_since_lowest(history: Sequence[Mapping[str, Any]]) -> int:
+    """Count the looks after the one with the lowest FID, 0 where it is the last or there is none.
+
+    `history` are a training's rows; that of its start counts for nothing.
+    """
+    measured = [row["fid"] for row in history if "fid" in row and row["step"]]
+    return len(measured) - 1 - measured.index(min(measured)) if measured else 0
 
 
 def _measured(networks):

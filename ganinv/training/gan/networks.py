@@ -19,6 +19,11 @@ from ganinv.training.loop import step_rng
 STATISTICS = 2048  # draws of z that BatchNorm's statistics are measured on
 
 
+def hash_images(images: np.ndarray) -> str:
+    """Compute the SHA-256 of images' pixels, in hex."""
+    return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+
+
 class Networks:
     """DCGAN's generator and discriminator, the generator's running average, and real images.
 
@@ -32,7 +37,7 @@ class Networks:
         if (images == images[:1]).all():
             raise ParamsError(f"all images of {params.images} are the same: nothing to be learnt")
         self.params, self.images, self.device = params, images, torch.device(device)
-        self.images_sha256 = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+        self.images_sha256 = hash_images(images)
         self.precision = resolve_precision(params.precision, self.device)
         self.config = dict(resolution=params.resolution, width=params.width, z_dim=params.z_dim)
         with torch.random.fork_rng(devices=[]):

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.params import PATH
+from ganinv.training.gan.augment import CHANGES, NONE, read_changes
 from ganinv.training.settings import TrainingParams
 
 
@@ -17,6 +18,11 @@ class GanParams(TrainingParams):
         json_schema_extra=PATH,
         description="faces (drawn from the FFHQ student; faces:N so many of them), cats, "
         "abstract-art, portraits, congress, set:NAME/PART, a folder",
+    )
+    align: bool = Field(
+        False,
+        description="cut the largest face out of each image as FFHQ's were, and leave out images "
+        "without one; else the centre square is taken. Drawn faces are aligned already",
     )
     resolution: int = Field(64, ge=8, description="pixels a side, a power of two")
     width: int = Field(
@@ -46,6 +52,12 @@ class GanParams(TrainingParams):
     steps: int = Field(
         5000, ge=0, description="of the generator; more of them go on with a finished training"
     )
+    patience: int = Field(
+        0,
+        ge=0,
+        description="looks in a row without a lower FID that end a training before its steps; the "
+        "generator of the lowest is kept then. 0: all steps are done, and the last is kept",
+    )
     lr_generator: float = Field(
         2e-4, gt=0, allow_inf_nan=False, description="Adam's rate for the generator"
     )
@@ -62,6 +74,11 @@ class GanParams(TrainingParams):
         "kept; 0 keeps the generator as it is",
     )
     flip: bool = Field(True, description="show each image mirrored half of the time")
+    diff_augment: str = Field(
+        NONE,
+        description="random changes that D sees of real and of drawn images alike, where the set "
+        f"is small: none, or some of {','.join(CHANGES)}",
+    )
     measure_count: int = Field(
         1000,
         ge=0,
@@ -94,12 +111,19 @@ class GanParams(TrainingParams):
             raise ValueError(f"there are {', '.join(map(repr, OBJECTIVES))}")
         return value
 
+    @field_validator("diff_augment")
+    @classmethod
+    def _is_made_of_changes(cls, value: str) -> str:
+        return ",".join(read_changes(value)) or NONE
+
     @model_validator(mode="after")
     def _can_be_measured(self) -> Self:
         if 0 < self.measure_count < 8:
             raise ValueError("measure_count: 8 images at least, or 0 to measure nothing")
         if self.measure_count and self.resolution < 16:
             raise ValueError("measure_count: images under 16 pixels have no features; give it 0")
+        if self.patience and not self.measure_count:
+            raise ValueError("patience: it looks at FID, which needs a measure_count above 0")
         return self
 
     @property

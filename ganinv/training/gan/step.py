@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ganinv.compute.device import autocast
 from ganinv.losses.adversarial import OBJECTIVES, gradient_penalty
+from ganinv.training.gan.augment import augment
 
 
 def gan_step(
@@ -21,13 +22,15 @@ def gan_step(
     gp_weight: float = 10.0,
     rng: torch.Generator,
     precision: str = "float32",
+    changes: tuple[str, ...] = (),
 ) -> dict[str, float]:
     """Do `critic_steps` steps of the discriminator, then one of the generator.
 
     `generator` maps what `draw_z()` gives to fakes (N, ...), `discriminator` maps those and what
     `draw_real()` gives, (N, ...), to scores (N,); `optimizers` are the generator's and the
     discriminator's, `objective` is a name of OBJECTIVES. Where that has a gradient penalty, it is
-    taken `gp_weight` times; its mixtures come from `rng`, a CPU generator of random numbers.
+    taken `gp_weight` times; its mixtures come from `rng`, a CPU generator of random numbers. So do
+    `changes`, names of `augment.CHANGES`, of all images (N, 3, S, S) that the discriminator sees.
     Real and fake images are scored apart, so that BatchNorm sees batches of one kind (as the
     authors of DCGAN train). Returns numbers, those of the discriminator from its last step: losses
     (`discriminator` with the penalty, and `penalty` where there is one), mean scores `real` and
@@ -37,10 +40,10 @@ def gan_step(
     losses = OBJECTIVES[objective]
     row = {}
     for _ in range(critic_steps):
-        real = draw_real()
+        real = augment(draw_real(), changes, rng)
         with autocast(real.device, precision):
             with torch.no_grad():
-                fake = generator(draw_z())
+                fake = augment(generator(draw_z()), changes, rng)
             real_scores, fake_scores = discriminator(real), discriminator(fake)
             loss = losses.discriminator(real_scores, fake_scores)
             if losses.penalized:
@@ -51,7 +54,8 @@ def gan_step(
         row["discriminator_gradient"] = _descend(loss, discriminator, adam_discriminator)
     discriminator.requires_grad_(False)  # half of the backward pass is theirs
     with autocast(real.device, precision):
-        loss = losses.generator(discriminator(generator(draw_z())))
+        fake = augment(generator(draw_z()), changes, rng)
+        loss = losses.generator(discriminator(fake))
     row |= {"generator": loss}
     row["generator_gradient"] = _descend(loss, generator, adam_generator)
     discriminator.requires_grad_(True)

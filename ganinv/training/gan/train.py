@@ -2,16 +2,21 @@
 
 The objectives are those of `losses.adversarial`, one step is that of `step`, what goes wrong is
 told by `trouble`, `loop` does the rest. What is kept is the generator's running average (Karras et
-al. 2018, arXiv 1710.10196, section 6). Its BatchNorm statistics are not averaged, since those of
-averaged weights are not the average of the statistics: whenever it is looked at or written, they
-are measured anew on fixed draws of z (Izmailov et al. 2018, arXiv 1803.05407, section 3.2, for
-averaged weights). The folder of a training gains generator.safetensors and card.json.
+al. 2018, arXiv 1710.10196, section 6), with `patience` that of the look with the lowest FID. Its
+BatchNorm statistics are not averaged, since those of averaged weights are not the average of the
+statistics: whenever it is looked at or written, they are measured anew on fixed draws of z
+(Izmailov et al. 2018, arXiv 1803.05407, section 3.2, for averaged weights). The folder of a
+training gains generator.safetensors and card.json.
+
+Nothing is compiled: of both networks at 64x64, width 32 and batch 64, on one core with bf16, a
+step took 0.25 s plain and 0.33 s by `torch.compile`, which took three minutes first.
 
 Every step draws from a generator of random numbers seeded by (seed, step), so that on one CPU the
 result is the same to the bit.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +25,9 @@ from ganinv.compute.device import resolve_device
 from ganinv.compute.memory import kept_memory
 from ganinv.files import write_json
 from ganinv.training.folder import held
+from ganinv.training.gan.augment import read_changes
 from ganinv.training.gan.checks import GAN, check_gan_folder
-from ganinv.training.gan.looks import Measure, look, make_measure
+from ganinv.training.gan.looks import Measure, look, looks_since_lowest, make_measure
 from ganinv.training.gan.model_card import gan_card
 from ganinv.training.gan.networks import Networks
 from ganinv.training.gan.settings import GanParams
@@ -29,6 +35,8 @@ from ganinv.training.gan.step import average_weights, averaging_decay, gan_step
 from ganinv.training.loop import Say, Task, step_rng, train
 from ganinv.training.sets.image_sets import load_image_set
 from ganinv.weights.store import save_weights
+
+GENERATOR = "generator.safetensors"
 
 
 def train_gan(
@@ -46,12 +54,13 @@ def train_gan(
     be used, where the folder holds files of something else, and where the training diverges;
     InUseError where another training is at work in the folder, WriteError where the disk is full.
     One that collapses goes on: that is said, and noted in the history and on the card.
-    `load_images(name, size, say=)` gives uint8 (N, S, S, 3), or says first that there are none.
+    `load_images(name, size, align=, say=)` gives uint8 (N, S, S, 3), or says first that there are
+    none.
     """
     check_gan_folder(params, fresh=fresh)
     device = resolve_device(params.device)
     with held(params.out), kept_memory(device):
-        images = load_images(params.images, params.resolution, say=say)
+        images = load_images(params.images, params.resolution, align=params.align, say=say)
         networks = Networks(params, images, device)
         task = gan_task(networks, say, measured_by(networks))
         return train(task, params, fresh=fresh, say=say)
@@ -67,8 +76,9 @@ def gan_task(networks: Networks, say: Say, measure: Measure) -> Task:
         state=networks.state,
         begin=lambda: None,  # the networks are as they were drawn
         step=lambda n: _step(networks, n),
-        look=lambda progress: look(networks, progress, say, measure),
-        publish=lambda progress: _publish(networks, progress),
+        look=lambda progress: _look(networks, progress, say, measure),
+        publish=lambda progress: _finish(networks, progress),
+        ended=lambda progress: _has_stalled(networks.params, progress),
         rates="lr_generator or lr_discriminator",
         shown=("discriminator", "generator", "real", "fake"),
     )
@@ -88,15 +98,39 @@ def _step(networks, step):
         gp_weight=params.gp_weight,
         rng=rng,
         precision=networks.precision,
+        changes=read_changes(params.diff_augment),
     )
     decay = averaging_decay(params.ema, params.batch, step + 1)
     average_weights(networks.average, networks.generator, decay)
     return row
 
 
+def _look(networks, progress, say, measure):
+    """A look; where `patience` asks for the best generator, one that is the best so far is kept."""
+    figures = look(networks, progress, say, measure)
+    *earlier, last = progress.history
+    seen = replace(progress, history=[*earlier, last | figures], figures=figures)
+    if networks.params.patience and progress.step and not looks_since_lowest(seen.history):
+        _publish(networks, seen)
+    return figures
+
+
+def _has_stalled(params, progress):
+    is_a_look = "fid" in progress.history[-1]
+    return params.patience and is_a_look and looks_since_lowest(progress.history) >= params.patience
+
+
+def _finish(networks, progress):
+    """Publish the last generator, unless an earlier one is kept as the best."""
+    path = Path(networks.params.out) / GENERATOR
+    if networks.params.patience and looks_since_lowest(progress.history) and path.is_file():
+        return path
+    return _publish(networks, progress)
+
+
 def _publish(networks, progress):
     """Write the running average as a generator that `load_generator` reads, and its card."""
-    path = Path(networks.params.out) / "generator.safetensors"
+    path = Path(networks.params.out) / GENERATOR
     description = {
         "architecture": "dcgan",
         "config": networks.config,

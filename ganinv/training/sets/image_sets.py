@@ -1,12 +1,13 @@
 """What a GAN is trained on: a set of images by its name or folder, decoded once and kept.
 
-The centre square of every image is taken and resized by Pillow's antialiased Lanczos filter; the
-result lies in data/cache/ as one array, from which a training reads what it needs. Its name holds
-a hash of the files' names, sizes and times, so that a changed folder is read anew. Anything under
-data/cache/ may be deleted.
+The centre square of every image is taken and resized by Pillow's antialiased Lanczos filter, or,
+with `align`, the largest face is cut out as FFHQ's were; the result lies in data/cache/ as one
+array, from which a training reads what it needs. Its name holds a hash of the files' names, sizes
+and times, so that a changed folder is read anew. Anything under data/cache/ may be deleted.
 
-Images smaller than the size asked for are left out, since a GAN would learn the blur of enlarging
-them. Wide and tall ones stay: their centre squares are pictures like any other.
+Squares smaller than the size asked for are left out, since a GAN would learn the blur of enlarging
+them, and so are, with `align`, images without a face. Wide and tall ones stay: their centre squares
+are pictures like any other.
 
 Nothing here imports torch before faces are drawn, so that a wrong name is told at once.
 """
@@ -19,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from ganinv.errors import ImageError, ParamsError
+from ganinv.errors import ImageError, NoFaceError, ParamsError
 from ganinv.images.reading import SUFFIXES, image_id, list_images, open_image
 from ganinv.paths import cache_folder
 from ganinv.runs.sets import find_set, names_set
@@ -30,7 +31,8 @@ from ganinv.training.sets.names import count_faces, is_faces
 
 FETCHED = ("cats", "abstract-art", "portraits", "congress")
 NAMED = 5  # left-out files that are named; the others are counted
-METHOD = "centre square, Lanczos, 1"  # to be changed with what becomes of an image
+# to be changed with what becomes of an image: without and with `align`
+METHODS = "centre square, Lanczos, 1", "FFHQ's square of the largest face, 1"
 
 
 def _draw_faces(images, size, *, say):
@@ -43,6 +45,7 @@ def load_image_set(
     images: str,
     size: int,
     *,
+    align: bool = False,
     say: Callable[[str], None] = print,
     decode: Callable[[Path], Image.Image] = open_image,
     faces: Callable[..., np.ndarray] = _draw_faces,
@@ -50,17 +53,19 @@ def load_image_set(
     """Load the images of a set: uint8 (N, size, size, 3), memory-mapped, read-only.
 
     `images` is "faces" (drawn from the FFHQ student; "faces:N" are the first N), one of `FETCHED`,
-    set:NAME, set:NAME/PART, or a folder, which is searched with its subfolders. The first call
-    decodes or draws them; later ones open what it kept. Files that cannot be used are skipped, and
-    `say` is told which. `decode` reads a file, `faces` loads drawn faces. Raises ParamsError for a
-    set that is not here or has under `MIN_IMAGES` images.
+    set:NAME, set:NAME/PART, or a folder, which is searched with its subfolders. With `align` the
+    largest face of each is cut out; drawn faces are aligned as they are. The first call decodes or
+    draws them, and cuts out five faces a second; later ones open what it kept. Files that cannot be
+    used are skipped, and `say` is told which. `decode` reads a file, `faces` loads drawn faces.
+    Raises ParamsError for a set that is not here or has under `MIN_IMAGES` images.
     """
     if is_faces(images):
         return faces(images, size, say=say)
     folder, files = _find_images(images)
-    name = f"{image_id(folder.resolve().name)}-{size}-{_hash(files, folder, size)}.npy"
+    hashed = _hash(files, folder, size, METHODS[align])
+    name = f"{image_id(folder.resolve().name)}-{size}-{hashed}.npy"
     notes: dict[str, Any] = {"left_out": 0, "first": {}}
-    rows = _decode(files, folder, size, notes, say, decode)
+    rows = _decode(files, folder, notes, say, lambda path: _square(path, size, align, decode))
     return cached(cache_folder() / name, size, rows, notes, folder, say)
 
 
@@ -97,32 +102,41 @@ def _find_folder(images):
     return folder
 
 
-def _hash(files, folder, size):
-    described = [METHOD, size]
+def _hash(files, folder, size, method):
+    described = [method, size]
     for path in files:
         about = path.stat()
         described.append([str(path.relative_to(folder)), about.st_size, about.st_mtime_ns])
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:12]
 
 
-def _decode(files, folder, size, notes, say, decode):
-    """Yield the images of files as uint8 (size, size, 3), one at a time."""
-    say(f"reading {len(files)} files of {folder} at {size}x{size}; the result is kept")
+def _decode(files, folder, notes, say, square):
+    """Yield `square(path)` of files, uint8 (size, size, 3), one at a time."""
+    say(f"reading {len(files)} files of {folder}; the result is kept")
     for number, path in enumerate(files, start=1):
         try:
-            yield _square(path, size, decode)
+            yield square(path)
         except ImageError as error:
             notes["left_out"] += 1
             if len(notes["first"]) < NAMED:
                 notes["first"][str(path.relative_to(folder))] = str(error)
-        if number % 2000 == 0 and number < len(files):
+        if number % 500 == 0 and number < len(files):
             say(f"read {number}/{len(files)}")
 
 
-def _square(path, size, decode):
+def _square(path, size, align, decode):
+    from ganinv.images.alignment import cut_squares  # not before: torch comes with it
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of metadata that it does not understand
         image = decode(path)
     if min(image.size) < size:
         raise ImageError(f"too small: {image.width}x{image.height} for a size of {size}")
-    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS))
+    try:
+        (cut,) = cut_squares(image, size, align)
+    except NoFaceError:
+        raise ImageError("no face was found in it") from None
+    side = np.hypot(*(cut.quad[3] - cut.quad[0]))
+    if round(side) < size:
+        raise ImageError(f"too small: a face of {side:.0f} pixels a side for a size of {size}")
+    return np.asarray(cut.image)

@@ -17,7 +17,12 @@ CHOICES += [
     {"precision": "bf16"},
     {"beta1": 0.9},
     {"objective": "wgan-gp", "spectral_norm": True, "precision": "bf16"},
+    {"diff_augment": "color,translation,cutout"},
+    {"objective": "wgan-gp", "critic_steps": 2, "diff_augment": "translation,cutout"},
 ]
+
+
+CHANGED = [{"seed": 1}, {"flip": False}, {"objective": "lsgan"}, {"diff_augment": "cutout"}]
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
@@ -75,7 +80,7 @@ def test_a_finished_training_is_not_done_again(quick, train_gan):
     assert said == ["going on from step 6"]
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"flip": False}, {"objective": "lsgan"}])
+@pytest.mark.parametrize("change", CHANGED)
 def test_other_parameters_are_another_training(quick, change, train_gan):
     train_gan(quick(steps=1), say=quiet)
     with pytest.raises(ParamsError, match="under other parameters or images.*--out.*--fresh"):

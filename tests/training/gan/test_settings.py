@@ -36,6 +36,9 @@ from ganinv.training.gan.settings import GanParams
         {"measure_count": -1},
         {"grid": 1},
         {"measure_count": 7},
+        {"patience": -1},
+        {"patience": 1, "measure_count": 0},
+        {"align": "faces"},
         {"measure_count": 8, "resolution": 8},
         {"seed": -1},
         {"device": "tpu"},
@@ -61,7 +64,13 @@ def test_every_objective_can_be_asked_for():
 def test_published_parameters_are_one_per_objective_and_those_of_the_papers():
     files = sorted((project_root() / "params").glob("gan_*.yaml"))
     found = {path.stem: GanParams.load(path) for path in files}
+    portraits = found.pop("gan_congress"), found.pop("gan_objectives")
+    for params in portraits:  # few images, that are no crops yet
+        assert params.images == "congress" and params.align and params.flip
+        assert params.diff_augment == "color,translation,cutout" and params.steps >= 8000
+    assert portraits[0].patience > 0
     assert {params.objective for params in found.values()} == OBJECTIVES.keys()
+    files = [path for path in files if path.stem in found]
     assert len({params.out for params in found.values()}) == len(files)
     for path, params in zip(files, found.values(), strict=True):
         assert params.model_dump() == GanParams().model_dump() | read_yaml(path)

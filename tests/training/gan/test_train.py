@@ -13,6 +13,7 @@ from ganinv.images.pixels import to_uint8
 from ganinv.losses.adversarial import OBJECTIVES, Objective
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.gan.train import gan_task
+from ganinv.training.gan.train import train_gan as train_gan_on
 from ganinv.training.gan.trouble import find_trouble
 from ganinv.training.loop import step_rng, train
 from helpers.checks import strict_json
@@ -191,3 +192,40 @@ def test_an_objective_joins_by_its_row(quick, train_gan, monkeypatch):
     assert strict_json(path.parent / "card.json")["discriminator_norm"] == "layer"
     assert load_generator(path).resolution == SIZE
     assert find_trouble(rows, "toy") == {}
+
+
+def falling_until(step):
+    """Measures by which the samples get better until a step, then worse."""
+
+    def measured_by(networks):
+        looks = iter(range(0, 100))
+
+        def measure(samples):
+            return {"fid": float(abs(next(looks) - step)), "kid": 0.0}
+
+        return measure
+
+    return measured_by
+
+
+def test_with_patience_a_training_ends_when_fid_falls_no_more(quick, sets, tmp_path):
+    """Looks at 1, 2, 3, …, of which the third is the best: two more, and it is over."""
+    shared = dict(measure_count=8, save_every=1, steps=30)
+    params, said = quick(patience=2, **shared), []
+    given = dict(load_images=sets.load, measured_by=falling_until(3))
+    path = train_gan_on(params, say=said.append, **given)
+    rows = strict_json(path.parent / "history.json")
+    assert [row["step"] for row in rows] == [0, 1, 2, 3, 4, 5]
+    card = strict_json(path.parent / "card.json")
+    assert card["steps"] == 3 and card["figures"]["fid"] == 0.0
+    third = train_gan_on(
+        quick(**shared | dict(steps=3), out=str(tmp_path / "three")), say=quiet, **given
+    )
+    assert third.read_bytes() == path.read_bytes()
+    before = path.read_bytes()
+    assert train_gan_on(params, say=quiet, **given).read_bytes() == before  # it stays ended
+    assert len(strict_json(path.parent / "history.json")) == 6
+    train_gan_on(
+        quick(patience=4, **shared), say=quiet, **given | dict(measured_by=falling_until(0))
+    )
+    assert strict_json(path.parent / "history.json")[-1]["step"] == 7  # it goes on

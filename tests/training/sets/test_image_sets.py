@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganinv import load_image
 from ganinv.errors import ParamsError
+from ganinv.images.pixels import to_uint8
+from ganinv.images.reading import open_image
+from ganinv.runs.samples import find_sample
 from ganinv.training.sets.cache import MIN_IMAGES
 from helpers.checks import strict_json
 from helpers.image_sets import caches, load, separate_project
@@ -49,6 +53,30 @@ def test_pixels_are_those_of_the_centre_square(tmp_path):
         Image.fromarray(picture).save(path)
     images, _ = load(tmp_path / "wide", 32)
     assert (images == colours[:, None, None]).all()
+
+
+def test_faces_are_cut_out_where_that_is_asked_for(tmp_path, monkeypatch):
+    """Portraits with the face at one side, one picture without, and one face that is too small."""
+    with monkeypatch.context() as changed:
+        changed.delenv("GANINV_ROOT")
+        portrait = open_image(find_sample("hopper").path)
+    for i in range(MIN_IMAGES):
+        canvas = Image.new("RGB", (200 + i, 130), "grey")
+        canvas.paste(portrait.resize((120, 120)), (80, 5))
+        (tmp_path / "portraits").mkdir(exist_ok=True)
+        canvas.save(tmp_path / "portraits" / f"{i}.png")
+    wanted = to_uint8(load_image(tmp_path / "portraits" / "0.png", 64, align=True))
+    portrait.resize((90, 90)).save(tmp_path / "portraits" / "small.png")
+    Image.new("RGB", (64, 64), "grey").save(tmp_path / "portraits" / "wall.png")
+    aligned, said = load(tmp_path / "portraits", 64, align=True)
+    assert aligned.shape == (MIN_IMAGES, 64, 64, 3) and np.array_equal(aligned[0], wanted)
+    (notice,) = (line for line in said if "notice: 2 files" in line)
+    assert "small.png (too small: a face of" in notice
+    assert "wall.png (no face was found in it)" in notice
+    again, said = load(tmp_path / "portraits", 64, align=True, decode=None)
+    assert np.array_equal(again, aligned) and not any("reading" in line for line in said)
+    centred, _ = load(tmp_path / "portraits", 64)  # kept apart
+    assert len(centred) == MIN_IMAGES + 2
 
 
 def test_shrinking_does_not_alias(tmp_path):
