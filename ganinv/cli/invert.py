@@ -15,6 +15,7 @@ from ganinv.cli.shared import (
     tell,
 )
 from ganinv.errors import BadArgumentsError, GaninvError, printable
+from ganinv.runs.names import INDEX
 from ganinv.runs.params import Params
 
 
@@ -50,6 +51,13 @@ KeepInterrupted = Annotated[
         "--keep-interrupted", help="on Ctrl-C, keep the best latent so far of the running image"
     ),
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        help="I/N: those photographs that fall to process I of N, or slurm: as the job array says",
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="a folder that invert wrote", parser=a_run)]
 
 
@@ -71,6 +79,7 @@ def invert(
     face: Face = None,
     fresh: Fresh = False,
     keep_interrupted: KeepInterrupted = False,
+    shard: ShardOption = None,
 ) -> None:
     """Invert photographs. The same command again continues where it stopped.
 
@@ -92,7 +101,9 @@ def invert(
         **{name: value for name, value in changes.items() if value is not None},
     )
     from ganinv.runs.checks import check_run
+    from ganinv.runs.shards import parse_shard
 
+    part = None if shard is None else parse_shard(shard)
     try:
         check_run(settings)  # before the seconds that torch takes
     except GaninvError as error:
@@ -100,10 +111,21 @@ def invert(
     from ganinv.runs.experiment import run_experiment
 
     try:
-        run = run_experiment(settings, fresh=fresh, keep_interrupted=keep_interrupted, say=tell)
+        run = run_experiment(
+            settings,
+            fresh=fresh,
+            keep_interrupted=keep_interrupted,
+            only=part,
+            collecting=part is None,
+            say=tell,
+        )
     except ValueError as error:
         raise BadArgumentsError(error) from None
     _summarize(run)
+    if part is None:
+        tell(f"look at {run.out / INDEX}")
+    else:
+        tell(f"this was shard {part}; once all are done, ganinv collect {run.out} gathers them")
     raise typer.Exit(1 if run.failed else 0)
 
 
@@ -116,7 +138,6 @@ def _looked_from(params: str | None, message: str) -> str:
 
 def _summarize(run):
     from ganinv.runs.describe import describe_metrics, describe_seconds
-    from ganinv.runs.names import INDEX
 
     for name, entry in run.results["images"].items():
         tell(f"{name}: {describe_metrics(entry)}")
@@ -127,7 +148,6 @@ def _summarize(run):
     if run.failed:
         done += f", {len(run.failed)} failed"
     tell(f"{done}; results in {run.out}")
-    tell(f"look at {run.out / INDEX}")
 
 
 def collect(folder: Folder) -> None:

@@ -38,8 +38,9 @@ from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.environment import environment
-from ganinv.runs.folder import Marks, RunFolder, default_folder
+from ganinv.runs.folder import SETTINGS_KEY, Marks, RunFolder, default_folder
 from ganinv.runs.inputs import Photo, find_photos
+from ganinv.runs.names import ENVIRONMENT
 from ganinv.runs.overview import show
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
@@ -124,6 +125,7 @@ def run_experiment(
     set_aside: bool = False,
     keep_interrupted: bool = False,
     only: Container[str] | None = None,
+    collecting: bool = True,
     say: Callable[[str], None] = print,
     invert: Callable[..., Inversion] = invert,
 ) -> Run:
@@ -134,14 +136,17 @@ def run_experiment(
     anew and removes results under other parameters from the folder; `set_aside` gives a folder with
     such results another name, and without either it is refused. With `keep_interrupted`, Ctrl-C
     keeps the best latent so far of the running image. `only` are the ids of those images that are
-    to be done, where not all. `invert` is the function that searches.
+    to be done, where not all. Without `collecting` the folder's metrics are not gathered, so that
+    the cost of one of many calls does not grow with what the others have done. `invert` is the
+    function that searches.
     Raises ParamsError, WeightsError or InUseError before anything runs.
     """
     started = time.perf_counter()
     device = resolve_device(params.device)
     left_out: list[str] = []
-    photos = find_photos(params.images, params.align, params.face, left_out=left_out.append)
-    photos = [photo for photo in photos if only is None or photo.id in only]
+    photos = find_photos(
+        params.images, params.align, params.face, only=only, left_out=left_out.append
+    )
     generator = load_generator(params.generator, device)
     params = settle(params, generator)
     encoder = prepare(params, generator)
@@ -162,14 +167,15 @@ def run_experiment(
     count = len(photos)
     work = Work(folder, params, generator, search, own, marks, note_environment, say, count, fresh)
     asked = {photo.id: functools.partial(marks, photo) for photo in photos}
-    with folder.opened(params, asked, fresh=fresh, set_aside=set_aside, say=say):
+    whole = dict(fresh=fresh, set_aside=set_aside, alone=collecting)
+    with folder.opened(params, asked, **whole, say=say):
         try:
             work.do_all(photos)
         except BaseException:
             with contextlib.suppress(OSError):
-                work.finish()
+                work.finish(collecting)
             raise
-        work.finish()
+        work.finish(collecting)
     results = gather(work.entries) | {"failed": work.failed}
     for text in left_out:
         say(f"notice: {text}")
@@ -197,9 +203,9 @@ def prepare(params: Params, generator: Generator) -> Encoder | None:
 
 def _note_environment(folder, params, weights, noted):
     """Write environment.json: once, and not where everything was finished by an earlier call."""
-    path = folder.path / "environment.json"
+    path = folder.path / ENVIRONMENT
     if not noted or not path.is_file():
-        write_json(path, environment(params, weights))
+        write_json(path, environment(params, weights) | {SETTINGS_KEY: folder.key})
         noted.append(path)
 
 
@@ -251,17 +257,18 @@ class Work:
             self.fresh = False  # what it has just finished is not to be done again
             self.do(photo, number, wait=-1)
 
-    def finish(self) -> None:
-        """Gather the results of the folder, and show them.
+    def finish(self, collecting: bool) -> None:
+        """Gather the results of the folder, and show them, where that is wanted.
 
         What of the folder has gone meanwhile is written again.
         """
-        try:
-            collect(self.folder.path)
-        except ValueError:  # no record could be written
-            return
-        show(self.folder.path, self.params, anew=self.changed)
-        if not (self.folder.path / "environment.json").is_file():
+        if collecting:
+            try:
+                collect(self.folder.path)
+            except ValueError:  # no record could be written
+                return
+            show(self.folder.path, self.params, anew=self.changed)
+        if not (self.folder.path / ENVIRONMENT).is_file():
             self.note_environment()
         if not (self.folder.path / "params.yaml").is_file():
             write_params(self.folder.path, self.params)

@@ -10,17 +10,27 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ganinv.core_yaml import read_yaml
 from ganinv.errors import InUseError, ParamsError, WriteError
-from ganinv.files import TEMPORARY, remove_file
+from ganinv.files import TEMPORARY, read_json, remove_file
 from ganinv.inversion.params import start_folder
 from ganinv.inversion.saved_code import CodeFile
 from ganinv.locks import is_locked, locked, read_note
-from ganinv.runs.names import ALSO, CODE, INDEX, OUTPUTS, PASTED, RECORD, REFINED, SHEET
+from ganinv.runs.names import (
+    ALSO,
+    CODE,
+    ENVIRONMENT,
+    INDEX,
+    OUTPUTS,
+    PASTED,
+    RECORD,
+    REFINED,
+    SHEET,
+)
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
     CHANGING,
@@ -36,6 +46,7 @@ from ganinv.runs.records import (
     write_record,
 )
 
+SETTINGS_KEY = "settings"  # in environment.json and in records: what results are known by
 SHOWN = 3  # names that a message gives
 Marks = dict[str, Any]  # what an entry says of its photograph: bytes, alignment, face
 
@@ -54,11 +65,14 @@ class RunFolder:
         *,
         fresh: bool = False,
         set_aside: bool = False,
+        alone: bool = True,
         say: Callable[[str], None] = print,
     ) -> Iterator[None]:
         """Make the folder ready for a run, and hold it for these settings in a `with` statement.
 
-        `marks` gives, by the id of each image asked for, what its entry would say of it. Raises
+        `marks` gives, by the id of each image asked for, what its entry would say of it. Not
+        `alone`, a call is one of many, and reads the records of its own images only, where the
+        folder says that it is of these settings. Raises
         ParamsError where the folder holds something other than a run, or results under other
         parameters, unless `fresh`, which removes them, or `set_aside`, which gives their folder
         another name (also where a result is that of another photograph of the same name);
@@ -71,7 +85,7 @@ class RunFolder:
                 self._check_content()
                 self._check_nobody_else()
                 adopt(self.path)
-                records = read_records(self.path)
+                records = self._records(None if alone or not self._is_known() else marks)
                 strangers = [n for n, r in records.items() if self._is_strange(r)]
                 others = strangers + self._of_other_crops(marks)
                 if others and not fresh:
@@ -86,6 +100,20 @@ class RunFolder:
                 stack.enter_context(locked(own, note=self.key))
             yield
 
+    def _is_known(self) -> bool:
+        """Whether the folder's environment.json says that its results are under these settings."""
+        try:
+            return read_json(self.path / ENVIRONMENT)[SETTINGS_KEY] == self.key
+        except (OSError, ValueError, LookupError, TypeError):
+            return False
+
+    def _records(self, names: Iterable[str] | None) -> dict[str, dict[str, Any]]:
+        """The records of these images, or of all."""
+        if names is None:
+            return read_records(self.path)
+        found = ((name, read_record(self.path, name)) for name in names)
+        return {name: record for name, record in found if record is not None}
+
     def _check_content(self) -> None:
         """Raise ParamsError for a folder with the parameters, or the page, of something else."""
         there: dict[str, Any] = {}
@@ -99,7 +127,7 @@ class RunFolder:
                 f"{self.path} holds no run, and its params.yaml are those of something else, such "
                 "as a training; name another folder by --out"
             )
-        taken = (name for name in (INDEX, SHEET, "environment.json") if (self.path / name).exists())
+        taken = (name for name in (INDEX, SHEET, ENVIRONMENT) if (self.path / name).exists())
         if name := next(taken, ""):
             raise ParamsError(
                 f"{self.path} holds no run, and a run would overwrite its {name}; name another "

@@ -5,7 +5,7 @@ Nothing here imports torch, so that a wrong name is said at once.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,17 +40,19 @@ def find_photos(
     align: bool,
     face: str = "largest",
     *,
+    only: Container[str] | None = None,
     left_out: Callable[[str], object] = lambda text: None,
 ) -> list[Photo]:
     """Turn files, folders, samples and sets into a list of `Photo` with distinct ids.
 
     Samples are sample:NAME, or "samples" for all, sets are set:NAME and set:NAME/PART.
 
-    Where several files have one name, a hash of where each lies follows its id; where all faces
-    are asked for, a face's number does. `face` is "largest", a number, or "all" for each face. In
-    folders, results of earlier runs are left out; a file that is named is taken. `left_out` is
-    told, in a sentence for each folder, what is in it beside images. Raises ParamsError for an
-    input that does not exist and when there is no image at all.
+    `only` are the ids of those that are wanted, where not all; the faces of a photograph are wanted
+    together. Where several files have one name, a hash of where each lies follows its id; where all
+    faces are asked for, a face's number does. `face` is "largest", a number, or "all" for each
+    face. In folders, results of earlier runs are left out; a file that is named is taken.
+    `left_out` is told, in a sentence for each folder, what is in it beside images. Raises
+    ParamsError for an input that does not exist and when there is no image at all.
     """
     given = [full_path(item) for item in inputs]
     if not all(item.strip() for item in given):
@@ -68,6 +70,7 @@ def find_photos(
     for photo in photos:
         distinct.setdefault(photo.path.resolve(), photo)
     named = _with_distinct_ids(list(distinct.values()))
+    named = [photo for photo in named if only is None or photo.id in only]
     if face == "largest":
         return named
     return [one for photo in named for one in _faces(photo, face)]

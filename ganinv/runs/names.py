@@ -16,12 +16,13 @@ CODE = "code.safetensors"  # while an image is refined
 PASTED = "pasted.png"  # by `ganinv paste`
 ALSO = ("progress.gif", "progress_strip.png", *REFINED, PASTED)  # of some
 SHEET, INDEX = "contact_sheet.jpg", "index.html"
+ENVIRONMENT = "environment.json"
 EDITS = "edits.json"  # by `ganinv edit`, whose --out may be the run
 SAVED = "edits"  # the folder of edits that are saved from a notebook
 EXPORTED = "exported"  # the folder of `ganinv export`, unless another is named
 RESERVED = (  # no image may be called so: names of what lies beside the images' folders
     "params.yaml",
-    "environment.json",
+    ENVIRONMENT,
     "metrics.json",
     "metrics.csv",
     "summary.json",

@@ -18,7 +18,7 @@ from ganinv.files import write_text
 from ganinv.images.writing import save_jpeg
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
-from ganinv.runs.names import INDEX, SHEET
+from ganinv.runs.names import ENVIRONMENT, INDEX, SHEET
 from ganinv.runs.params import Params
 from ganinv.runs.records import gather_codes, read_metrics
 
@@ -142,7 +142,7 @@ def _brief(entry: Mapping[str, Any]) -> str:
 def _page(metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
     images, failed = metrics["images"], metrics["failed"]
     count = f"{len(images)} image{'s' if len(images) != 1 else ''}"
-    links = ["metrics.csv", "metrics.json", "params.yaml", "environment.json"]
+    links = ["metrics.csv", "metrics.json", "params.yaml", ENVIRONMENT]
     nav = "".join(f'<a href="{name}">{name}</a>' for name in [SHEET][: int(sheet)] + links)
     parts = [
         '<!doctype html><html lang="en"><meta charset="utf-8">',

@@ -25,6 +25,7 @@ from ganinv.runs.describe import describe_seconds
 from ganinv.runs.environment import commit, describe_machine
 from ganinv.runs.experiment import prepare, run_experiment, settings_key, settle, weights_used
 from ganinv.runs.inputs import Photo, find_photos
+from ganinv.runs.names import ENVIRONMENT
 from ganinv.runs.params import Params
 from ganinv.runs.records import is_finished, read_record
 from ganinv.runs.study_params import Recipe, StudyParams, recipes_of
@@ -228,7 +229,7 @@ def _row(place: tuple[str, int, str], entry: Mapping[str, Any], folder: Path) ->
 def _made_with(folder: Path) -> dict[str, Any]:
     """The commit and the machine of a run, as its environment.json has them."""
     try:
-        noted = read_json(folder / "environment.json")
+        noted = read_json(folder / ENVIRONMENT)
         return {"commit": noted["commit"], "machine": noted["device_name"]}
     except (OSError, ValueError, LookupError, TypeError):
         return {"commit": commit(), "machine": describe_machine("cpu")["device"]}

@@ -208,3 +208,21 @@ def test_align_options_win_over_the_file(quick, photo, tmp_path, words, align):
 def test_alignment_is_the_default(quick, photo, tmp_path):
     cli("invert", photo, *(word for word in quick if word != "--no-align"))
     assert Params.load(tmp_path / "run" / "params.yaml").align is True
+
+
+def test_a_shard_does_its_photographs_and_says_how_to_gather(
+    toy_path, make_photo, tmp_path, capsys
+):
+    photos = tmp_path / "photos"
+    for k in range(3):
+        make_photo(photos / f"p{k}.png", k)
+    words = ["invert", photos, "--generator", toy_path, "--steps", "1", "--no-align"]
+    words += ["--space", "w", "--loss", "l2", "--device", "cpu", "--out", tmp_path / "run"]
+    for index in (1, 2):
+        assert cli(*words, "--shard", f"{index}/2") == 0
+        assert f"shard {index}/2" in capsys.readouterr().out
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    assert cli("collect", tmp_path / "run") == 0
+    assert "3 finished" in capsys.readouterr().out
+    assert cli(*words, "--shard", "3/2") == 2
+    assert "no I/N" in capsys.readouterr().err
