@@ -34,6 +34,7 @@ report: setup  ## run the experiments in full and write reports/index.html
 	$(BIN)/ganinv report --out reports $(SET_GENERATOR)
 
 study: setup  ## compare recipes over photographs and restarts, into runs/study/ (hours; goes on where it stopped)
+	$(BIN)/ganinv study --params params/starts.yaml
 	$(BIN)/ganinv study --params params/study.yaml
 
 gan: setup  ## train small GANs, compare and invert them, into reports/gan/ (a day on one core; the same call goes on)
@@ -71,7 +72,10 @@ publish:  ## copy the last full report to reports/published/
 
 publish-study:  ## copy the study to reports/published/, from where the next one takes its results
 	mkdir -p reports/published
-	cp runs/study/study.json runs/study/study.html reports/published/
+	cp runs/study/study.json reports/published/
+	cp runs/starts/study.json reports/published/starts.json
+	cp runs/starts/study.html reports/published/starts.html
+	test ! -f runs/study/study.html || cp runs/study/study.html reports/published/
 
 publish-gan:  ## copy the last report on small GANs, and its trainings' results, to reports/published/gan/
 	mkdir -p reports/published/gan/results

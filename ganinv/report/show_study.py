@@ -207,13 +207,18 @@ def _curves(study: Study, recipe: str) -> list[Sequence[Sequence[float]]]:
 
 def provenance(study: Study) -> str:
     """Say which machines, commits and generation of numerics the rows come from."""
-    commits = sorted({str(row["commit"])[:12] for row in study["runs"] if row.get("commit")})
+    commits = sorted({_short(str(row["commit"])) for row in study["runs"] if row.get("commit")})
     seconds = [row["seconds"] for row in study["runs"] if is_number(row.get("seconds"))]
     return (
         f"{len(study['runs'])} searches, {sum(seconds) / 3600:.1f} hours of them in all, on "
         f"{'; '.join(map(html.escape, study['machines']))}. Numerics {study['numerics']}, commits "
         f"{', '.join(map(html.escape, commits))}."
     )
+
+
+def _short(commit: str) -> str:
+    """A commit's first digits, with the + that says that files were changed."""
+    return commit[:12] + ("+" if commit.endswith("+") else "")
 
 
 def controls(study: Study | None) -> str:
