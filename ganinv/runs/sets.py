@@ -41,6 +41,7 @@ class ImageSet(BaseModel):
     about: str
     licence: str
     page: str
+    shown: bool = Field(strict=True)  # whether pages may show its pictures
     key: Literal["kaggle"] | None = None
     sources: list[Source] = []
     listed: Listed | None = None

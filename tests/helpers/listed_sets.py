@@ -46,9 +46,10 @@ class ListedSet:
             "parts": {"study": "to measure on", "train": "to train on"},
             "held_out": ["study"],
         }
-        entry = dict(about="a set", licence="CC0", page="https://set.example/page", listed=listed)
+        about = dict(about="a set", licence="CC0", page="https://set.example/page")
+        entry = about | dict(shown=True, listed=listed)
         source = dict(url="https://set.example/cats.zip", file="cats.zip")
-        archives = dict(about="cats", licence="none", page="https://set.example", sources=[source])
+        archives = about | dict(licence="none", shown=False, sources=[source])
         sets = {"portraits": entry, "cats": archives}
         (self.root / "data" / "sets.yaml").write_text(yaml.safe_dump(sets))
         lines = [f"{hashlib.sha256(body).hexdigest()}  {path}" for path, body in FILES.items()]

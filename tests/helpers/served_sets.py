@@ -40,7 +40,7 @@ class Sets:
             md5 = {"md5": hashlib.md5(self.files[name]).hexdigest()} if ".zip" in name else {}
             return {"url": url, "file": name} | md5
 
-        text = dict(about="a set", licence="none", page="https://kaggle.example/page")
+        text = dict(about="a set", licence="none", shown=False, page="https://kaggle.example/page")
         art = {"url": f"{address or self.site.address}/art.zip", "file": "art.zip"}
         sets = {
             "cats": text | {"sources": [source(name) for name in (ONE, TWO, NOTE)]},

@@ -42,6 +42,11 @@ def test_the_sample_portraits_are_of_the_part_that_nothing_is_trained_on():
     assert {f"study/{number}.jpg" for number in numbers} < set(read_checksums(listed))
 
 
+def test_only_the_portraits_may_be_shown():
+    """CC0 lets pictures be published; the other licences do not, or are not known."""
+    assert [name for name, entry in load_sets().items() if entry.shown] == ["portraits"]
+
+
 # --- names ---
 
 
@@ -142,10 +147,25 @@ def test_a_list_of_checksums_that_is_not_there(portraits):
         find_set("set:portraits")
 
 
-@pytest.mark.parametrize("more", ["", "sources: [{url: u, file: f}], listed: {checksums: c}"])
+SOURCES = "sources: [{url: u, file: f}]"
+
+
+def write_entry(made, *fields):
+    text = ", ".join(("about: b", "licence: c", "page: d", *fields))
+    (made.root / "data" / "sets.yaml").write_text(f"a: {{{text}}}")
+
+
+@pytest.mark.parametrize("more", [(), (SOURCES, "listed: {checksums: c}")])
 def test_a_set_has_one_origin(portraits, more):
-    (portraits.root / "data" / "sets.yaml").write_text(
-        f"a: {{about: b, licence: c, page: d, {more}}}"
-    )
+    write_entry(portraits, "shown: true", *more)
     with pytest.raises(WeightsError, match="not a valid list of image sets"):
+        load_sets()
+
+
+@pytest.mark.parametrize("more", [(), ("shown: perhaps",), ("shown: 1",), ("shown: yes",)])
+def test_a_set_says_by_true_or_false_whether_it_may_be_shown(portraits, more):
+    write_entry(portraits, SOURCES, "shown: false")
+    assert load_sets()["a"].shown is False
+    write_entry(portraits, SOURCES, *more)
+    with pytest.raises(WeightsError, match=r"not a valid list of image sets(.|\n)*shown"):
         load_sets()

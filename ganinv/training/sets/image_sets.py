@@ -25,7 +25,7 @@ from PIL import Image
 from ganinv.errors import ImageError, NoFaceError, ParamsError
 from ganinv.images.reading import SUFFIXES, image_id, list_images, open_image
 from ganinv.paths import cache_folder
-from ganinv.runs.sets import find_set, names_set
+from ganinv.runs.sets import PREFIX, find_set, load_sets, names_set, set_folder
 from ganinv.training.sets.cache import cached
 from ganinv.training.sets.names import count_faces, is_faces
 
@@ -78,6 +78,28 @@ def check_set(images: str, size: int) -> None:
         count_faces(images, size)
     else:
         _find_images(images)
+
+
+def why_not_shown(images: str) -> str:
+    """Say in a sentence why the images of a set are not to be shown on a page; "" where they may.
+
+    Drawn faces, and a folder of one's own, may be shown. Of a set in data/sets.yaml its entry
+    decides, also where its folder is named, one inside that, or one around it.
+    """
+    if is_faces(images):
+        return ""
+    for name, entry in load_sets().items():
+        if not entry.shown and _holds(images, name):
+            return f"The images of the set {name} are not shown; its licence: {entry.licence}."
+    return ""
+
+
+def _holds(images, name):
+    """Whether what `images` names has pictures of the set `name` in it, or may have."""
+    if images in FETCHED or names_set(images):
+        return images.removeprefix(PREFIX).partition("/")[0] == name
+    given, folder = Path(images).expanduser().resolve(), set_folder(name).resolve()
+    return folder.exists() and (given.is_relative_to(folder) or folder.is_relative_to(given))
 
 
 def _find_images(images):

@@ -13,6 +13,7 @@ from ganinv.images.pixels import to_uint8
 from ganinv.images.reading import open_image
 from ganinv.runs.samples import find_sample
 from ganinv.training.sets.cache import MIN_IMAGES
+from ganinv.training.sets.image_sets import why_not_shown
 from helpers.checks import strict_json
 from helpers.image_sets import caches, load, separate_project
 from helpers.listed_sets import FILES, listed_set
@@ -299,3 +300,34 @@ def test_a_listed_set_without_the_part_that_is_held_out(name, tmp_path, monkeypa
     assert len(images) == sum(path.startswith("train/") for path in FILES) == 10
     seen = [Image.open(path).convert("RGB") for path in sorted((made.folder / "train").iterdir())]
     assert all(np.array_equal(image, one) for image, one in zip(images, seen, strict=True))
+
+
+# --- what may be shown --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["congress", "set:congress", "cats", "set:cats", "abstract-art"])
+def test_a_set_that_is_not_to_be_published_is_not_to_be_shown(name):
+    said = why_not_shown(name)
+    assert said.startswith(f"The images of the set {name.removeprefix('set:')} are not shown; ")
+    assert said.endswith(".") and "\n" not in said
+    assert name != "congress" or "not to be published one by one" in said
+
+
+@pytest.mark.parametrize("name", ["faces", "faces:64", "portraits", "set:portraits/train"])
+def test_drawn_faces_and_pictures_under_cc0_may_be_shown(name):
+    assert why_not_shown(name) == ""
+
+
+def test_a_folder_may_be_shown_unless_it_holds_pictures_of_a_set_that_may_not(
+    root, photos, make_photo, monkeypatch
+):
+    folder = root / "data" / "sets" / "congress"
+    assert why_not_shown(str(photos)) == why_not_shown(str(root / "data")) == ""
+    make_photo(folder / "deep" / "0.png")
+    for inside in (folder, folder / "deep", root / "data", folder / ".." / "congress"):
+        assert "the set congress are not shown" in why_not_shown(str(inside)), inside
+    (photos / "link").symlink_to(folder)
+    assert why_not_shown(str(photos / "link")) != ""
+    assert why_not_shown(str(photos)) == why_not_shown(str(root / "data" / "setsuma")) == ""
+    monkeypatch.chdir(root)
+    assert why_not_shown("data/sets/congress") != "" and why_not_shown("congress/") == ""
