@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ganinv.analysis.neighbours import Neighbours
 from ganinv.analysis.statistics import Interval, mean_interval
 from ganinv.analysis.trainings import Trained
 from ganinv.analysis.verdicts import NOT_DECIDED, Comparison, Verdict, decide, listed, tell
@@ -230,12 +231,17 @@ def _names(pair):
 
 
 def write_summary(
-    path: str | Path, groups: Sequence[Seeds], verdicts: Iterable[Verdict] = ()
+    path: str | Path,
+    groups: Sequence[Seeds],
+    verdicts: Iterable[Verdict] = (),
+    *,
+    neighbours: Neighbours | None = None,
 ) -> None:
     """Write trainings and verdicts as JSON, for the report and for tests.
 
     `last` are the measures of the last look: mean, interval, and the value of each seed. `best`
-    names the trainings with the lowest mean FID, None where that was not measured.
+    names the trainings with the lowest mean FID, None where that was not measured. `neighbours` are
+    those of the samples of one training, where they were found.
     """
     found = {
         group[0].name: {
@@ -249,7 +255,8 @@ def write_summary(
         for group in groups
     }
     best = best_of(groups)[0].name if all("fid" in g[0].last for g in groups) else None
-    write_json(path, {"trainings": found, "best": best, "verdicts": listed(verdicts)})
+    summary = {"trainings": found, "best": best, "verdicts": listed(verdicts)}
+    write_json(path, summary | ({"neighbours": neighbours.summary()} if neighbours else {}))
 
 
 def _described(group, name):

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ganinv.figures import data_uri
 from ganinv.files import read_json, write_json
+from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import read_png
@@ -223,10 +224,14 @@ def draw_samples(trained: Trained, count: int, device: str = "cpu") -> np.ndarra
     if trained.folder is None:
         raise ValueError(f"of {trained.name} only the results are here, not its generator")
     generator = load_generator(trained.folder / GENERATOR, device)
-    rng = image_rng(trained.params["seed"], "samples")
-    z = torch.randn(count, generator.z_dim, generator=rng).to(device)
-    with torch.no_grad():
-        images = torch.cat([generator.synthesis(generator.mapping(part)) for part in z.split(64)])
+    return draw_images(generator, count, image_rng(trained.params["seed"], "samples"))
+
+
+@torch.no_grad()
+def draw_images(generator: Generator, count: int, rng: torch.Generator) -> np.ndarray:
+    """Draw `count` images of a generator, from the z that `rng` draws: uint8 (N, S, S, 3)."""
+    z = torch.randn(count, generator.z_dim, generator=rng).to(generator.device)
+    images = torch.cat([generator.synthesis(generator.mapping(part)) for part in z.split(64)])
     return np.stack([to_uint8(image) for image in images])
 
 

@@ -191,7 +191,8 @@ def unseen(images: str, count: int, align: bool = False) -> str:
     """Name a set whose last `count` images a training on `images` has not seen, where there is one.
 
     Drawn faces go on: of faces:4104, the last 8 are not in faces:4096. Of a set of aligned faces,
-    all are seen, and drawn faces, which lie as those do, are others. Of other sets, all are seen.
+    all are seen, and drawn faces, which lie as those do, are others. Of other sets, all are seen;
+    where they are not to be shown, the notebook inverts generated images.
     """
     name, _, drawn = images.partition(":")
     if name == "faces":

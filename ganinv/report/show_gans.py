@@ -221,20 +221,6 @@ def _trouble(group):
     return ", ".join(counted) or "none"
 
 
-def neighbour_pairs(fakes: np.ndarray, reals: np.ndarray, columns: int = 8) -> str:
-    """Show samples above, the nearest image of the set below each: uint8 (N, S, S, 3) both."""
-    parts = []
-    for start in range(0, len(fakes), columns):
-        parts += [fakes[start : start + columns], reals[start : start + columns]]
-    both = np.concatenate(parts)
-    return images_html(
-        both,
-        columns,
-        alt="Samples and their nearest training images",
-        caption="odd rows: samples; even rows: the nearest image of the set",
-    )
-
-
 def steadiness_table(groups: Sequence[Seeds]) -> str:
     """Show the figures behind the verdicts: unsteadiness, setbacks, nearest neighbours."""
     kid = MEASURES["kid"]

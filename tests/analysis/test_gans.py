@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from ganinv.analysis import gans
+from ganinv.analysis.neighbours import Neighbours
 from ganinv.errors import ParamsError
 from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.paths import project_root
@@ -212,6 +214,23 @@ def test_summary_is_strict_json(trained, tmp_path):
     own = found["trainings"][trained.name]
     assert own["steps"] == [4] and own["params"]["width"] == 2
     assert own["last"]["fid"]["mean"] == trained.last["fid"] and own["last"]["fid"]["low"] is None
+    assert "neighbours" not in found
+
+
+def test_summary_of_one_training_says_how_near_its_samples_lie(trained, tmp_path):
+    near = Neighbours(
+        index=torch.tensor([0, 1, 1]),
+        distances=torch.tensor([1.0, 5.0, 3.0]),
+        usual=torch.tensor([2.0, 4.0]),
+    )
+    gans.write_summary(tmp_path / "summary.json", [[trained]], neighbours=near)
+    assert strict_json(tmp_path / "summary.json")["neighbours"] == {
+        "samples": 3,
+        "different": 2,
+        "near": 1,
+        "distance": {"median": 3.0, "least": 1.0},
+        "between_images": {"median": 3.0, "least": 2.0},
+    }
 
 
 @pytest.mark.parametrize("nothing", [{"steps": 0}, {"measure_count": 0}, {"seeds": []}])

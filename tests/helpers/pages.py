@@ -1,6 +1,11 @@
 """HTML taken apart."""
 
+import base64
+import io
 from html.parser import HTMLParser
+
+import numpy as np
+from PIL import Image
 
 
 class Tags(HTMLParser):
@@ -20,3 +25,9 @@ def read_tags(text):
     parser = Tags()
     parser.feed(text)
     return parser
+
+
+def pictures_in(text):
+    """The pictures of a page that lie in it as data, uint8 (H, W, 3) each."""
+    encoded = [x.partition("base64,")[2] for x in read_tags(text).addresses if x[:5] == "data:"]
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(x))).convert("RGB")) for x in encoded]

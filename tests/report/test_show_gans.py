@@ -50,7 +50,6 @@ def test_pages_show_a_training_and_escape_its_name(trained):
         show_gans.card_table(trained),
         show_gans.measure_curves([group]),
         show_gans.measure_curves([[trained]], "seconds"),
-        show_gans.neighbour_pairs(samples, samples),
         show_gans.images_html(samples, 4, alt=""),
         show_gans.steadiness_table([group]),
     ]
