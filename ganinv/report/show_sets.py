@@ -60,6 +60,6 @@ def describe_neighbours(found: Neighbours) -> str:
         f"least), an image of the set at {image['median']:.2f} from its nearest other "
         f"({image['least']:.2f} at the least; of {len(found.usual)} images). {NEAR:.0%} of the "
         f"images lie nearer to another than {found.usual.quantile(NEAR):.2f}, and so near to an "
-        f"image lie {found.near} of the {count} samples: about {NEAR * count:.0f} are expected of "
-        "a generator that learnt no image by heart, and many more of one that did."
+        f"image lie {found.near} of the {count} samples: {NEAR * count:.0f} or fewer are expected "
+        "of a generator that learnt no image by heart, and many more of one that did."
     )
