@@ -125,23 +125,21 @@ class Strict(BaseModel):
         field = cls.model_fields[name]
         if _extra(field, "folder"):
             return _placed(value, folder, _is_start)
-        many = get_origin(field.annotation) is list
-        return _placed(value, folder, os.path.exists if many else os.path.isfile)
+        return _placed(value, folder, os.path.exists if is_list(field) else os.path.isfile)
 
     @classmethod
     def _parse(cls, name: str, text: str, where: str) -> Any:
         """The value of `--set`: a text is taken as it stands, unless in quotes; else it is YAML."""
         field = cls.model_fields.get(name)
         plain = text.strip()
-        if cls._holds_paths(name) and plain[:1] not in ("[", "'", '"'):
-            many = get_origin(cls.model_fields[name].annotation) is list
-            if many:
-                return [plain]
-        if field is None or not _is_text(field) or plain[:1] in ("'", '"'):
+        if field is None:
             return parse_yaml(text, where)
-        if field.annotation is not str and plain in ("null", "~"):
+        names = _is_path(field) and is_list(field) and plain[:1] != "["
+        if not (names or _is_text(field)) or plain[:1] in ("'", '"'):
+            return parse_yaml(text, where)
+        if type(None) in get_args(field.annotation) and plain in ("null", "~"):
             return None
-        return plain
+        return [plain] if names else plain
 
     @classmethod
     def collect(
@@ -189,6 +187,12 @@ def _extra(field: FieldInfo, name: str) -> Any:
 
 def _is_path(field: FieldInfo) -> bool:
     return bool(_extra(field, "path"))
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Tell whether a field takes a list, null aside."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return any(get_origin(kind) is list for kind in kinds)
 
 
 def _is_text(field: FieldInfo) -> bool:

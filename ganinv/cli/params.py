@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from ganinv.cli.shared import tell
 from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.errors import ParamsError
-from ganinv.params import Strict, our_files, unknown_name
+from ganinv.params import Strict, is_list, our_files, unknown_name
 from ganinv.runs.params import Params
 from ganinv.runs.study_params import StudyParams
 from ganinv.training.encoder.settings import EncoderParams
@@ -100,7 +100,7 @@ def describe_range(field: FieldInfo) -> str:
         also = ", or a path" if extra.get("path") else ""
         also += ", or {name: weight, …}" if any(get_origin(k) is dict for k in kinds) else ""
         return "one of " + ", ".join(map(str, names)) + also  # type: ignore[arg-type]
-    if get_origin(field.annotation) is list:
+    if is_list(field):
         return "a list of names and paths" if extra.get("path") else "a list"
     if get_origin(field.annotation) is dict:
         return "a mapping"

@@ -10,14 +10,23 @@ from ganinv.training.folder import SAMPLES
 LPIPS = "lpips-vgg"  # the network whose features images are compared by
 
 
-def check_images(name: str, folder: str | Path) -> list[Path]:
-    """List the images of a folder, set:NAME or set:NAME/PART that the parameter `name` names.
+def check_images(name: str, *sources: str | Path) -> list[Path]:
+    """List the images of folders, set:NAME and set:NAME/PART that the parameter `name` names.
 
-    There must be some. Raises ParamsError, UnknownNameError for a set that does not exist.
+    There must be some in each. An image that several of them have is listed once. Raises
+    ParamsError, also for a part that is held out, UnknownNameError for a set that does not exist.
     """
-    if names_set(str(folder)):
-        return find_set(str(folder), training=True)[1]
-    folder = Path(folder)
+    distinct: dict[Path, Path] = {}
+    for source in sources:
+        for path in _list_one(name, source):
+            distinct.setdefault(path.resolve(), path)
+    return list(distinct.values())
+
+
+def _list_one(name: str, source: str | Path) -> list[Path]:
+    if names_set(str(source)):
+        return find_set(str(source), training=True)[1]
+    folder = Path(source)
     if folder.exists() and not folder.is_dir():
         raise ParamsError(f"{name}: {folder} is a file; name the folder that holds it and others")
     files = list_images(folder) if folder.is_dir() else []

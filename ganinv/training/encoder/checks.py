@@ -38,8 +38,9 @@ def check_encoder(params: EncoderParams, *, fresh: bool = False) -> None:
     """
     check_free(params.out)
     if params.photographs is not None:
-        check_images("photographs", params.photographs)
-        check_apart("photographs", params.photographs, params.out)
+        check_images("photographs", *params.photographs)
+        for source in params.photographs:
+            check_apart("photographs", source, params.out)
     if params.start is not None:
         published = [(Path(params.out) / name).resolve() for name in ENCODER.publishes]
         if Path(params.start).resolve() in published:

@@ -1,5 +1,5 @@
 """The images an encoder is trained on: drawn from the generator, changed so that not all of them
-lie on its manifold, and photographs from a folder.
+lie on its manifold, and photographs.
 
 A drawn image has a known latent. A changed one has none, but G(E(x)) is compared with x itself
 (eq. 2), which needs no latent: so pieces of two images are put together, moved and given other
@@ -7,7 +7,7 @@ colours, since photographs, too, are more than the generator can draw.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -114,17 +114,22 @@ def _recolour(images, draw):
 
 
 class Photographs:
-    """The photographs of a folder or a named set, aligned and decoded once, as uint8.
+    """The photographs of folders and named sets, aligned and decoded once, as uint8.
 
     Files that cannot be used are left out, and `say` is told which. Raises ParamsError where none
     can be.
     """
 
     def __init__(
-        self, folder: str | Path, size: int, say: Callable[[str], object], *, align: bool = True
+        self,
+        sources: Sequence[str | Path],
+        size: int,
+        say: Callable[[str], object],
+        *,
+        align: bool = True,
     ) -> None:
         self.images: list[np.ndarray] = []  # uint8 (size, size, 3)
-        for path in check_images("photographs", folder):
+        for path in check_images("photographs", *sources):
             try:
                 image = load_image(path, size, align=align)
             except (ImageError, OSError) as error:
@@ -132,7 +137,7 @@ class Photographs:
                 continue
             self.images.append(to_uint8(image))
         if not self.images:
-            raise ParamsError(f"photographs: no usable image in {folder}")
+            raise ParamsError(f"photographs: no usable image in {', '.join(map(str, sources))}")
 
     def draw(self, count: int, rng: torch.Generator) -> Tensor:
         """Draw `count` of them (count, 3, size, size) in [-1, 1], with repetition."""

@@ -1,8 +1,8 @@
 """The parameters of an encoder's training; the defaults here are the only ones."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from ganinv.params import PATH
 from ganinv.training.settings import TrainingParams
@@ -20,13 +20,14 @@ class EncoderParams(TrainingParams):
         json_schema_extra=PATH,
         description="a name in checkpoints/manifest.yaml, or a path to weights",
     )
-    photographs: str | None = Field(
+    photographs: list[str] | None = Field(
         None,
+        min_length=1,
         json_schema_extra=PATH,
-        description="photographs to mix in: a folder, set:NAME or set:NAME/PART; none are needed",
+        description="photographs to mix in: folders, set:NAME or set:NAME/PART; none are needed",
     )
     photograph_share: float = Field(
-        0.25, ge=0, le=1, description="share of photographs in a batch, where there is a folder"
+        0.25, ge=0, le=1, description="share of photographs in a batch, where there are some"
     )
     truncation_min: float = Field(
         0.5, ge=0, allow_inf_nan=False, description="least truncation of drawn images"
@@ -119,6 +120,15 @@ class EncoderParams(TrainingParams):
         json_schema_extra=PATH,
         description="the folder for the training",
     )
+
+    @field_validator("photographs", mode="before")
+    @classmethod
+    def _one_name_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_serializer("photographs")
+    def _a_list_of_one_is_a_name(self, value: list[str] | None) -> list[str] | str | None:
+        return value[0] if value and len(value) == 1 else value  # as earlier checkpoints have it
 
     @model_validator(mode="after")
     def _truncation_in_order(self) -> Self:

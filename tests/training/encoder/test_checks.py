@@ -64,6 +64,23 @@ def test_photographs_may_be_a_named_set_but_for_the_part_that_is_held_out(
             check_encoder(quick(**own | {"photographs": "set:portrait"}))
 
 
+def test_each_of_several_photographs_is_checked(quick, tmp_path, monkeypatch, toy_path, photos):
+    good = ["set:portraits/train", str(photos)]
+    refused = {
+        "set:portraits/study": "study is held out.*train on set:portraits/train",
+        str(tmp_path / "nowhere"): "no usable image in .*nowhere: there is no such folder",
+        str(tmp_path): "lies in the folder of the photographs",
+        "set:portrait": "did you mean portraits",
+    }
+    with listed_set(tmp_path / "listed", monkeypatch) as made:
+        made.put(made.folder)
+        assert len(check_images("photographs", *good)) == 11
+        for name, said in refused.items():
+            for names in ([name, *good], [*good, name]):
+                with pytest.raises(ParamsError, match=said):
+                    check_encoder(quick(generator=str(toy_path), photographs=names))
+
+
 def test_a_start_is_not_overwritten_by_what_begins_from_it(quick, trained):
     params = quick(start=str(trained / "encoder.safetensors"), out=str(trained))
     whole = (trained / "encoder.safetensors").read_bytes()

@@ -167,13 +167,13 @@ def test_a_folder_without_photographs_is_refused_by_its_name(tmp_path, there):
         folder.mkdir()
         (folder / "notes.txt").write_text("none")
     with pytest.raises(ParamsError, match=f"no usable image in {folder}"):
-        draws.Photographs(str(folder), 32, print)
+        draws.Photographs([str(folder)], 32, print)
 
 
 def test_photographs_of_a_named_set_are_those_to_train_on(tmp_path, monkeypatch):
     with listed_set(tmp_path, monkeypatch) as made:
         made.put(made.folder)
-        photographs = draws.Photographs("set:portraits", 64, print, align=False)
+        photographs = draws.Photographs(["set:portraits"], 64, print, align=False)
     (first, *_), image = photographs.images, Image.open(made.folder / "train" / "003.jpg")
     assert len(photographs.images) == 10 and np.array_equal(first, image.convert("RGB"))
 
@@ -183,7 +183,7 @@ def test_what_is_no_photograph_of_a_face_is_left_out_with_a_notice(tmp_path, mak
     make_photo(folder / "plain.png")
     (folder / "empty.png").write_bytes(b"")
     with pytest.raises(ParamsError, match=f"no usable image in {folder}"):
-        draws.Photographs(folder, 32, said.append)
+        draws.Photographs([folder], 32, said.append)
     assert len(said) == 2 and all(text.startswith("notice: ") for text in said)
     assert "empty.png" in said[0] and "the file is empty" in said[0]
     assert "plain.png" in said[1] and "no face" in said[1]
@@ -193,7 +193,7 @@ def test_photographs_are_drawn_as_they_lie_in_the_folder(tmp_path, make_photo):
     folder, said = tmp_path / "photos", []
     files = [make_photo(folder / sub, seed=i) for i, sub in enumerate(("a.png", "deep/b.jpg"))]
     (folder / "broken.png").write_bytes(files[0].read_bytes()[:60])
-    photographs = draws.Photographs(str(folder), 24, said.append, align=False)
+    photographs = draws.Photographs([str(folder)], 24, said.append, align=False)
     assert len(photographs.images) == 2 and len(said) == 1 and "broken.png" in said[0]
     wanted = [load_image(path, 24) for path in files]
     drawn = photographs.draw(30, seeded())
@@ -202,6 +202,23 @@ def test_photographs_are_drawn_as_they_lie_in_the_folder(tmp_path, make_photo):
     counts = np.sum(found, 0)
     assert counts.sum() == 30 and counts.min() >= 5
     assert torch.equal(drawn, photographs.draw(30, seeded()))
+
+
+def test_photographs_of_several_sources_are_mixed_and_none_is_taken_twice(
+    tmp_path, make_photo, monkeypatch
+):
+    own = tmp_path / "own"
+    for seed in (1, 2):
+        make_photo(own / f"{seed}.png", seed=seed)
+    with listed_set(tmp_path, monkeypatch) as made:
+        made.put(made.folder)
+        sources = ["set:portraits/train", own, "set:portraits", own / ".." / "own"]
+        photographs = draws.Photographs(sources, 24, print, align=False)
+        paths = [*sorted((made.folder / "train").iterdir()), *sorted(own.iterdir())]
+        wanted = [draws.to_uint8(load_image(path, 24)) for path in paths]
+        assert np.array_equal(photographs.images, wanted) and len(wanted) == 12
+        with pytest.raises(ParamsError, match="set:portraits/study is held out"):
+            draws.Photographs([own, "set:portraits/study"], 24, print, align=False)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.errors import ParamsError
 from ganinv.paths import project_root
+from ganinv.training.encoder.checks import ENCODER
 from ganinv.training.encoder.settings import EncoderParams
 
 
@@ -40,6 +41,8 @@ def test_an_unknown_name_is_refused_with_the_nearest(name, said):
         {"mixing": 1.1},
         {"clean": -0.1},
         {"photographs": True},
+        {"photographs": []},
+        {"photographs": ["set:congress", ""]},
         {"progressive": 1.0},
         {"latent": -1.0},
         {"fit_ridge": 0.0},
@@ -87,4 +90,31 @@ def test_parameters_come_back_from_their_file(tmp_path):
     (tmp_path / "p.yaml").write_text(dump_yaml(params.model_dump()))
     assert EncoderParams.load(tmp_path / "p.yaml") == params
     changed = EncoderParams.load(tmp_path / "p.yaml", ["lr=1"], seed=0)
-    assert (changed.lr, changed.seed, changed.photographs) == (1.0, 0, "on")
+    assert (changed.lr, changed.seed, changed.photographs) == (1.0, 0, ["on"])
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("photos", ["photos"]),
+        ("2024", ["2024"]),
+        ("[set:portraits/train, set:congress]", ["set:portraits/train", "set:congress"]),
+        ("null", None),
+        ("'null'", ["null"]),
+    ],
+)
+def test_photographs_are_one_name_several_or_none(text, wanted, tmp_path):
+    params = EncoderParams.load(None, [f"photographs={text}"])
+    assert params.photographs == wanted
+    (tmp_path / "p.yaml").write_text(dump_yaml(params.model_dump()))
+    assert EncoderParams.load(tmp_path / "p.yaml") == params
+    (tmp_path / "q.yaml").write_text(f"photographs: {text}\n")
+    (tmp_path / "photos").mkdir()
+    found = EncoderParams.load(tmp_path / "q.yaml").photographs
+    assert found == ([str(tmp_path / "photos")] if text == "photos" else wanted)
+
+
+def test_a_training_on_one_folder_is_known_by_its_name_alone():
+    """As checkpoints have it that were made when there was no list, so that they go on."""
+    for given, kept in (("a", "a"), (["a"], "a"), (["a", "b"], ["a", "b"]), (None, None)):
+        assert ENCODER.decisive(EncoderParams.make({"photographs": given}))["photographs"] == kept

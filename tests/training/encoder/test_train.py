@@ -156,7 +156,7 @@ def test_photographs_are_mixed_in(quick, tmp_path):
     params = quick(batch=6, clean=0.5, change=0.0, photographs=str(folder), photograph_share=0.4)
     train_encoder(params, say=quiet)
     assert strict_json(tmp_path / "run" / "card.json")["photographs"] == 3
-    networks, photographs = build(params), Photographs(folder, 32, quiet)
+    networks, photographs = build(params), Photographs([folder], 32, quiet)
     batch = draw_batch(networks, photographs, 7)
     assert batch.images.shape == (6, 3, 32, 32) and batch.ws.shape == (6, 8, 32)
     assert batch.known == 2
