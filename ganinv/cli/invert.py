@@ -17,6 +17,7 @@ from ganinv.cli.shared import (
 from ganinv.errors import BadArgumentsError, GaninvError, printable
 from ganinv.runs.names import INDEX
 from ganinv.runs.params import Params
+from ganinv.runs.shards import parse_shard
 
 
 def _option(name: str, metavar: str = "TEXT") -> typer.models.OptionInfo:
@@ -88,9 +89,7 @@ def invert(
     if any(item.partition("=")[0].strip() == "images" for item in overrides or ()):
         raise BadArgumentsError("name the images as arguments, not by --set images=…")
     if not inputs and "images" not in (Params.read(params) if params is not None else {}):
-        raise BadArgumentsError(
-            "name INPUT: images, folders or samples, or a --params file with images"
-        )
+        raise BadArgumentsError("name INPUT, images or folders, or a --params file with images")
     options = dict(space=space, loss=loss, steps=steps, refine=refine, lr=lr, seed=seed, init=init)
     options |= dict(generator=generator, out=out, device=device, face=face)
     given = [f"{name}={text}" for name, text in options.items() if text is not None]
@@ -100,14 +99,8 @@ def invert(
         [*(overrides or ()), *given],
         **{name: value for name, value in changes.items() if value is not None},
     )
-    from ganinv.runs.checks import check_run
-    from ganinv.runs.shards import parse_shard
-
     part = None if shard is None else parse_shard(shard)
-    try:
-        check_run(settings)  # before the seconds that torch takes
-    except GaninvError as error:
-        raise type(error)(f"{error}{_looked_from(params, str(error))}") from None
+    _check(settings, params)
     from ganinv.runs.experiment import run_experiment
 
     try:
@@ -122,11 +115,19 @@ def invert(
     except ValueError as error:
         raise BadArgumentsError(error) from None
     _summarize(run)
-    if part is None:
-        tell(f"look at {run.out / INDEX}")
-    else:
-        tell(f"this was shard {part}; once all are done, ganinv collect {run.out} gathers them")
+    gathered = f"this was shard {part}; once all are done, ganinv collect {run.out} gathers them"
+    tell(f"look at {run.out / INDEX}" if part is None else gathered)
     raise typer.Exit(1 if run.failed else 0)
+
+
+def _check(settings: Params, params: str | None) -> None:
+    """Check what a run names, before the seconds that torch takes."""
+    from ganinv.runs.checks import check_run
+
+    try:
+        check_run(settings)
+    except GaninvError as error:
+        raise type(error)(f"{error}{_looked_from(params, str(error))}") from None
 
 
 def _looked_from(params: str | None, message: str) -> str:

@@ -169,13 +169,7 @@ def run_experiment(
     asked = {photo.id: functools.partial(marks, photo) for photo in photos}
     whole = dict(fresh=fresh, set_aside=set_aside, alone=collecting)
     with folder.opened(params, asked, **whole, say=say):
-        try:
-            work.do_all(photos)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                work.finish(collecting)
-            raise
-        work.finish(collecting)
+        work.do_all(photos, collecting)
     results = gather(work.entries) | {"failed": work.failed}
     for text in left_out:
         say(f"notice: {text}")
@@ -243,7 +237,17 @@ class Work:
     seconds: list[float] = field(default_factory=list)  # of each image done
     changed: bool = False
 
-    def do_all(self, photos: list[Photo]) -> None:
+    def do_all(self, photos: list[Photo], collecting: bool) -> None:
+        """Do every photograph and finish, also where that is cut short."""
+        try:
+            self._do_each(photos)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self.finish(collecting)
+            raise
+        self.finish(collecting)
+
+    def _do_each(self, photos: list[Photo]) -> None:
         """Do every photograph; those that another process is at come last."""
         left = []
         for number, photo in enumerate(photos, 1):
