@@ -157,10 +157,7 @@ def run_experiment(
     folder = RunFolder(params.out, key)
     if any(folder.path.resolve() in photo.path.resolve().parents for photo in photos):
         set_aside = False  # the photographs would go with it
-    everything = photos
-    if only is not None and params.init not in STARTS:  # a start may go by a photograph's number
-        everything = find_photos(params.images, params.align, params.face)
-    own = starts_of(params, everything)
+    own = _own_starts(params, photos, only)
     marks = functools.cache(functools.partial(marks_of, params, own))
 
     note_environment = functools.partial(_note_environment, folder, params, weights, [])
@@ -183,6 +180,13 @@ def run_experiment(
     for text in left_out:
         say(f"notice: {text}")
     return Run(folder.path, params, photos, results, time.perf_counter() - started)
+
+
+def _own_starts(params, photos, only):
+    """The function that gives each of the photographs its start, which may go by its number."""
+    if only is not None and params.init not in STARTS:  # the number is that among all
+        photos = find_photos(params.images, params.align, params.face)
+    return starts_of(params, photos)
 
 
 def prepare(params: Params, generator: Generator) -> Encoder | None:

@@ -14,6 +14,7 @@ from ganinv.analysis.study import settings_of
 from ganinv.errors import ParamsError
 from ganinv.inversion.latent_files import GeneratorFile, load_latent
 from ganinv.inversion.refinement import REFINEMENT, load_refinement, save_refinement
+from ganinv.numerics import NUMERICS
 from ganinv.paths import project_root
 from ganinv.runs.params import Params
 from helpers.beyond import made_up

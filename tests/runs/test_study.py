@@ -206,3 +206,13 @@ def test_rows_that_began_from_other_latents_do_not_stand(toy_path, photos, tmp_p
     for out in ("on", "new"):
         plan = plan_study(again.replace(out=str(tmp_path / out)), silent)
         assert places(plan) == [("on", 1, "b")], "of a, the start is another now"
+
+
+def test_rows_of_drawn_images_stand_too(toy_path, photos, tmp_path, silent):
+    study = toy_study(toy_path, photos, tmp_path / "study", images=["sample:control"], align=True)
+    study = study.replace(recipes={"w": study.recipes["w"] | {"restarts": 1, "steps": 0}})
+    rows = run_study(study, say=silent).rows()
+    assert [row["align"] for row in rows] == [False], "it needs no alignment"
+    write_json(tmp_path / "kept.json", {"runs": rows})
+    elsewhere = study.replace(out=str(tmp_path / "new"), kept=str(tmp_path / "kept.json"))
+    assert plan_study(elsewhere, silent).rows() == rows
