@@ -80,8 +80,9 @@ def check_study(study: object) -> None:
     for name, recipe in found.recipes.items():
         if lacking := recipe.mean.keys() - recipe.interval.keys():
             raise ValueError(f"recipes.{shorten(name)}.interval: lacks {', '.join(lacking)}")
-    pairs = [*found.comparisons, *found.head_starts]
-    if not all({one.a, one.b} <= found.recipes.keys() for one in pairs):
+    pairs = [{one.a, one.b} for one in found.comparisons]
+    pairs += [{one.a, one.b} for one in found.head_starts]
+    if not all(pair <= found.recipes.keys() for pair in pairs):
         raise ValueError("a comparison, or a head start, is of a recipe that it does not have")
     if not all(one.metric in METRICS for one in found.comparisons):
         raise ValueError("a comparison is in a metric that there is not")

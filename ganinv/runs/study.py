@@ -181,7 +181,9 @@ def _is_point(point: object) -> bool:
 
 def is_number(value: object) -> bool:
     """Tell whether a value of a row was measured: a number that sums of it can hold."""
-    return type(value) in (int, float) and abs(value) <= LARGEST
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= LARGEST  # NaN is not
 
 
 def run_study(
