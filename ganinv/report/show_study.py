@@ -189,7 +189,12 @@ def head_start_table(one: Mapping[str, Any], recipes: Mapping[str, Any]) -> str:
 
 
 def head_start_curves(study: Study, one: Mapping[str, Any]) -> str:
-    """Draw the median loss of two recipes over their steps, with the middle half of the runs."""
+    """Draw the median loss of two recipes over their steps, with the middle half of the runs.
+
+    That there are no curves, as of searches without a step, is said.
+    """
+    if not any(_curves(study, one[side]) for side in "ab"):
+        return "<p>No loss was noted step by step.</p>"
     figure = figures.new_figure(9.0, 4.2)
     axis = figure.subplots()
     for colour, side in zip(figures.COLOURS, "ab", strict=False):

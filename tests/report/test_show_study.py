@@ -107,6 +107,19 @@ def test_a_head_start_is_told_in_steps(study):
     assert "<svg" in show_study.head_start_curves(study, one)
 
 
+def test_without_curves_that_is_said():
+    one = summarize(made_up_plan({"a": {"p": [1.0]}, "b": {"p": [2.0]}}, head_starts=[["a", "b"]]))
+    (start,) = one["head_starts"]
+    assert "No loss" in show_study.head_start_curves(one, start)
+    assert start["checkpoints"] == []
+
+
+def test_a_recipe_alone_has_figures_too():
+    one = summarize(made_up_plan({"only": {"p": [1.0]}}))
+    assert "<svg" in show_study.lines(one) and "<svg" in show_study.differences(one, "psnr")
+    assert cells(show_study.comparisons_table(one)) == []
+
+
 def test_figures_have_alternative_texts(study):
     for text in (show_study.lines(study), show_study.differences(study, "psnr")):
         (words,) = re.findall(r'<figure[^>]*aria-label="([^"]+)"', text)
