@@ -108,8 +108,13 @@ class Strict(BaseModel):
         """Read a file's values, unchecked, as `load` takes them. Raises ParamsError."""
         file = find_params(path)
         values = read_yaml(file, texts=[n for n, f in cls.model_fields.items() if _is_path(f)])
-        paths = {n: cls._place(n, x, file.parent) for n, x in values.items() if cls._holds_paths(n)}
-        return values | paths
+        return cls.placed(values, file.parent)
+
+    @classmethod
+    def placed(cls, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        """Return values that a file in `folder` gives, unchecked, with paths seen from here."""
+        paths = {n: cls._place(n, x, folder) for n, x in values.items() if cls._holds_paths(n)}
+        return {**values, **paths}
 
     @classmethod
     def _holds_paths(cls, name: str) -> bool:
@@ -247,6 +252,11 @@ def _placed(value: Any, folder: Path, is_there: Callable[[str], bool]) -> Any:
         return near if os.path.exists(near) or is_there(near) else value
     here = os.path.exists(value) or is_there(value)
     return near if is_there(near) and not here else value
+
+
+def placed_file(value: Any, folder: Path) -> Any:
+    """Return a path of a file, or the name of one of ours, as a file in `folder` gives it."""
+    return _placed(value, folder, os.path.isfile)
 
 
 def _is_start(path: str) -> bool:

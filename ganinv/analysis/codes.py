@@ -4,7 +4,7 @@ The edit is the simplest there is, the straight line from one inverted photograp
 needs no directions learned elsewhere, and it shows whether what lies between codes is a face.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ganinv.analysis.finished import Experiment
-from ganinv.analysis.statistics import from_study, mean_interval
+from ganinv.analysis.statistics import mean_interval
 from ganinv.analysis.verdicts import Comparison, Verdict, decide, tell
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
@@ -39,26 +39,15 @@ class Study:
     rows: list[dict[str, Any]]
     walks: list[tuple[str, list[np.ndarray], list[float]]]
 
-    def verdict(self, measure: str, claim: str, larger: Mapping[str, Any] | None = None) -> Verdict:
-        """Judge whether the second experiment's `measure` is below the first's, image by image.
-
-        Where `larger`, read from a study.json, compares two recipes of these names in this measure,
-        its photographs are judged in place of the images.
-        """
+    def verdict(self, measure: str, claim: str) -> Verdict:
+        """Judge whether the second experiment's `measure` is below the first's, image by image."""
         names = list(dict.fromkeys(row["experiment"] for row in self.rows))
         old, new = ([r[measure] for r in self.rows if r["experiment"] == n] for n in names)
         means = [sum(values) / len(values) for values in (old, new)]
         changes = [b - a for a, b in zip(old, new, strict=True)]
         change, held, total = mean_interval(changes), sum(x < 0 for x in changes), len(changes)
-        counted, opening = "images", ""
-        found = from_study(larger or {}, names[1], names[0], measure)
-        if larger and found:
-            means = [larger["recipes"][name]["mean"][measure] for name in names]
-            change, held, total, counted = found.interval, found.wins, found.n, "photographs"
-            opening = f"Over {total} photographs of the study it held on {held}"
         detail = f"mean {means[0]:.3g} → {means[1]:.3g}, change {tell(change, '+.3g')}"
-        comparisons = [Comparison(change, -1, detail)]
-        return decide(claim, held, total, comparisons, counted=counted, opening=opening)
+        return decide(claim, held, total, [Comparison(change, -1, detail)])
 
 
 @torch.no_grad()

@@ -7,7 +7,6 @@ drawn: a verdict is on photographs like these, so the intervals here are over th
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -132,25 +131,6 @@ def compare(a: Values, b: Values, *, higher: bool, seed: int = 0, draws: int = 1
     if n > 1:
         low, high = _bounds(rows, each, np.random.default_rng(seed), draws)
     return Paired(difference, low, high, p, sign_p, wins, n)
-
-
-def from_study(study: Mapping[str, Any], a: str, b: str, metric: str) -> Paired | None:
-    """Read back what a study.json says of two recipes; None where it does not compare them.
-
-    A comparison of b with a is turned round; ties, which it does not tell, count as wins then.
-    """
-    for row in study.get("comparisons", ()):
-        names = row["a"], row["b"]
-        if row["metric"] != metric or names not in ((a, b), (b, a)):
-            continue
-        difference, low, high, p, sign_p = (
-            math.nan if row.get(key) is None else float(row[key])
-            for key in ("difference", "low", "high", "p", "sign_p")
-        )
-        if names == (a, b):
-            return Paired(difference, low, high, p, sign_p, row["wins"], row["n"])
-        return Paired(-difference, -high, -low, p, sign_p, row["n"] - row["wins"], row["n"])
-    return None
 
 
 def _finite(values: Sequence[float | None]) -> np.ndarray:

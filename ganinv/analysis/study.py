@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 
 from ganinv.analysis.statistics import compare, mean_interval, spreads
+from ganinv.analysis.study_format import check_study
 from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.numerics import NUMERICS
 from ganinv.runs.describe import describe
 from ganinv.runs.environment import commit
-from ganinv.runs.study import Plan, Row
+from ganinv.runs.params import Params
+from ganinv.runs.records import SETTINGS
+from ganinv.runs.study import Plan, Row, is_number
 
 Values = dict[str, list[float]]  # of a metric: by photograph, a number for each restart
-PARTS = ("photographs", "recipes", "comparisons", "head_starts", "runs")
+# what a machine, or a restart, may change without making another recipe of it
+BESIDE = {"seed", "init_spread", "snapshot_every", "device", "precision", "compile"}
 CHECKPOINTS = (0, 10, 25, 50, 100, 150, 200, 250)  # steps at which head starts are told
 
 
@@ -81,11 +85,6 @@ def values_of(rows: Iterable[Row], metric: str) -> Values:
     return values
 
 
-def is_number(value: object) -> bool:
-    """Tell whether a value of a row was measured."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
 def _describe_recipe(recipe: Any, rows: Sequence[Row]) -> dict[str, Any]:
     mean, interval, spread = {}, {}, {}
     for metric in (*METRICS, "seconds"):
@@ -102,12 +101,40 @@ def _describe_recipe(recipe: Any, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "title": recipe.title,
         "what": describe(recipe.params),
+        "params": settings_of(recipe.params),
         "steps": recipe.params.all_steps,
         "restarts": recipe.restarts,
         "mean": mean,
         "interval": interval,
         "spread": spread,
     }
+
+
+def settings_of(params: Params) -> dict[str, Any]:
+    """Return the parameters that a recipe is known by; of weights the name, not where they lie."""
+    values = params.deciding(SETTINGS - BESIDE)
+    if params.refine == "none":
+        values = {name: x for name, x in values.items() if not name.startswith("refine")}
+    weights = {name: values[name] and Path(values[name]).stem for name in ("generator", "encoder")}
+    return values | weights
+
+
+def differing(study: Mapping[str, Any], recipe: str, params: Params) -> list[str]:
+    """List in what a recipe of a study differs from a run of the same name; [] in nothing.
+
+    `auto` is the same as what it became. Of a study that does not tell its parameters it is the
+    steps alone that can be compared.
+    """
+    there, here = study["recipes"][recipe], settings_of(params)
+    known = there.get("params")
+    if not isinstance(known, dict):
+        return [] if there["steps"] == params.all_steps else ["steps"]
+    names = sorted(
+        name
+        for name in here.keys() | known.keys()
+        if here.get(name) != known.get(name) and "auto" not in (here.get(name), known.get(name))
+    )
+    return names + ([] if study["numerics"] == NUMERICS else ["numerics"])
 
 
 def compare_rows(
@@ -135,8 +162,9 @@ def head_start(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> 
     """Tell what the start of `a` is worth in steps of `b`, which differs in its start alone.
 
     At a checkpoint s, a's lowest loss so far is looked for in b's curve of the same photograph and
-    restart: the head start is b's first step with a loss as low, less s. Where b never gets there
-    it has no number and is counted as `never`. The median over photographs and restarts is told.
+    restart: the head start is b's first step with a loss as low, less s, or less the last step
+    before s that a's curve has. Where b never gets there it has no number and is counted as
+    `never`. The median over photographs and restarts is told.
     """
     curves_b = {(row["photograph"], row["restart"]): row["curve"] for row in rows_b}
     found = []
@@ -147,7 +175,8 @@ def head_start(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> 
             lowest = lowest_until(row["curve"], step)
             if other and lowest is not None:
                 reached = first_as_low(other, lowest)
-                ahead.append(math.inf if reached is None else reached - step)
+                last = max(int(at) - 1 for at, _ in row["curve"] if at - 1 <= step)
+                ahead.append(math.inf if reached is None else reached - last)
         if ahead:
             never = sum(math.isinf(x) for x in ahead)
             middle = float(np.median(ahead))
@@ -190,10 +219,10 @@ def read_study(path: str | Path) -> dict[str, Any] | None:
         return None
     try:
         study = read_json(Path(path))
-        whole = all(study[name] is not None for name in PARTS)
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        check_study(study)
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no study.json, or a damaged one: {error}") from None
-    return study if whole and study["photographs"] else None
+    return study if study["photographs"] else None
 
 
 def part_of(study: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ganinv.analysis.finished import Experiment, common_images, value
-from ganinv.analysis.statistics import CONFIDENCE, Interval, from_study, mean_interval
+from ganinv.analysis.statistics import CONFIDENCE, Interval, compare, mean_interval
+from ganinv.analysis.study import differing, of_photograph
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
 
@@ -102,8 +103,8 @@ def better_everywhere(
 ) -> Verdict:
     """Judge «`new` is better than `old` in `metric` on every image».
 
-    Where `study`, read from a study.json, compares two recipes of these names, its photographs are
-    judged in place of the runs' images.
+    Where `study`, read from a study.json, has two recipes of these names under the same settings,
+    its photographs are judged in place of the runs' images.
     """
     row = METRICS[metric]
     word = "above" if row.higher else "below"
@@ -121,7 +122,7 @@ def about_as_good(
     """Judge «`new` is better than `old`, or worse by at most `slack`, on every image».
 
     The interval is that of the difference from what is allowed. `study` is taken as by
-    `better_everywhere`, but that it does not count images within the slack: the runs' are counted.
+    `better_everywhere`.
     """
     row = METRICS[metric]
     steps = new.params.steps, old.params.steps
@@ -148,30 +149,44 @@ def judge_runs(
     Under another factor than 1 it may also be as good. `also` is added to what is told.
     """
     row = METRICS[metric]
-    pairs = _pairs(new, old, metric)
-    holds = [row.better(a, b) if factor == 1 else not row.better(b * factor, a) for a, b in pairs]
-    held, total, counted, opening = sum(holds), len(holds), "images", ""
-    found = from_study(study or {}, new.name, old.name, metric)
-    if study and found:
-        after, before = (study["recipes"][e.name]["mean"][metric] for e in (new, old))
-        interval = found.interval.shift((1 - factor) * before)
-        opening = f"over {found.n} photographs of the study"
-        if factor == 1:
-            held, total, counted = found.wins, found.n, "photographs"
-            opening = f"O{opening[1:]} it held on {held}"
-        else:
-            opening = f"It held on {held} of {total} images, and {opening}"
+    pairs, counted, opening = _pairs(new, old, metric), "images", ""
+    studied, not_taken = _of_study(study, new, old, metric)
+    if studied:
+        a, b = studied
+        pairs = [(float(np.mean(a[photo])), float(np.mean(b[photo]))) for photo in a]
+        allowed = {photo: [factor * x for x in values] for photo, values in b.items()}
+        interval, counted = compare(a, allowed, higher=row.higher).interval, "photographs"
     elif pairs:
-        after, before = (float(np.mean(values)) for values in zip(*pairs, strict=True))
-        differences = [a - factor * b for a, b in pairs]
+        differences = [x - factor * y for x, y in pairs]
         interval = mean_interval([x for x in differences if math.isfinite(x)])
     else:
         return Verdict(claim, NOT_DECIDED, 0, 0, "No image was finished by both.")
+    holds = [row.better(x, y) if factor == 1 else not row.better(y * factor, x) for x, y in pairs]
+    held, total = sum(holds), len(holds)
+    if studied:
+        opening = f"Over {total} photographs of the study it held on {held}"
+    after, before = (float(np.mean(values)) for values in zip(*pairs, strict=True))
     against = "change" if factor == 1 else f"difference from {factor:.0%} of {old.name}'s"
     told = tell(interval, f"+.{row.digits}f", f" {row.unit}" if row.unit else "")
     detail = f"mean {row.show(before)} → {row.show(after, unit=True)}, {against} {told}{also}"
+    detail += not_taken
     comparison = Comparison(interval, 1 if row.higher else -1, detail)
     return decide(claim, held, total, [comparison], counted=counted, opening=opening)
+
+
+def _of_study(study, new, old, metric):
+    """((new, old) of the photographs that have both, or None; why a study is not taken, or "").
+
+    Each is {photograph: a number for each restart}.
+    """
+    if not study or not {new.name, old.name} <= study["recipes"].keys():
+        return None, ""
+    for e in (new, old):
+        if names := differing(study, e.name, e.params):
+            return None, f"; the study's {e.name} differs in {', '.join(names)} and judges nothing"
+    a, b = (of_photograph(study, e.name, metric) for e in (new, old))
+    both = [photo for photo in a if photo in b]
+    return both and [{photo: x[photo] for photo in both} for x in (a, b)], ""
 
 
 def _pairs(new, old, metric):

@@ -32,6 +32,8 @@ def report(
         raise BadArgumentsError(f"--study {printable(study)}: there is no such file")
     from ganinv.report.experiments import make_report
 
+    if study is not None:
+        _check_study(study)
     try:
         page, failed = make_report(
             out, quick=quick, overrides=overrides or (), fresh=fresh, study=study
@@ -40,6 +42,21 @@ def report(
         raise typer.Exit(complain(error, 1)) from None
     print(f"the comparison is {page}")
     raise typer.Exit(1 if failed else 0)
+
+
+def _check_study(path: Path) -> None:
+    """Raise BadArgumentsError for a study that could judge nothing, before hours of runs."""
+    from ganinv.analysis.study import read_study
+
+    try:
+        found = read_study(path)
+    except ValueError as error:
+        raise BadArgumentsError(f"--study: {printable(error)}") from None
+    if found is None:
+        raise BadArgumentsError(
+            f"--study {printable(path)}: no photograph of it has been done by every recipe; go on "
+            "with `ganinv study`, or leave the option out"
+        )
 
 
 def gan_report(

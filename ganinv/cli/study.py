@@ -26,7 +26,7 @@ def study(
     """
     settings = StudyParams.load(params, overrides, **({} if out is None else {"out": out}))
     recipes_of(settings)  # before the seconds that torch takes
-    from ganinv.report.study import make_study, write_study
+    from ganinv.report.study import RESULTS, make_study, write_study
     from ganinv.runs.study import plan_study
 
     try:
@@ -38,5 +38,7 @@ def study(
         raise BadArgumentsError(error) from None
     for name, reason in plan.failed.items():
         tell(f"failed: {name}: {reason}")
-    tell(f"the study is {page}")
+    where = f"{settings.out}/{RESULTS}"
+    left = f"no photograph has been finished by every recipe; {where} has what is done"
+    tell(left if page is None else f"the study is {page}")
     raise typer.Exit(1 if plan.failed else 0)

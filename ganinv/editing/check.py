@@ -6,6 +6,7 @@ same.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,10 @@ def check(effects: Effects, i: int, move: Tensor, deviations: Tensor, same: bool
     }
 
 
+def _is_deviation(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < math.inf
+
+
 def named_with_deviations(
     generator: Generator, names: Sequence[str] = ()
 ) -> tuple[dict[str, Direction], Tensor]:
@@ -79,8 +84,9 @@ def named_with_deviations(
     BadArgumentsError where the generator has no directions, or no card, and UnknownNameError.
     """
     known = {name: d for name, d in directions(generator).items() if name in ATTRIBUTES}
-    deviations = next((card.get("deviations") for _, card in cards_of(generator)), None)
-    if not known or not isinstance(deviations, dict) or not ATTRIBUTES.keys() <= deviations.keys():
+    given = next((card.get("deviations") for _, card in cards_of(generator)), None)
+    deviations = given if isinstance(given, dict) else {}
+    if not known or not all(_is_deviation(deviations.get(name)) for name in ATTRIBUTES):
         raise BadArgumentsError(
             f"{printable(generator.name)} has no named directions with their card; `ganinv "
             "directions find` finds them"

@@ -9,9 +9,10 @@ import numpy as np
 
 from ganinv import figures
 from ganinv.analysis.statistics import Interval
-from ganinv.analysis.study import is_number, of_photograph
+from ganinv.analysis.study import of_photograph
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, table
+from ganinv.runs.study import is_number
 
 Study = Mapping[str, Any]
 SHOWN = ("lpips_alex", "lpips_vgg", "identity", "psnr")  # that are drawn; the tables have all
@@ -21,19 +22,31 @@ def describe_study(study: Study) -> str:
     """Say in one paragraph what was done, and what of it counts."""
     counts = {recipe["restarts"] for recipe in study["recipes"].values()}
     many = " or ".join(map(str, sorted(counts)))
+    counted = sum(row["photograph"] in study["photographs"] for row in study["runs"])
+    share = f"{100 * study['spread']:.3g} % of the spread of W"
+    moved = f", every one moved by {share}" if study["spread"] else ", not moved"
     text = (
         f"{_count(len(study['recipes']), 'recipe')} on "
         f"{_count(len(study['photographs']), 'photograph')}, {many} "
-        f"restart{'s' if counts != {1} else ''} each, every one with its start moved by "
-        f"{study['spread']:.0%} of the spread of W: {_count(len(study['runs']), 'search', 'es')}."
+        f"start{'s' if counts != {1} else ''} each{moved}: {_count(counted, 'search', 'es')}."
     )
+    if more := len(study["runs"]) - counted:
+        text += (
+            f" {_count(more, 'search', 'es')} more {'is' if more == 1 else 'are'} of photographs"
+        )
+        text += " that do not count."
     if study["missing"]:
         are = "is" if study["missing"] == 1 else "are"
         text += f" {_count(study['missing'], 'search', 'es')} {are} still to be done; a photograph"
         text += " that lacks one does not count."
     for name, reason in study["failed"].items():
-        text += f" {name} is left out: {reason}."
+        text += f" {name} is left out: {reason.rstrip('.')}."
     return text
+
+
+def summary(study: Study) -> str:
+    """Show that paragraph."""
+    return f"<p>{html.escape(describe_study(study))}</p>"
 
 
 def _count(number: int, thing: str, ending: str = "s") -> str:
@@ -44,17 +57,21 @@ def recipes_table(study: Study) -> str:
     """Show each recipe's mean over the photographs, with its 95 % interval."""
     heads = [f"{METRICS[m].heading} {METRICS[m].arrow}" for m in METRICS]
     rows = []
-    for recipe in study["recipes"].values():
-        cells = [_mean(recipe, m, METRICS[m].digits) for m in METRICS]
-        rows.append([recipe["title"], recipe["steps"], *cells, _mean(recipe, "seconds", 0)])
+    for name, recipe in study["recipes"].items():
+        cells = [_mean(study, name, m, METRICS[m].digits) for m in METRICS]
+        rows.append([recipe["title"], recipe["steps"], *cells, _mean(study, name, "seconds", 0)])
     return table(["", "steps", *heads, "s per photo"], rows)
 
 
-def _mean(recipe: Mapping[str, Any], metric: str, digits: int) -> str:
+def _mean(study: Study, name: str, metric: str, digits: int) -> str:
+    """A recipe's mean with its interval, and how many photographs it is of, where not all."""
+    recipe = study["recipes"][name]
     if metric not in recipe["mean"]:
         return ABSENT
     low, high = (math.nan if x is None else x for x in recipe["interval"][metric])
-    return Interval(recipe["mean"][metric], low, high, 0).show(digits)
+    measured, all_of_them = len(of_photograph(study, name, metric)), len(study["photographs"])
+    of = f", of {measured} of {all_of_them}" if measured < all_of_them else ""
+    return Interval(recipe["mean"][metric], low, high, measured).show(digits) + of
 
 
 def spreads_table(study: Study) -> str:
@@ -172,7 +189,12 @@ def head_start_table(one: Mapping[str, Any], recipes: Mapping[str, Any]) -> str:
 
 
 def head_start_curves(study: Study, one: Mapping[str, Any]) -> str:
-    """Draw the median loss of two recipes over their steps, with the middle half of the runs."""
+    """Draw the median loss of two recipes over their steps, with the middle half of the runs.
+
+    That there are no curves, as of searches without a step, is said.
+    """
+    if not any(_curves(study, one[side]) for side in "ab"):
+        return "<p>No loss was noted step by step.</p>"
     figure = figures.new_figure(9.0, 4.2)
     axis = figure.subplots()
     for colour, side in zip(figures.COLOURS, "ab", strict=False):
@@ -232,7 +254,7 @@ def controls(study: Study | None) -> str:
             "hours.</p>"
         )
     parts = [
-        f"<p>{html.escape(describe_study(study))}</p>",
+        summary(study),
         recipes_table(study),
         *(differences(study, metric) for metric in ("lpips_alex", "lpips_vgg")),
         comparisons_table(study),

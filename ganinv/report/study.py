@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganinv.analysis.study import summarize
-from ganinv.files import write_json
+from ganinv.files import remove_file, write_json
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.runs.study import Plan, StudyParams, run_study
@@ -24,8 +24,10 @@ def make_study(
     search: Callable[..., Plan] = run_study,
     run: Callable[..., Path] = run_notebook,
     write: Callable[..., Any] = write_page,
-) -> tuple[Path, Plan]:
+) -> tuple[Path | None, Plan]:
     """Do what is missing of a study, write its results and its page; return (page, plan).
+
+    The page is None where no photograph counts yet.
 
     `search`, `run` and `write` are called as `run_study`, `run_notebook` and `write_page`.
     """
@@ -38,14 +40,19 @@ def write_study(
     *,
     run: Callable[..., Path] = run_notebook,
     write: Callable[..., Any] = write_page,
-) -> Path:
-    """Write study.json of what is done, and, where a photograph counts, its page."""
+) -> Path | None:
+    """Write study.json of what is done, and, where a photograph counts, its page; return that.
+
+    Where none does, an earlier page is removed, for it would show other results.
+    """
     out = Path(plan.study.out).resolve()
     found = summarize(plan)
     write_json(out / RESULTS, found)
     page = out / PAGE
-    if found["photographs"]:
-        values = {"results": from_notebooks(out / RESULTS), "out": from_notebooks(out)}
-        executed = run("study.ipynb", out / "notebooks", values)
-        write(executed, page, "study", pages={"study": "Study"})
+    if not found["photographs"]:
+        remove_file(page)
+        return None
+    values = {"results": from_notebooks(out / RESULTS), "out": from_notebooks(out)}
+    executed = run("study.ipynb", out / "notebooks", values)
+    write(executed, page, "study", pages={"study": "Study"})
     return page

@@ -28,7 +28,7 @@ from ganinv.images.crops import describe_crop
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
 from ganinv.inversion.invert import invert, resolve
-from ganinv.inversion.params import losses_of, start_folder
+from ganinv.inversion.params import STARTS, losses_of, start_folder
 from ganinv.inversion.refinement import beside, check_refine
 from ganinv.inversion.result import Inversion
 from ganinv.inversion.spaces import check_space
@@ -157,8 +157,8 @@ def run_experiment(
     folder = RunFolder(params.out, key)
     if any(folder.path.resolve() in photo.path.resolve().parents for photo in photos):
         set_aside = False  # the photographs would go with it
-    own = starts_of(params, photos)
-    marks = functools.cache(functools.partial(_marks, params, own))
+    own = _own_starts(params, photos, only)
+    marks = functools.cache(functools.partial(marks_of, params, own))
 
     note_environment = functools.partial(_note_environment, folder, params, weights, [])
     if keep_interrupted:
@@ -174,6 +174,13 @@ def run_experiment(
     for text in left_out:
         say(f"notice: {text}")
     return Run(folder.path, params, photos, results, time.perf_counter() - started)
+
+
+def _own_starts(params, photos, only):
+    """The function that gives each of the photographs its start, which may go by its number."""
+    if only is not None and params.init not in STARTS:  # the number is that among all
+        photos = find_photos(params.images, params.align, params.face)
+    return starts_of(params, photos)
 
 
 def prepare(params: Params, generator: Generator) -> Encoder | None:
@@ -203,8 +210,8 @@ def _note_environment(folder, params, weights, noted):
         noted.append(path)
 
 
-def _marks(params: Params, own: Callable[[Photo], Params], photo: Photo) -> Marks:
-    """What an entry says of its photograph, so that it is known again; {} if it cannot be read.
+def marks_of(params: Params, own: Callable[[Photo], Params], photo: Photo) -> Marks:
+    """Return what an entry says of its photograph, so that it is known again; {} if unreadable.
 
     Where each image has a latent of its own to start from, that counts as well.
     """

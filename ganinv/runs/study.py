@@ -8,31 +8,39 @@ between processes as any run is; rows of an earlier study stand for runs that ne
 """
 
 import functools
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from ganinv.compute.device import resolve_device
-from ganinv.errors import ImageError, ParamsError, shorten
+from ganinv.errors import ParamsError, shorten
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
-from ganinv.images.reading import read_bytes
 from ganinv.inversion.search import REFINE
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.environment import commit, describe_machine
-from ganinv.runs.experiment import prepare, run_experiment, settings_key, settle, weights_used
+from ganinv.runs.experiment import (
+    marks_of,
+    prepare,
+    run_experiment,
+    settings_key,
+    settle,
+    weights_used,
+)
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT
 from ganinv.runs.params import Params
-from ganinv.runs.records import is_finished, read_record
+from ganinv.runs.records import LARGEST, is_finished, read_record
+from ganinv.runs.starts import starts_of
 from ganinv.runs.study_params import Recipe, StudyParams, recipes_of
 
 Row = dict[str, Any]
 FINE = 50  # steps of which each has its loss in a row; of the later ones every fifth has
-KEPT = ("seconds", "steps", "numerics", "settings", "image_sha256", "align", "face")
+MARKS = ("image_sha256", "align", "face", "init_sha256")  # of a photograph, in its record
+KEPT = ("seconds", "steps", "numerics", "settings", *MARKS)
 
 
 @dataclass
@@ -109,11 +117,11 @@ def plan_study(study: StudyParams, say: Callable[[str], None] = print) -> Plan:
             }
         except ParamsError as error:
             raise ParamsError(f"recipe {recipe.name}: {error}") from None
-    hashes = {photo.id: _sha256(photo) for photo in plan.photos} if earlier else {}
+    photos = {photo.id: photo for photo in plan.photos}
     for row in earlier:
-        place = (row["recipe"], row["restart"], row["photograph"])
-        same = row["settings"] == keys.get(place[:2])
-        if same and row["image_sha256"] == hashes.get(place[2]) and row["align"] == study.align:
+        recipe, number, photograph = place = (row["recipe"], row["restart"], row["photograph"])
+        asked = photograph in photos and row["settings"] == keys.get((recipe, number))
+        if asked and _is_of(row, plan, recipes[recipe], photos[photograph]):
             plan.known[place] = row
     if plan.known:
         say(f"{len(plan.known)} results are taken from {study.kept}")
@@ -131,11 +139,10 @@ def _key(params: Params) -> str:
 _generator = functools.lru_cache(maxsize=1)(load_generator)
 
 
-def _sha256(photo: Photo) -> str:
-    try:
-        return hashlib.sha256(read_bytes(photo.path)).hexdigest()
-    except ImageError:
-        return ""
+def _is_of(entry: Mapping[str, Any], plan: Plan, recipe: Recipe, photo: Photo) -> bool:
+    """Whether an entry, or a row, is that of a photograph as it is now, and of its start."""
+    marks = marks_of(recipe.params, starts_of(recipe.params, plan.photos), photo)
+    return bool(marks) and all(entry.get(name) == marks.get(name) for name in MARKS)
 
 
 def _read_kept(path: str | None, say: Callable[[str], None]) -> list[Row]:
@@ -147,20 +154,36 @@ def _read_kept(path: str | None, say: Callable[[str], None]) -> list[Row]:
         return []
     try:
         rows = read_json(Path(path))["runs"]
-        return [row for row in rows if _is_row(row)]
+        return [row for row in rows if is_row(row)]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ParamsError(f"kept: {path} is no study.json: {shorten(str(error))}") from None
 
 
-def _is_row(row: object) -> bool:
-    needed = {"recipe": str, "restart": int, "photograph": str, "settings": str}
-    needed |= {"image_sha256": str, "align": bool}
+def is_row(row: object) -> bool:
+    """Tell whether something read from a study.json is a row, in all that is computed from it."""
+    texts = ("recipe", "photograph", "settings", "image_sha256", "machine")
     return (
         isinstance(row, dict)
-        and all(isinstance(row.get(name), kind) for name, kind in needed.items())
-        and all(isinstance(row.get(name, 0.0), (int, float)) for name in ("seconds", "steps"))
+        and all(isinstance(row.get(name), str) for name in texts)
+        and isinstance(row.get("commit"), (str, NoneType))
+        and type(row.get("restart")) is int
+        and isinstance(row.get("align"), bool)
+        and all(is_number(row.get(name)) for name in ("seconds", "steps"))
+        and all(row.get(name) is None or is_number(row[name]) for name in METRICS)
         and isinstance(row.get("curve"), list)
+        and all(_is_point(point) for point in row["curve"])
     )
+
+
+def _is_point(point: object) -> bool:
+    return isinstance(point, list) and len(point) == 2 and all(map(is_number, point))
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value of a row was measured: a number that sums of it can hold."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= LARGEST  # NaN is not
 
 
 def run_study(
@@ -211,10 +234,10 @@ def gather_rows(plan: Plan, recipe: Recipe, number: int, photos: Sequence[Photo]
         if not is_finished(entry) or entry is None:
             continue
         key = key or _key(params)
-        marks = (key, _sha256(photo), photo.align)
-        if (entry.get("settings"), entry.get("image_sha256"), entry.get("align")) == marks:
+        if entry.get("settings") == key and _is_of(entry, plan, recipe, photo):
             place = (recipe.name, number, photo.id)
-            plan.known[place] = _row(place, entry, folder)
+            if is_row(row := _row(place, entry, folder)):  # a record may be damaged
+                plan.known[place] = row
 
 
 def _row(place: tuple[str, int, str], entry: Mapping[str, Any], folder: Path) -> Row:
@@ -230,7 +253,7 @@ def _made_with(folder: Path) -> dict[str, Any]:
     """The commit and the machine of a run, as its environment.json has them."""
     try:
         noted = read_json(folder / ENVIRONMENT)
-        return {"commit": noted["commit"], "machine": noted["device_name"]}
+        return {"commit": noted["commit"], "machine": str(noted["device_name"])}
     except (OSError, ValueError, LookupError, TypeError):
         return {"commit": commit(), "machine": describe_machine("cpu")["device"]}
 

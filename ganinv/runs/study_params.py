@@ -5,16 +5,20 @@ Nothing here imports torch, so that a wrong name is said at once.
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
 from ganinv.compute.names import DEVICE_WORDS, check_device
 from ganinv.errors import ParamsError, shorten
-from ganinv.params import PATH, Strict
+from ganinv.params import PATH, Strict, find_params, placed_file
 from ganinv.runs.params import Params
 
 OWN = ("params", "title", "restarts")  # what a recipe says beside parameters
+STARTS_ALONE = {"init", "init_any", "label", "encoder"}  # by which recipes of a head start differ
+LOOKS = {"out", "seed", "init_spread", "images", "log_every", "snapshot_every"}
+BESIDE = ("study.json", "study.html", "summary.json", "notebooks")  # what lies beside the recipes
 
 
 class StudyParams(Strict):
@@ -68,23 +72,49 @@ class StudyParams(Strict):
     @classmethod
     def _names_are_folders(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name, given in value.items():
+            if name.lower() in BESIDE:
+                raise ValueError(f"{name} is the name of what a study writes; give another")
             if not re.fullmatch(r"\w[\w.+-]{0,60}", name):
                 shown = shorten(repr(name))
                 raise ValueError(f"{shown} names a folder: give letters, digits, and . + - _")
             count = given.get("restarts", 1)
             if type(count) is not int or count < 1:
                 raise ValueError(f"{name}: restarts must be 1 or more; got {shorten(repr(count))}")
+        if len({name.lower() for name in value}) < len(value):
+            raise ValueError("two names differ in case alone, which folders may not; give others")
         return value
 
     @model_validator(mode="after")
     def _pairs_are_of_recipes(self) -> "StudyParams":
         for name, pairs in (("pairs", self.pairs), ("head_starts", self.head_starts)):
             for pair in pairs:
-                if len(pair) != 2 or not set(pair) <= self.recipes.keys():
+                if len({*pair}) != 2 or len(pair) != 2 or not set(pair) <= self.recipes.keys():
                     known = ", ".join(self.recipes)
                     shown = shorten(repr(pair))
                     raise ValueError(f"{name}: {shown} are not two of the recipes {known}")
         return self
+
+    @classmethod
+    def read(cls, path: str | Path) -> dict[str, Any]:
+        """Read a file's values as any parameters, with the paths of its recipes from its folder."""
+        values = super().read(path)
+        recipes = values.get("recipes")
+        if isinstance(recipes, dict):
+            folder = find_params(path).parent
+            placed = {name: _placed(given, folder) for name, given in recipes.items()}
+            values["recipes"] = placed
+        return values
+
+
+def _placed(given: Any, folder: Path) -> Any:
+    """A recipe of a file in `folder`, with its paths seen from here."""
+    if not isinstance(given, dict):
+        return given
+    placed = Params.placed({key: x for key, x in given.items() if key not in OWN}, folder)
+    own = {key: given[key] for key in OWN if key in given}
+    if "params" in own:
+        own["params"] = placed_file(own["params"], folder)
+    return own | placed
 
 
 @dataclass(frozen=True)
@@ -109,15 +139,36 @@ def recipes_of(study: StudyParams) -> dict[str, Recipe]:
     shared |= dict(log_every=0, snapshot_every=0)
     found = {}
     for name, given in study.recipes.items():
-        own = {key: given[key] for key in OWN if key in given}
+        own = {key: given[key] for key in OWN if given.get(key) is not None}
         values = {key: value for key, value in given.items() if key not in OWN}
         try:
             if taken := values.keys() & (shared.keys() | {"seed", "init_spread", "out"}):
                 raise ParamsError(f"{', '.join(sorted(taken))}: the study's, not a recipe's")
-            read = Params.read(own["params"]) if own.get("params") else {}
+            if not all(isinstance(own.get(key, ""), str) for key in ("params", "title")):
+                raise ParamsError("params and title are texts; put them in quotes")
+            read = Params.read(own["params"]) if "params" in own else {}
             params = Params.make(read | values | shared)
         except ParamsError as error:
             raise ParamsError(f"recipe {name}: {error}") from None
-        title, count = str(own.get("title") or name), own.get("restarts", study.restarts)
+        title, count = own.get("title") or name, own.get("restarts", study.restarts)
+        drawn = study.spread or params.init == "random" or params.noise_injection
+        if count > 1 and not drawn and not params.refine_locality:
+            raise ParamsError(
+                f"recipe {name}: with spread: 0 its {count} restarts would be one search, done "
+                f"{count} times; set restarts: 1, or a spread above 0"
+            )
         found[name] = Recipe(name, title, params, count)
+    for a, b in study.head_starts:
+        _check_start_differs(found[a], found[b])
     return found
+
+
+def _check_start_differs(a: Recipe, b: Recipe) -> None:
+    """Raise ParamsError for recipes whose losses cannot be told against each other's steps."""
+    one, other = a.params.model_dump(), b.params.model_dump()
+    differs = [x for x in one if one[x] != other[x] and x not in STARTS_ALONE | LOOKS]
+    if differs:
+        raise ParamsError(
+            f"head_starts: {a.name} and {b.name} differ in {', '.join(differs)} too, but are to "
+            "differ in their start alone; compare them under pairs"
+        )

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from ganinv.analysis import beyond
+from ganinv.analysis.study import settings_of
 from ganinv.errors import ParamsError
 from ganinv.inversion.latent_files import GeneratorFile, load_latent
 from ganinv.inversion.refinement import REFINEMENT, load_refinement, save_refinement
+from ganinv.numerics import NUMERICS
 from ganinv.paths import project_root
 from ganinv.runs.params import Params
 from helpers.beyond import made_up
@@ -250,13 +252,19 @@ def test_claims_are_judged_by_images_and_intervals(lpips, keeps, place, word):
 
 
 def test_a_study_decides_on_features():
-    names = dict(a="Features 64", b="Code", metric="lpips_alex")
-    row = names | dict(difference=-0.1, low=-0.12, high=-0.08, p=0.01, wins=20, n=20)
-    means = {"Features 64": 0.2, "Code": 0.3}
-    recipes = {name: {"mean": {"lpips_alex": x}} for name, x in means.items()}
-    study = {"recipes": recipes, "comparisons": [row]}
-    verdict = judged({}, {}, study=study)[0]  # 0.2 is above half of 0.3
-    assert verdict.word == "refuted" and "over 20 photographs of the study" in verdict.detail
+    experiments, _ = made_up(LPIPS, KEEPS)
+    named = {e.name: e for e in experiments}
+    shown = {"Features 64": 0.2, "Code": 0.3}  # 0.2 is above half of 0.3
+    rows = [
+        dict(recipe=name, restart=1, photograph=str(k), lpips_alex=x + k / 1000)
+        for name, x in shown.items()
+        for k in range(20)
+    ]
+    recipes = {name: {"params": settings_of(named[name].params)} for name in shown}
+    photographs = [str(k) for k in range(20)]
+    study = dict(recipes=recipes, runs=rows, photographs=photographs, numerics=NUMERICS)
+    verdict = judged({}, {}, study=study)[0]
+    assert verdict.word == "refuted" and "Over 20 photographs of the study" in verdict.detail
 
 
 def test_one_resolution_tests_nothing_of_their_order():

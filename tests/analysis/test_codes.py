@@ -31,12 +31,3 @@ def test_details_say_means_and_the_interval():
         "It held on 2 of 2 images, and two images decide nothing: "
         "mean 3 → 1.5, change -1.5, 95% interval -7.85 to +4.85."
     )
-
-
-def test_a_larger_study_is_judged_in_place_of_the_images():
-    row = dict(a="In-domain", b="Naive", metric="distance", difference=-1.0, low=-1.5, high=-0.5)
-    recipes = {name: {"mean": {"distance": x}} for name, x in (("In-domain", 1), ("Naive", 2))}
-    larger = {"recipes": recipes, "comparisons": [row | dict(p=0.01, wins=20, n=20)]}
-    verdict = study([1.0], [3.0]).verdict("distance", "nearer", larger)
-    assert (verdict.word, verdict.held, verdict.total) == ("confirmed", 20, 20)
-    assert "Over 20 photographs of the study it held on 20: mean 2 → 1, change" in verdict.detail

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from ganinv.analysis.statistics import (
-    Paired,
     compare,
-    from_study,
     mean_interval,
     rank_correlation,
     spreads,
@@ -174,20 +172,3 @@ def test_spreads_are_those_that_numbers_were_drawn_with():
     values = recipe(2.0 * rng.normal(size=(4000, 1)) + 0.5 * rng.normal(size=(4000, 3)))
     found = spreads(values)
     assert (found.photographs, found.restarts) == pytest.approx((2.0, 0.5), rel=0.04)
-
-
-def test_a_study_gives_a_comparison_back():
-    row = dict(a="W+", b="W", metric="psnr", difference=4.0, low=3.0, high=5.5, p=0.01)
-    study = {"comparisons": [row | dict(wins=18, n=20), row | dict(metric="ssim", wins=7, n=20)]}
-    there, back = (from_study(study, *names, "psnr") for names in (("W+", "W"), ("W", "W+")))
-    assert (there.difference, there.low, there.high) == (4.0, 3.0, 5.5)
-    assert (there.p, there.wins, there.n) == (0.01, 18, 20) and math.isnan(there.sign_p)
-    assert (back.difference, back.low, back.high, back.wins) == (-4.0, -5.5, -3.0, 2)
-    assert from_study(study, "W", "Z", "psnr") is from_study(study, "W+", "W", "none") is None
-    assert from_study({}, "W+", "W", "psnr") is None
-
-
-def test_what_a_study_could_not_bound_has_no_bounds():
-    row = dict(a="A", b="B", metric="psnr", difference=4.0, low=None, high=None, p=1.0)
-    found = from_study({"comparisons": [row | dict(wins=1, n=1)]}, "A", "B", "psnr")
-    assert isinstance(found, Paired) and math.isnan(found.low) and found.interval.sign == 0

@@ -98,6 +98,15 @@ def test_head_start_is_counted_in_steps():
     assert worse["checkpoints"][1] == {"step": 10, "ahead": None, "never": 1, "n": 1}
 
 
+def test_a_recipe_is_not_ahead_of_itself():
+    """Also where a curve has every fifth step alone."""
+    curve = [[step, 1 / step] for step in (*range(1, 51), *range(55, 121, 5))]
+    plan = made_up_plan({"a": {"p": [1.0]}, "b": {"p": [1.0]}}, curves={"a": curve, "b": curve})
+    rows = plan.rows()
+    found = head_start("a", rows[:1], "b", rows[1:])["checkpoints"]
+    assert [(x["step"], x["ahead"]) for x in found] == [(s, 0) for s in (0, 10, 25, 50, 100)]
+
+
 def test_curves_are_read_off():
     curve = [[1, 5.0], [2, 3.0], [3, 4.0], [8, 1.0]]
     assert [lowest_until(curve, step) for step in (0, 1, 2, 7, 8)] == [5.0, 3.0, 3.0, 1.0, None]

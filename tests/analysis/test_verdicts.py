@@ -5,8 +5,11 @@ import math
 import pytest
 
 from ganinv.analysis import finished, verdicts
-from ganinv.analysis.statistics import Interval
+from ganinv.analysis.statistics import Interval, mean_interval
+from ganinv.analysis.study import settings_of
 from ganinv.files import read_json
+from ganinv.numerics import NUMERICS
+from ganinv.runs.params import Params
 from helpers.runs import fake_run, lose_metric
 
 
@@ -178,47 +181,91 @@ def test_a_metric_that_older_runs_lack_is_judged_where_both_have_it(tmp_path):
 # --- a study of more photographs ------------------------------------------------------------------
 
 
-def study_of(difference, low, high, wins=20, metric="lpips_alex", names=("New", "Old")):
-    """What a study.json holds of two recipes on 20 photographs."""
-    row = dict(a=names[0], b=names[1], metric=metric, difference=difference, low=low, high=high)
-    recipes = {name: {"mean": {metric: x}} for name, x in (("New", 0.2 + difference), ("Old", 0.2))}
-    return {"recipes": recipes, "comparisons": [row | dict(p=0.01, wins=wins, n=20)]}
+def study_of(new, old, numerics=NUMERICS, names=("New", "Old"), **changes):
+    """What a study.json holds of two recipes: LPIPS-alex of each photograph, from one start."""
+    runs = [
+        dict(recipe=name, restart=1, photograph=str(place), lpips_alex=x)
+        for name, values in zip(names, (new, old), strict=True)
+        for place, x in enumerate(values)
+    ]
+    recipe = {"steps": 450, "params": settings_of(Params()) | changes}
+    photographs = [str(place) for place in range(len(new))]
+    return dict(
+        photographs=photographs, runs=runs, recipes=dict.fromkeys(names, recipe), numerics=numerics
+    )
+
+
+OLD = [0.1, 0.2, 0.3, 0.4] * 5
 
 
 @pytest.mark.parametrize(
-    ("study", "word"),
+    ("new", "word"),
     [
-        (study_of(-0.05, -0.08, -0.02), "confirmed"),
-        (study_of(-0.05, -0.08, -0.02, wins=18), "not decided"),
-        (study_of(0.05, 0.02, 0.08, wins=3), "refuted"),
-        (study_of(0.05, 0.02, 0.08, wins=0, names=("Old", "New")), "confirmed"),  # turned round
+        ([x - 0.05 for x in OLD], "confirmed"),
+        ([x - 0.05 for x in OLD[:-1]] + [0.41], "not decided"),
+        ([x + 0.05 for x in OLD], "refuted"),
     ],
 )
-def test_a_study_is_judged_in_place_of_the_images(tmp_path, study, word):
-    one = runs(tmp_path, "lpips_alex", [0.3], [0.2])  # says the opposite
-    verdict = verdicts.better_everywhere(*one, "lpips_alex", study=study)
-    assert (verdict.word, verdict.total) == (word, 20)
+def test_a_study_is_judged_in_place_of_the_images(tmp_path, new, word):
+    one = runs(tmp_path, "lpips_alex", [0.3], [0.2])
+    verdict = verdicts.better_everywhere(*one, "lpips_alex", study=study_of(new, OLD))
+    assert (verdict.word, verdict.total, verdict.counted) == (word, 20, "photographs")
     assert f"Over 20 photographs of the study it held on {verdict.held}: mean" in verdict.detail
 
 
 @pytest.mark.parametrize(
-    ("interval", "word"),
+    ("share", "word"), [(1.04, "confirmed"), (1.06, "refuted"), (0.5, "confirmed")]
+)
+def test_a_study_decides_what_is_about_as_good(tmp_path, share, word):
+    own = runs(tmp_path, "lpips_alex", [0.2], [0.2])
+    study = study_of([share * x for x in OLD], OLD)
+    verdict = verdicts.about_as_good(*own, "lpips_alex", study=study)
+    assert (verdict.word, verdict.total) == (word, 20)
+
+
+def test_what_is_allowed_goes_by_each_photographs_own_number(tmp_path):
+    """A tenth over a slack of 5 % on each: the interval is as narrow as 5 % of each number.
+
+    That of the plain differences, moved by 5 % of the mean, would be twice as wide.
+    """
+    own = runs(tmp_path, "lpips_alex", [0.2], [0.2])
+    verdict = verdicts.about_as_good(
+        *own, "lpips_alex", study=study_of([1.1 * x for x in OLD], OLD)
+    )
+    (interval,) = (one.interval for one in verdict.comparisons)
+    each = mean_interval([0.05 * x for x in OLD])
+    assert interval.mean == pytest.approx(each.mean)
+    assert interval.high - interval.low == pytest.approx(each.high - each.low, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
     [
-        ((-0.01, 0.009), "confirmed"),
-        ((-0.01, 0.011), "not decided"),
-        ((0.011, 0.03), "refuted"),  # 0.01 is 5 % of the old mean
+        ({"loss": "l2"}, "loss"),
+        ({"steps": 7}, "steps"),
+        ({"generator": "other"}, "generator"),
+        ({"numerics": NUMERICS + 1}, "numerics"),
     ],
 )
-def test_a_study_decides_what_is_about_as_good(tmp_path, interval, word):
-    own = runs(tmp_path, "lpips_alex", [0.2], [0.2])
-    study = study_of(sum(interval) / 2, *interval, wins=9)
-    verdict = verdicts.about_as_good(*own, "lpips_alex", study=study)
-    assert verdict.word == word
-    assert "It held on 1 of 1 images, and over 20 photographs of the study: " in verdict.detail
+def test_a_study_under_other_settings_is_no_judge_and_that_is_said(tmp_path, changes, said):
+    own = runs(tmp_path, "lpips_alex", [0.1], [0.2])
+    alone = verdicts.better_everywhere(*own, "lpips_alex")
+    study = study_of(OLD, OLD, **changes)
+    verdict = verdicts.better_everywhere(*own, "lpips_alex", study=study)
+    assert (verdict.word, verdict.total) == (alone.word, 1)
+    assert f"the study's New differs in {said} and judges nothing" in verdict.detail
+
+
+def test_auto_is_what_it_became(tmp_path):
+    own = runs(tmp_path, "lpips_alex", [0.3], [0.2])
+    study = study_of([x - 0.05 for x in OLD], OLD, coordinates="style")
+    assert verdicts.better_everywhere(*own, "lpips_alex", study=study).total == 20
 
 
 def test_a_study_of_other_recipes_or_metrics_is_not_taken(tmp_path):
     own = runs(tmp_path, "lpips_alex", [0.1], [0.2])
-    other = study_of(-0.05, -0.08, -0.02, metric="psnr")
     alone = verdicts.better_everywhere(*own, "lpips_alex")
-    assert verdicts.better_everywhere(*own, "lpips_alex", study=other) == alone
+    others = study_of(OLD, OLD, names=("New", "Other"))
+    assert verdicts.better_everywhere(*own, "lpips_alex", study=others) == alone
+    alone = verdicts.better_everywhere(*own, "psnr")
+    assert verdicts.better_everywhere(*own, "psnr", study=study_of(OLD, OLD)) == alone

@@ -1,11 +1,14 @@
 """ganinv study: what it refuses before any work, and what it leaves."""
 
+import json
+
 import pytest
 
+from ganinv.analysis.study import summarize
 from ganinv.core_yaml import dump_yaml
 from ganinv.files import read_json
 from helpers.commands import cli
-from helpers.studies import toy_study
+from helpers.studies import made_up_plan, toy_study
 
 
 @pytest.fixture
@@ -42,3 +45,25 @@ def test_what_cannot_be_done_is_refused(params, words, said, capfd):
     given = words if "--params" in words else ["--params", params, *words]
     assert cli("study", *given) == 2
     assert said in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{}", "no study.json, or a damaged one"), (None, "no photograph of it")]
+)
+def test_a_report_refuses_a_study_that_cannot_judge_before_it_begins(tmp_path, text, said, capfd):
+    early = summarize(made_up_plan({"a": {"p": [1.0]}, "b": {}}))
+    path = tmp_path / "study.json"
+    path.write_text(text or json.dumps(early))
+    assert cli("report", "--out", tmp_path / "report", "--study", path) == 2
+    assert said in capfd.readouterr().err
+    assert not (tmp_path / "report" / "runs").exists()
+
+
+def test_where_no_photograph_was_finished_there_is_no_page(params, tmp_path, capfd):
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(b"no picture")
+    assert cli("study", "--params", params) == 1
+    out, err = capfd.readouterr()
+    assert "no photograph has been finished by every recipe" in out + err
+    assert "the study is" not in out + err and not (tmp_path / "study" / "study.html").exists()
+    assert read_json(tmp_path / "study" / "study.json")["failed"].keys() == {"a", "b"}

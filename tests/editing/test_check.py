@@ -1,5 +1,7 @@
 """Directions are asked what they do: closed forms, planted attributes, what cannot be measured."""
 
+import json
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from ganinv.editing.directions import Direction
 from ganinv.editing.effects import Effects, Faces, Kept
 from ganinv.editing.named import named_path, save_named
 from ganinv.errors import BadArgumentsError, UnknownNameError
+from ganinv.files import read_json
 from ganinv.generators.load import load_generator
 from helpers.tensors import normal, quiet
 from helpers.toys import rendering_by
@@ -121,6 +124,16 @@ def test_named_directions_come_with_the_deviations_of_their_card(named):
 
 def test_without_a_card_nothing_can_be_checked(named):
     named_path(named).with_suffix(".json").unlink()
+    with pytest.raises(BadArgumentsError, match="directions find"):
+        named_with_deviations(named)
+
+
+@pytest.mark.parametrize("value", [0, "0.5", None, float("inf")])
+def test_a_card_with_damaged_deviations_is_refused(named, value):
+    path = named_path(named).with_suffix(".json")
+    card = read_json(path)
+    card["deviations"][next(iter(ATTRIBUTES))] = value
+    path.write_text(json.dumps(card))
     with pytest.raises(BadArgumentsError, match="directions find"):
         named_with_deviations(named)
 

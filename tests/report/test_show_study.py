@@ -39,7 +39,7 @@ def cells(text):
 
 def test_the_first_sentence_says_what_was_done(study):
     text = show_study.describe_study(study)
-    assert "2 recipes on 5 photographs, 2 restarts each" in text and "1% of the spread" in text
+    assert "2 recipes on 5 photographs, 2 starts each" in text and "1 % of the spread" in text
     assert "20 searches" in text and "still to be done" not in text
 
 
@@ -48,6 +48,29 @@ def test_what_is_missing_is_said():
     text = show_study.describe_study(summarize(made_up_plan(values)))
     assert "on 1 photographs" not in text and "1 photograph" in text
     assert "1 search is still to be done" in text
+    assert ": 2 searches. 1 search more is of photographs that do not count." in text
+
+
+@pytest.mark.parametrize(("spread", "said"), [(0.004, "moved by 0.4 % of"), (0.0, "not moved")])
+def test_how_far_starts_are_moved_is_said(spread, said):
+    one = made_up_plan({"a": {"p": [1.0]}, "b": {"p": [2.0]}}, spread=spread)
+    assert f"1 start each, {'every one ' * bool(spread)}{said}" in show_study.describe_study(
+        summarize(one)
+    )
+
+
+def test_the_paragraph_is_html_that_holds_any_text(study):
+    text = show_study.summary(study | {"failed": {"bad": f"{HOSTILE}: no face was found."}})
+    assert not read_tags(text).handlers and "no face was found.</p>" in text
+
+
+def test_a_mean_over_fewer_photographs_says_so(plan):
+    fewer = made_up_plan(VALUES, restarts=2)
+    for place, row in fewer.known.items():
+        if place[0] == "first" and place[2] in "pq":
+            row["identity"] = None
+    text = show_study.recipes_table(summarize(fewer))
+    assert text.count(", of 3 of 5") == 1
 
 
 def test_recipes_have_means_with_intervals(study):
@@ -82,6 +105,19 @@ def test_a_head_start_is_told_in_steps(study):
     text = show_study.head_start_table(one, study["recipes"])
     assert cells(text)[:3] == ["0", "+5", "0 of 10"]
     assert "<svg" in show_study.head_start_curves(study, one)
+
+
+def test_without_curves_that_is_said():
+    one = summarize(made_up_plan({"a": {"p": [1.0]}, "b": {"p": [2.0]}}, head_starts=[["a", "b"]]))
+    (start,) = one["head_starts"]
+    assert "No loss" in show_study.head_start_curves(one, start)
+    assert start["checkpoints"] == []
+
+
+def test_a_recipe_alone_has_figures_too():
+    one = summarize(made_up_plan({"only": {"p": [1.0]}}))
+    assert "<svg" in show_study.lines(one) and "<svg" in show_study.differences(one, "psnr")
+    assert cells(show_study.comparisons_table(one)) == []
 
 
 def test_figures_have_alternative_texts(study):

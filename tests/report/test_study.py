@@ -35,5 +35,7 @@ def test_results_and_page_are_written(toy_path, make_photo, tmp_path):
 def test_without_a_whole_photograph_there_is_no_page_yet(tmp_path):
     plan = made_up_plan({"a": {"p": [1.0]}, "b": {}}, out=str(tmp_path))
     pages = Pages()
-    write_study(plan, run=pages.run, write=pages.write)
+    (tmp_path / "study.html").write_text("of other recipes")
+    assert write_study(plan, run=pages.run, write=pages.write) is None
+    assert not (tmp_path / "study.html").exists()
     assert pages == [] and read_json(tmp_path / "study.json")["photographs"] == []

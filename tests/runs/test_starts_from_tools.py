@@ -90,3 +90,12 @@ def test_the_switch_for_other_generators_is_no_part_of_a_result(begin):
         begin(path)
     params = begin(path, init_any=True).params
     assert settings_key(params, {}) == settings_key(params.replace(init_any=False), {})
+
+
+def test_one_of_several_calls_begins_with_the_same_latents(begin, toy_params, photos, silent):
+    """A latent goes by the number of a photograph among all, not among those of the call."""
+    path = begin.folder / "latents.pt"
+    tools.e4e(path, WS)
+    params = toy_params(photos, space="w+", init=str(path), steps=0)
+    run = run_experiment(params, only={"b"}, say=silent)
+    assert run.failed == {} and torch.equal(found(run, "b"), WS[1:])

@@ -157,3 +157,62 @@ def test_later_steps_have_every_fifth_loss(toy_path, photos, tmp_path, silent):
     history = json.loads((tmp_path / "study/w/1/a/history.json").read_text())
     losses = {entry["step"]: entry["loss"] for entry in history}
     assert all(loss == pytest.approx(losses[step], rel=1e-4) for step, loss in row["curve"])
+
+
+HUGE = 10**400  # JSON has no bound
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"seconds": float("nan")},
+        {"seconds": None},
+        {"seconds": HUGE},
+        {"psnr": HUGE},
+        {"identity": "0.3"},
+        {"machine": 7},
+        {"commit": ["a"]},
+        {"curve": [[1, 0.5], "x"]},
+        {"curve": [[1]]},
+        {"curve": [[1, float("inf")]]},
+        {"restart": True},
+        {"face": 2},
+        {"init_sha256": ["0" * 64]},
+    ],
+)
+def test_a_damaged_row_or_one_of_another_face_or_start_is_done_anew(
+    toy_path, photos, tmp_path, silent, damage
+):
+    study = toy_study(toy_path, photos, tmp_path / "study")
+    rows = run_study(study, say=silent).rows()
+    kept = [row | damage if row == rows[0] else row for row in rows]
+    (tmp_path / "kept.json").write_text(json.dumps({"runs": kept}))
+    elsewhere = study.replace(out=str(tmp_path / "new"), kept=str(tmp_path / "kept.json"))
+    assert places(plan_study(elsewhere, silent)) == ALL[1:]
+
+
+def test_rows_that_began_from_other_latents_do_not_stand(toy_path, photos, tmp_path, silent):
+    study = toy_study(toy_path, photos, tmp_path / "first")
+    run_study(study, say=silent)
+    begun = study.recipes["w+"] | {"init": str(tmp_path / "first" / "w" / "1")}
+    gone_on = study.replace(recipes={"on": begun}, out=str(tmp_path / "on"))
+    rows = run_study(gone_on, say=silent).rows()
+    assert [row["photograph"] for row in rows] == ["a", "b"] and rows[0]["init_sha256"]
+    write_json(tmp_path / "kept.json", {"runs": rows})
+    again = gone_on.replace(kept=str(tmp_path / "kept.json"))
+    assert plan_study(again.replace(out=str(tmp_path / "new")), silent).rows() == rows
+    latents = [tmp_path / "first" / "w" / n / "a" / "latent.safetensors" for n in "12"]
+    latents[0].write_bytes(latents[1].read_bytes())
+    for out in ("on", "new"):
+        plan = plan_study(again.replace(out=str(tmp_path / out)), silent)
+        assert places(plan) == [("on", 1, "b")], "of a, the start is another now"
+
+
+def test_rows_of_drawn_images_stand_too(toy_path, photos, tmp_path, silent):
+    study = toy_study(toy_path, photos, tmp_path / "study", images=["sample:control"], align=True)
+    study = study.replace(recipes={"w": study.recipes["w"] | {"restarts": 1, "steps": 0}})
+    rows = run_study(study, say=silent).rows()
+    assert [row["align"] for row in rows] == [False], "it needs no alignment"
+    write_json(tmp_path / "kept.json", {"runs": rows})
+    elsewhere = study.replace(out=str(tmp_path / "new"), kept=str(tmp_path / "kept.json"))
+    assert plan_study(elsewhere, silent).rows() == rows

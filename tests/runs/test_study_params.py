@@ -34,6 +34,8 @@ def test_restarts_differ_in_seed_and_folder_alone():
         ({"params": "no-such-file"}, "no-such-file"),
         ({"seed": 3}, "seed"),
         ({"out": "there"}, "out"),
+        ({"params": 5}, "quotes"),
+        ({"title": ["a"]}, "quotes"),
     ],
 )
 def test_a_fault_names_its_recipe(recipe, word):
@@ -47,6 +49,10 @@ def test_a_fault_names_its_recipe(recipe, word):
         ({"recipes": {"../up": {}}}, "names a folder"),
         ({"recipes": {"a/b": {}}}, "names a folder"),
         ({"recipes": {".hidden": {}}}, "names a folder"),
+        ({"recipes": {"study.json": {}}}, "what a study writes"),
+        ({"recipes": {"Notebooks": {}}}, "what a study writes"),
+        ({"recipes": {"a": {}, "A": {}}}, "case alone"),
+        ({"pairs": [["w-l2", "w-l2"]]}, "not two of the recipes"),
         ({"recipes": {"a": {"restarts": 0}}}, "restarts"),
         ({"recipes": {"a": {"restarts": True}}}, "restarts"),
         ({"recipes": {}}, "recipes"),
@@ -75,3 +81,44 @@ def test_our_study_is_one():
     assert changed == {"init", "encoder"}, "the control differs in its start alone"
     assert found["from-encoder-600"].params.steps == found["Exp-03"].params.steps
     assert all(found[name].restarts >= 2 for name in ("Exp-03", "Exp-04", "from-mean", "exact"))
+
+
+def test_paths_of_recipes_are_looked_for_from_their_file(tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "short.yaml").write_text("steps: 7\n")
+    (folder / "own.safetensors").write_bytes(b"")
+    (folder / "s.yaml").write_text(
+        "recipes:\n"
+        "  near: {params: ./short.yaml, generator: own.safetensors, init: ./own.safetensors}\n"
+        "  ours: {params: exp01, generator: ffhq-student}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    found = recipes_of(StudyParams.load("mine/s.yaml"))
+    near, own = found["near"].params, str(folder / "own.safetensors")
+    assert near.steps == 7
+    assert [str((tmp_path / x).resolve()) for x in (near.generator, near.init)] == [own, own]
+    assert found["ours"].params.steps == Params.load("exp01").steps
+    assert found["ours"].params.generator == "ffhq-student"
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [({"init": "random"}, False), ({"loss": "lpips"}, True), ({"steps": 3}, True)],
+)
+def test_a_head_start_is_between_recipes_that_differ_in_their_start(change, differs):
+    recipes = {"a": {"loss": "l2"}, "b": {"loss": "l2"} | change}
+    studied = StudyParams.make({"recipes": recipes, "head_starts": [["a", "b"]]})
+    if not differs:
+        assert recipes_of(studied).keys() == {"a", "b"}
+        return
+    with pytest.raises(ParamsError, match=f"a and b differ in {next(iter(change))} too"):
+        recipes_of(studied)
+
+
+def test_restarts_that_would_be_one_search_are_refused():
+    values = {"spread": 0.0, "recipes": {"a": {}}}
+    with pytest.raises(ParamsError, match="a: with spread: 0"):
+        recipes_of(StudyParams.make(values))
+    for differ in ({"restarts": 1}, {"init": "random"}, {"noise_injection": 0.1}):
+        assert recipes_of(StudyParams.make(values | {"recipes": {"a": differ}}))
