@@ -75,7 +75,7 @@ def test_truncated_weights_are_refused(toy_path, tmp_path):
 def test_tensors_without_a_description_are_refused(tmp_path):
     path = tmp_path / "bare.safetensors"
     save_file({"latent": torch.zeros(8, 32)}, path)
-    with pytest.raises(WeightsError, match="no generator"):
+    with pytest.raises(WeightsError, match="no network that is known"):
         load_generator(path)
 
 
