@@ -20,8 +20,8 @@ from ganinv.numerics import NUMERICS
 from ganinv.runs.describe import describe
 from ganinv.runs.environment import commit
 from ganinv.runs.params import Params
-from ganinv.runs.records import SETTINGS
-from ganinv.runs.study import Plan, Row, is_number
+from ganinv.runs.records import SETTINGS, is_measured
+from ganinv.runs.study import Plan, Row
 
 Values = dict[str, list[float]]  # of a metric: by photograph, a number for each restart
 # what a machine, or a restart, may change without making another recipe of it
@@ -80,7 +80,7 @@ def values_of(rows: Iterable[Row], metric: str) -> Values:
     """Sort a metric of a recipe's rows by photograph; what was not measured is left out."""
     values: Values = {}
     for row in rows:
-        if is_number(row.get(metric)):
+        if is_measured(row.get(metric)):
             values.setdefault(row["photograph"], []).append(float(row[metric]))
     return values
 

@@ -10,6 +10,10 @@ from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import write_json
 from ganinv.runs.checks import check_out
 
+Work = Annotated[
+    Path | None,
+    typer.Option("--work", parser=a_path, help="a folder to keep measurements in, to go on from"),
+]
 app = typer.Typer(no_args_is_help=True, help="Directions: what a code can be moved by.")
 
 
@@ -45,10 +49,7 @@ def directions_find(
         Path | None,
         typer.Option(parser=a_path, help="a .safetensors file; else where `list` finds it"),
     ] = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(parser=a_path, help="a folder to keep measurements in, to go on from"),
-    ] = None,
+    work: Work = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Find directions of attributes without labels: draw faces, measure them, part, check."""
@@ -92,10 +93,7 @@ def directions_check(
     out: Annotated[
         Path | None, typer.Option(parser=a_path, help="a .json file for what was measured")
     ] = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(parser=a_path, help="a folder to keep measurements in, to go on from"),
-    ] = None,
+    work: Work = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Measure again what named directions do, on drawn faces that they never saw, or on codes.

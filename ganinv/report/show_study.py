@@ -12,7 +12,7 @@ from ganinv.analysis.statistics import Interval
 from ganinv.analysis.study import of_photograph
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, table
-from ganinv.runs.study import is_number
+from ganinv.runs.records import is_measured
 
 Study = Mapping[str, Any]
 SHOWN = ("lpips_alex", "lpips_vgg", "identity", "psnr")  # that are drawn; the tables have all
@@ -89,10 +89,8 @@ def spreads_table(study: Study) -> str:
     return table(["", *heads], rows)
 
 
-def _number(value: float | None, digits: int, signed: bool = False) -> str:
-    if value is None:
-        return ABSENT
-    return f"{value:{'+' if signed else ''}.{digits}f}"
+def _number(value: float | None, digits: int) -> str:
+    return ABSENT if value is None else f"{value:.{digits}f}"
 
 
 def comparisons_table(study: Study) -> str:
@@ -230,7 +228,7 @@ def _curves(study: Study, recipe: str) -> list[Sequence[Sequence[float]]]:
 def provenance(study: Study) -> str:
     """Say which machines, commits and generation of numerics the rows come from."""
     commits = sorted({_short(str(row["commit"])) for row in study["runs"] if row.get("commit")})
-    seconds = [row["seconds"] for row in study["runs"] if is_number(row.get("seconds"))]
+    seconds = [row["seconds"] for row in study["runs"] if is_measured(row.get("seconds"))]
     return (
         f"{len(study['runs'])} searches, {sum(seconds) / 3600:.1f} hours of them in all, on "
         f"{'; '.join(map(html.escape, study['machines']))}. Numerics {study['numerics']}, commits "

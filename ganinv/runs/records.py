@@ -142,15 +142,15 @@ def gather_codes(images: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _over(images: Mapping[str, dict[str, Any]], statistic: Callable) -> dict[str, float]:
-    rows = [e for e in images.values() if _is_measured(e.get("psnr"))]  # infinite for equal images
+    rows = [e for e in images.values() if is_measured(e.get("psnr"))]  # infinite for equal images
     # a run may be older than a metric
     names = [n for n in (*METRICS, "seconds") if rows and all(n in row for row in rows)]
-    over = {name: [x for x in (row[name] for row in rows) if _is_measured(x)] for name in names}
+    over = {name: [x for x in (row[name] for row in rows) if is_measured(x)] for name in names}
     return {name: float(statistic(values)) for name, values in over.items() if values}
 
 
-def _is_measured(number: object) -> bool:
-    """Whether a metric could be measured: it is NaN where not, null in JSON, or no number."""
+def is_measured(number: object) -> bool:
+    """Tell whether a metric could be measured: it is NaN where not, null in JSON, or no number."""
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         return False
     return -LARGEST < number < LARGEST

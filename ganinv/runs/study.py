@@ -32,8 +32,7 @@ from ganinv.runs.experiment import (
 )
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT
-from ganinv.runs.params import Params
-from ganinv.runs.records import LARGEST, is_finished, read_record
+from ganinv.runs.records import is_finished, is_measured, read_record
 from ganinv.runs.starts import starts_of
 from ganinv.runs.study_params import Recipe, StudyParams, recipes_of
 
@@ -50,6 +49,7 @@ class Plan:
     study: StudyParams
     recipes: dict[str, Recipe]
     photos: list[Photo]
+    keys: dict[tuple[str, int], str] = field(default_factory=dict)  # of the settings of each run
     known: dict[tuple[str, int, str], Row] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)  # photographs, and why
 
@@ -108,19 +108,15 @@ def plan_study(study: StudyParams, say: Callable[[str], None] = print) -> Plan:
     recipes = recipes_of(study)
     plan = Plan(study, recipes, find_photos(study.images, study.align))
     earlier = _read_kept(study.kept, say)
-    keys: dict[tuple[str, int], str] = {}
     for recipe in recipes.values():
         try:
-            keys |= {
-                (recipe.name, number): _key(recipe.restart(number, study))
-                for number in range(1, recipe.restarts + 1)
-            }
+            plan.keys |= _keys(recipe, study)
         except ParamsError as error:
             raise ParamsError(f"recipe {recipe.name}: {error}") from None
     photos = {photo.id: photo for photo in plan.photos}
     for row in earlier:
         recipe, number, photograph = place = (row["recipe"], row["restart"], row["photograph"])
-        asked = photograph in photos and row["settings"] == keys.get((recipe, number))
+        asked = photograph in photos and row["settings"] == plan.keys.get((recipe, number))
         if asked and _is_of(row, plan, recipes[recipe], photos[photograph]):
             plan.known[place] = row
     if plan.known:
@@ -130,10 +126,16 @@ def plan_study(study: StudyParams, say: Callable[[str], None] = print) -> Plan:
     return plan
 
 
-def _key(params: Params) -> str:
+def _keys(recipe: Recipe, study: StudyParams) -> dict[tuple[str, int], str]:
+    """The settings' keys of a recipe's restarts, by (recipe, number): weights are hashed once."""
+    params = recipe.restart(1, study)
     generator = _generator(params.generator, str(resolve_device(params.device)))
     settled = settle(params, generator)
-    return settings_key(settled, weights_used(generator, prepare(settled, generator)))
+    weights = weights_used(generator, prepare(settled, generator))
+    return {
+        (recipe.name, number): settings_key(settled.replace(seed=number), weights)
+        for number in range(1, recipe.restarts + 1)
+    }
 
 
 _generator = functools.lru_cache(maxsize=1)(load_generator)
@@ -168,22 +170,15 @@ def is_row(row: object) -> bool:
         and isinstance(row.get("commit"), (str, NoneType))
         and type(row.get("restart")) is int
         and isinstance(row.get("align"), bool)
-        and all(is_number(row.get(name)) for name in ("seconds", "steps"))
-        and all(row.get(name) is None or is_number(row[name]) for name in METRICS)
+        and all(is_measured(row.get(name)) for name in ("seconds", "steps"))
+        and all(row.get(name) is None or is_measured(row[name]) for name in METRICS)
         and isinstance(row.get("curve"), list)
         and all(_is_point(point) for point in row["curve"])
     )
 
 
 def _is_point(point: object) -> bool:
-    return isinstance(point, list) and len(point) == 2 and all(map(is_number, point))
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a value of a row was measured: a number that sums of it can hold."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return abs(value) <= LARGEST  # NaN is not
+    return isinstance(point, list) and len(point) == 2 and all(map(is_measured, point))
 
 
 def run_study(
@@ -226,14 +221,12 @@ def _whispered(say: Callable[[str], None]) -> Callable[[str], None]:
 
 def gather_rows(plan: Plan, recipe: Recipe, number: int, photos: Sequence[Photo]) -> None:
     """Take the rows of a restart's finished results, those under its settings, from its records."""
-    params = recipe.restart(number, plan.study)
-    folder = Path(params.out)
-    key = ""
+    folder = Path(recipe.restart(number, plan.study).out)
+    key = plan.keys[recipe.name, number]
     for photo in plan.missing(recipe, number, photos):
         entry = read_record(folder, photo.id)
         if not is_finished(entry) or entry is None:
             continue
-        key = key or _key(params)
         if entry.get("settings") == key and _is_of(entry, plan, recipe, photo):
             place = (recipe.name, number, photo.id)
             if is_row(row := _row(place, entry, folder)):  # a record may be damaged
