@@ -20,7 +20,8 @@ def printable(text: object) -> str:
 
 
 def shorten(text: str, most: int = 100) -> str:
-    """Cut off a text of more than `most` characters, which a message is to repeat."""
+    """Cut off a text of more than `most` characters, which a message is to repeat, printable."""
+    text = printable(text)  # pydantic takes no message with a surrogate in it
     return text if len(text) <= most else text[:most] + "…"
 
 

@@ -77,7 +77,7 @@ class Strict(BaseModel):
     def make(cls, values: Mapping[str, Any]) -> Self:
         """Build from a dict. Raises ParamsError, with a line for each fault."""
         try:
-            return cls(**{str(name): value for name, value in values.items()})
+            return cls(**{printable(name): value for name, value in values.items()})
         except ValidationError as error:
             faults = error.errors()
             lines = [_explain(fault, cls) for fault in faults[:MAX_FAULTS]]

@@ -104,6 +104,12 @@ def test_the_home_of_a_user_who_does_not_exist_is_no_folder():
         Params.load(None, ["out=~nosuchuser/x"])
 
 
+@pytest.mark.parametrize("item", ["init=~\udcefut", "out=~\udcef/x", "\udcefout=1", "space=\udcef"])
+def test_bytes_that_are_no_text_are_named_as_escapes(item):
+    with pytest.raises(ParamsError, match=r"\\udcef"):
+        Params.load(None, [item])
+
+
 @pytest.mark.parametrize("name", ["verify", "collect"])
 def test_a_folder_that_holds_no_run_is_told_without_torch(tmp_path, name):
     for folder in (tmp_path, tmp_path / "absent"):
