@@ -294,21 +294,29 @@ def _own_device(device, place):
 
     from ganinv.compute.device import resolve_device
 
-    found, count = resolve_device(device), place["LOCAL_WORLD_SIZE"]
+    found = resolve_device(device)
     if found == "cpu":
         return found
-    if ":" in found:
+    check_gpus(found, place["LOCAL_WORLD_SIZE"], torch.cuda.device_count())
+    torch.cuda.set_device(place["LOCAL_RANK"])
+    return f"cuda:{place['LOCAL_RANK']}"
+
+
+def check_gpus(device: str, count: int, gpus: int) -> None:
+    """Check that each of a machine's `count` processes can take one of its `gpus`.
+
+    Raises ParamsError, also where the device is a certain one of them.
+    """
+    if ":" in device:
         raise ParamsError(
             f"device: {device} is one GPU, and there are {count} processes on this machine; ask "
             "for cuda, or auto, and each takes its own"
         )
-    if torch.cuda.device_count() < count:
+    if gpus < count:
         raise ParamsError(
-            f"{count} processes on this machine, which has {torch.cuda.device_count()} GPUs: begin "
-            f"by torchrun --nproc-per-node {torch.cuda.device_count()}, or ask for device cpu"
+            f"there are {count} processes on this machine, which has {gpus} GPUs: begin by "
+            f"torchrun --nproc-per-node {gpus}, or ask for device cpu"
         )
-    torch.cuda.set_device(place["LOCAL_RANK"])
-    return f"cuda:{place['LOCAL_RANK']}"
 
 
 def _meet(device, place):
