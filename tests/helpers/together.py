@@ -72,7 +72,7 @@ def torchrun(count, *words):
 
 
 def far(a, b):
-    """The largest distance of two tensors of the same name, each by its largest number."""
+    """The largest distance of two tensors of the same name, as a share of their length."""
     assert a.keys() == b.keys()
     pairs = [(a[name].double(), b[name].double()) for name in a]
-    return max(((x - y).abs().max() / x.abs().max().clamp(min=1e-3)).item() for x, y in pairs)
+    return max(((x - y).norm() / x.norm().clamp(min=1e-6)).item() for x, y in pairs)
