@@ -93,9 +93,9 @@ class Networks:
         """List the tensors of each network."""
         return {name: module.state_dict() for name, module in self.modules.items()}
 
-    def draw_z(self, count: int, rng: torch.Generator, rows: slice = ALL) -> Tensor:
-        """Draw z (count, z_dim), and give `rows` of them."""
-        return torch.randn(count, self.params.z_dim, generator=rng)[rows].to(self.device)
+    def draw_z(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draw z (count, z_dim)."""
+        return torch.randn(count, self.params.z_dim, generator=rng).to(self.device)
 
     def draw_real(self, count: int, rng: torch.Generator, flip: bool, rows: slice = ALL) -> Tensor:
         """Draw images (count, 3, S, S) of the set, with repetition, some mirrored if `flip`.

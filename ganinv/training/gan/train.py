@@ -97,7 +97,7 @@ def _step(networks, step):
         *networks.learners,
         (networks.adam_generator, networks.adam_discriminator),
         lambda: networks.draw_real(params.batch, rng, params.flip, rows),
-        lambda: networks.draw_z(params.batch, rng, rows),
+        lambda: networks.part.of(networks.draw_z(params.batch, rng)),
         objective=params.objective,
         critic_steps=params.critic_steps,
         gp_weight=params.gp_weight,
