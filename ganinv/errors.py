@@ -70,3 +70,7 @@ class WriteError(GaninvError, OSError):
 
 class InUseError(GaninvError, RuntimeError):
     """A folder that another process is writing to."""
+
+
+class LostProcessError(GaninvError, RuntimeError):
+    """Processes that worked together, of which one has ended."""

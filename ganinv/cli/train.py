@@ -1,10 +1,12 @@
-"""ganinv train-encoder | train-gan."""
+"""ganinv train-encoder | train-gan: by one process, or by several that torchrun begins."""
 
+import functools
 from typing import Annotated, TypeVar
 
 import typer
 
 from ganinv.cli.shared import Fresh, Overrides, ParamsFile
+from ganinv.compute.processes import joined, told_once
 from ganinv.training.settings import TrainingParams
 
 Model = TypeVar("Model", bound=TrainingParams)
@@ -39,12 +41,18 @@ def train_encoder(
     from ganinv.training.encoder.settings import EncoderParams
 
     settings = _settings(EncoderParams, params, overrides, out, device)
-    check_encoder(settings, fresh=fresh)  # before the seconds that torch takes
-    if publish:
-        check_publishing()
-    from ganinv.training.encoder.train import train_encoder as train
 
-    path = train(settings, fresh=fresh)
+    def check() -> None:
+        check_encoder(settings, fresh=fresh)
+        if publish:
+            check_publishing()
+
+    with joined(settings.device, check) as processes:  # before the seconds that torch takes
+        from ganinv.training.encoder.train import train_encoder as train
+
+        path = train(settings, fresh=fresh, processes=processes)
+    if not processes.is_first:
+        return
     print(path)
     if publish:
         from ganinv.training.encoder.publish import publish as publish_encoder
@@ -64,10 +72,13 @@ def train_gan(
     from ganinv.training.gan.settings import GanParams
 
     settings = _settings(GanParams, params, overrides, out, device)
-    check_gan(settings, fresh=fresh)  # before the seconds that torch takes
-    from ganinv.training.gan.train import train_gan as train
+    check = functools.partial(check_gan, settings, fresh=fresh)
+    with joined(settings.device, check) as processes:  # before the seconds that torch takes
+        from ganinv.training.gan.train import train_gan as train
 
-    print(train(settings, fresh=fresh))
+        path = train(settings, fresh=fresh, processes=processes)
+    if processes.is_first:
+        print(path)
 
 
 def _settings(
@@ -80,4 +91,5 @@ def _settings(
     """The parameters of a training: a file's, changed by --set, then by --out and --device."""
     given = dict(out=out, device=device)
     changes = {key: value for key, value in given.items() if value is not None}
-    return model.load(params, overrides, **changes)
+    with told_once():
+        return model.load(params, overrides, **changes)

@@ -1,2 +1,2 @@
-"""How things are computed: device, precision, compilation, rendering, memory. What is computed lies
-in the rooms above."""
+"""How things are computed: device, precision, compilation, rendering, memory, several processes.
+What is computed lies in the rooms above."""

@@ -2,7 +2,8 @@
 
 What differs between trainings is passed in as a `Task`. The same call again goes on from the
 checkpoint, to the same bits: a step depends on its number and on what the checkpoint holds, no
-more. A run is a folder:
+more. Of several processes all take every step, and the first alone looks, says and writes. A run
+is a folder:
 
     OUT/params.yaml  checkpoint.safetensors  history.json  samples/step_NNNNNN.png
     and what the task publishes
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ganinv.compute.processes import ALONE, Processes, told_once
 from ganinv.core_yaml import dump_yaml
 from ganinv.files import write_json, write_text
 from ganinv.seeds import image_rng
@@ -82,7 +84,14 @@ class Task:
     digits: int = 3
 
 
-def train(task: Task, params: TrainingParams, *, fresh: bool = False, say: Say = print) -> Path:
+def train(
+    task: Task,
+    params: TrainingParams,
+    *,
+    fresh: bool = False,
+    say: Say = print,
+    processes: Processes = ALONE,
+) -> Path:
     """Train to the end and publish; return the path of what was published.
 
     Continues an earlier call in the same folder, unless `fresh`; the caller holds the folder (see
@@ -92,34 +101,44 @@ def train(task: Task, params: TrainingParams, *, fresh: bool = False, say: Say =
     a folder that the same call goes on in.
     """
     out = Path(params.out)
-    check_folder(params, task.kind, fresh=fresh)
-    path = out / CHECKPOINT
-    if path.is_file() and not fresh:
-        progress = _resume(task, params, path)
-        write_text(out / PARAMS, dump_yaml(params.model_dump()))
+    processes.agree(dict(task.decisive), "parameters, images or weights")
+    if processes.by_first(_make_ready, task, params, fresh):
+        progress = _resume(task, params, out / CHECKPOINT)
+        processes.agree(progress.step, f"checkpoint in {out}")
+        if processes.is_first:
+            write_text(out / PARAMS, dump_yaml(params.model_dump()))
         say(f"going on from step {progress.step}")
     else:
-        clear(out, task.kind)
-        write_text(out / PARAMS, dump_yaml(params.model_dump()))
         started = time.perf_counter()
         task.begin()
         progress = Progress(seconds=time.perf_counter() - started)
         progress.history = [{"step": 0, "seconds": progress.seconds}]
-        _look_and_save(task, progress, out)
+        _look_and_save(task, progress, out, processes)
     started, before = time.perf_counter(), progress.seconds
     while progress.step < params.steps and not task.ended(progress):
         row = task.step(progress.step)
         progress.step += 1
         progress.seconds = before + time.perf_counter() - started
         names = row if task.finite is None else task.finite
-        checkpoint.check_finite(row, names, progress.step, out, task.rates)
+        with told_once():
+            checkpoint.check_finite(row, names, progress.step, out, task.rates)
         progress.history.append({"step": progress.step, "seconds": progress.seconds} | row)
         if params.log_every and progress.step % params.log_every == 0:
             say(_describe(task, params, progress))
         if progress.step % params.save_every == 0 or progress.step == params.steps:
-            _look_and_save(task, progress, out)
-    write_json(out / HISTORY, progress.history)  # a kill may have come before it
-    return task.publish(progress)
+            _look_and_save(task, progress, out, processes)
+    return processes.by_first(_publish, task, progress, out)
+
+
+def _make_ready(task, params, fresh):
+    """Check the folder; True where its checkpoint is to be gone on from, else begin it anew."""
+    out = Path(params.out)
+    check_folder(params, task.kind, fresh=fresh)
+    if (out / CHECKPOINT).is_file() and not fresh:
+        return True
+    clear(out, task.kind)
+    write_text(out / PARAMS, dump_yaml(params.model_dump()))
+    return False
 
 
 def _resume(task, params, path):
@@ -130,11 +149,17 @@ def _resume(task, params, path):
     return Progress(notes["step"], notes["seconds"], notes["history"], notes["figures"])
 
 
-def _look_and_save(task, progress, out):
-    progress.figures = task.look(progress)
+def _look_and_save(task, progress, out, processes):
+    progress.figures = processes.by_first(task.look, progress)
     progress.history[-1] |= progress.figures
     figures = task.finite_figures if progress.step else ()  # a start may be as bad as it likes
-    checkpoint.check_finite(progress.figures, figures, progress.step, out, task.rates)
+    with told_once():
+        checkpoint.check_finite(progress.figures, figures, progress.step, out, task.rates)
+    if processes.is_first:
+        _save(task, progress, out)
+
+
+def _save(task, progress, out):
     notes = {
         "kind": task.kind.name,
         "params": dict(task.decisive),
@@ -145,6 +170,11 @@ def _look_and_save(task, progress, out):
     }
     checkpoint.save_state(out / CHECKPOINT, task.state(), task.optimizers, notes)
     write_json(out / HISTORY, progress.history)
+
+
+def _publish(task, progress, out):
+    write_json(out / HISTORY, progress.history)  # a kill may have come before it
+    return task.publish(progress)
 
 
 def _describe(task, params, progress):

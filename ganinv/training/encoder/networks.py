@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ganinv.compute.compile import resolve_compile
 from ganinv.compute.device import autocast, resolve_precision
+from ganinv.compute.processes import ALONE, Processes
 from ganinv.compute.render import make_renderer
 from ganinv.encoders.domain import DomainEncoder, domain_config
 from ganinv.generators.base import Generator
@@ -23,10 +24,19 @@ class Networks:
     """All networks on the generator's device; `params` say how they are made.
 
     `resolution` is that of the encoder, at which images are drawn and compared. `earlier` is the
-    head that the encoder begins from, and its hash, or None.
+    head that the encoder begins from, and its hash, or None. `part` are the rows of a batch that
+    are this process's: a compiled generator renders so many; `learner` and `judge` are the
+    encoder's head and the discriminator as they are trained by all processes.
     """
 
-    def __init__(self, params: EncoderParams, generator: Generator, say: Say) -> None:
+    def __init__(
+        self,
+        params: EncoderParams,
+        generator: Generator,
+        say: Say,
+        processes: Processes = ALONE,
+    ) -> None:
+        self.processes, self.part = processes, processes.part(params.batch)
         self.params, self.generator, self.device = params, generator, generator.device
         self.precision = resolve_precision(params.precision, self.device)
         self.config = domain_config(generator)
@@ -42,8 +52,11 @@ class Networks:
         self.encoder.reduce.requires_grad_(False)
         self.lpips = load_lpips("vgg", self.device)
         compiled = resolve_compile(params.compile, generator, params.steps)
-        self.render_full, self.compiled = make_renderer(  # last: what cannot be used is told before
-            generator, self.precision, compiled, say, batch=params.batch
+        self.learner = processes.parallel(_Head(self.encoder))
+        self.judge = processes.parallel(self.discriminator)
+        # last: what cannot be used is told before. The others find what the first has compiled
+        self.render_full, self.compiled = processes.first_then_others(
+            make_renderer, generator, self.precision, compiled, say, batch=len(self.part)
         )
         self.optimizer = torch.optim.Adam(self._groups(), betas=(0.9, 0.99))
         self.adversary = torch.optim.Adam(
@@ -75,13 +88,13 @@ class Networks:
         return {"encoder": self.encoder.head(), "discriminator": self.discriminator.state_dict()}
 
     def render_small(self, ws: Tensor) -> Tensor:
-        """Render images (batch, 3, resolution, resolution), through which gradients flow."""
+        """Render this process's part of a batch (N, 3, resolution, resolution), with gradients."""
         return box_resize(self.render_full(ws), self.resolution)
 
     @torch.no_grad()
     def render(self, ws: Tensor) -> Tensor:
         """Render images (N, 3, resolution, resolution) on the clamped 8-bit grid, any N."""
-        batch, count = self.params.batch, len(ws)
+        batch, count = len(self.part), len(ws)
         filled = torch.cat((ws, ws[:1].expand(-count % batch, -1, -1)))
         parts = [self.render_small(part) for part in filled.split(batch)]
         return quantize(torch.cat(parts)[:count])
@@ -94,7 +107,7 @@ class Networks:
 
     def codes(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Compute w (N, 1, w_dim) and offsets (N, num_ws, w_dim); images get no gradient."""
-        return self.encoder.codes(self.encoder.gather(self.see(images)))
+        return self.learner(self.see(images))
 
     def distance(self, images: Tensor, wanted: Tensor) -> Tensor:
         """Compute LPIPS-VGG (N,) of two batches of images; gradients flow to `images`."""
@@ -109,3 +122,14 @@ class Networks:
         """Compute the mean LPIPS-VGG of any number of images."""
         parts = zip(images.split(8), wanted.split(8), strict=True)
         return torch.cat([self.distance(a, b) for a, b in parts]).mean().item()
+
+
+class _Head(nn.Module):
+    """What of the encoder learns, as a module that can be called: levels -> w and offsets."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, levels):
+        return self.encoder.codes(self.encoder.gather(levels))

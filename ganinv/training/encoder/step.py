@@ -24,7 +24,7 @@ WARM_UP = 50  # steps in which Adam's rate rises from 0: its first moments are n
 
 def encoder_step(networks: Networks, batch: Batch, step: int) -> dict[str, float]:
     """Do a step of the encoder, from 0, then one of the discriminator; return the losses."""
-    params, images, ws, known = networks.params, batch.images, batch.ws, batch.known
+    params, images, part = networks.params, batch.images, batch.part
     set_rates(networks, step)
     w, offsets = networks.codes(images)
     codes = w + offsets
@@ -35,21 +35,23 @@ def encoder_step(networks: Networks, batch: Batch, step: int) -> dict[str, float
         "features": feature_distance(rendered, images, batch.rng, networks.distance),
         "offsets": offsets.square().sum(2).mean() / spread,
     }
-    if known and params.latent:
-        distance = (codes[:known] - ws[:known]).square().sum(2).mean()
+    terms = {name: part.weigh(value) for name, value in terms.items()}
+    if batch.known and params.latent:
+        found, wanted = (part.first(x, batch.known) for x in (codes, batch.ws))
+        distance = part.mean((found - wanted).square().sum(2), among=batch.known)
         terms["latent"] = distance / spread
     size = networks.discriminator_size
     small, real = box_resize(rendered, size), box_resize(images, size)
     if params.adversarial:
-        terms["adversarial"] = nonsaturating_generator(networks.discriminator(small))
+        terms["adversarial"] = part.weigh(nonsaturating_generator(networks.discriminator(small)))
     loss = sum(getattr(params, name) * value for name, value in terms.items())
     networks.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     networks.optimizer.step()
-    row = {"loss": loss.item()} | {name: value.item() for name, value in terms.items()}
+    row = {"loss": loss} | terms
     if params.adversarial:
         row |= _step_discriminator(networks, real, small.detach(), step)
-    return row
+    return part.processes.means(row)
 
 
 def set_rates(networks: Networks, step: int) -> None:
@@ -88,14 +90,14 @@ def feature_distance(
 
 
 def _step_discriminator(networks, real, fake, step):
-    params, discriminator = networks.params, networks.discriminator
+    params, discriminator, part = networks.params, networks.judge, networks.part
     fake_scores, real_scores = discriminator(fake), discriminator(real)
-    loss = logistic_discriminator(real_scores, fake_scores)
-    row = {"discriminator": loss.item()}
+    loss = part.weigh(logistic_discriminator(real_scores, fake_scores))
+    row = {"discriminator": loss}
     if step % params.r1_every == 0:
-        penalty = r1_penalty(discriminator, real)
+        penalty = part.weigh(r1_penalty(discriminator, real))
         loss = loss + 0.5 * params.r1_gamma * params.r1_every * penalty
-        row["r1"] = penalty.item()
+        row["r1"] = penalty
     networks.adversary.zero_grad(set_to_none=True)
     loss.backward()
     networks.adversary.step()

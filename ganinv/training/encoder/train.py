@@ -11,6 +11,7 @@ import torch
 
 from ganinv.compute.device import resolve_device
 from ganinv.compute.memory import kept_memory
+from ganinv.compute.processes import ALONE, Processes
 from ganinv.encoders.domain import domain_config
 from ganinv.files import write_json
 from ganinv.generators.load import load_generator
@@ -28,24 +29,32 @@ from ganinv.training.loop import Say, Task, train
 from ganinv.weights.store import save_weights
 
 
-def train_encoder(params: EncoderParams, *, fresh: bool = False, say: Say = print) -> Path:
+def train_encoder(
+    params: EncoderParams,
+    *,
+    fresh: bool = False,
+    say: Say = print,
+    processes: Processes = ALONE,
+) -> Path:
     """Train by `EncoderParams`; return the path of encoder.safetensors.
 
     Continues an earlier call in the same folder, unless `fresh`. Raises ParamsError where that call
     had other parameters, where the folder holds files of something else and where the training
     diverges, WeightsError where weights are not here, InUseError where another training is at work
-    in the folder, WriteError where the disk is full.
+    in the folder, WriteError where the disk is full. Of several `processes`, each calls this; the
+    first alone says and writes.
     """
-    check_encoder(params, fresh=fresh)
-    device = resolve_device(params.device)
-    with held(params.out), kept_memory(device):
-        generator = load_generator(params.generator, device)
+    processes.by_first(processes.check_batch, params.batch)
+    processes.by_first(check_encoder, params, fresh=fresh)
+    device, say = processes.device or resolve_device(params.device), processes.said_by_first(say)
+    with processes.held_by_first(held(params.out)), kept_memory(device):
+        generator = processes.first_then_others(load_generator, params.generator, device)
         photographs = None
         if params.photographs is not None:  # before minutes go into compiling
             resolution = domain_config(generator)["resolution"]
             photographs = Photographs(params.photographs, resolution, say)
-        task = encoder_task(Networks(params, generator, say), say, photographs)
-        return train(task, params, fresh=fresh, say=say)
+        task = encoder_task(Networks(params, generator, say, processes), say, photographs)
+        return train(task, params, fresh=fresh, say=say, processes=processes)
 
 
 def encoder_task(networks: Networks, say: Say, photographs: Photographs | None = None) -> Task:

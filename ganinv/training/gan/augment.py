@@ -4,8 +4,8 @@ Zhao, Liu, Lin, Zhu and Han 2020, "Differentiable Augmentation for Data-Efficien
 (arXiv 2006.10738), eqs. 4 to 6: D sees changed images only, real or not, also when G learns from
 it, so that it cannot learn the few real ones by heart. Every change is differentiable, and G's
 gradient passes through it. Images lie in [-1, 1] and may leave it; all that is drawn is drawn for
-each image anew, from a generator of random numbers on the CPU. To add a change, write its function
-and its row of CHANGES.
+each image anew, from a generator of random numbers on the CPU: where the images are a part of a
+batch, for all of that. To add a change, write its function and its row of CHANGES.
 
 Departure from the paper: under a gradient penalty, that is taken between changed images.
 
@@ -15,10 +15,13 @@ Nothing here imports torch before an image is changed: parameters are checked ag
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ganinv.compute.processes import Part
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-Change = Callable[["Tensor", "Generator"], "Tensor"]  # images (N, 3, S, S) -> images like them
+# images (N, 3, S, S) -> images like them
+Change = Callable[["Tensor", "Generator", Part | None], "Tensor"]
 BRIGHTNESS = 0.5  # the most that is added, on [-1, 1]
 SATURATION = 0.0, 2.0  # the factors of each pixel's distance to its grey
 CONTRAST = 0.5, 1.5  # and to the image's mean
@@ -27,7 +30,7 @@ HOLE = 1 / 2  # of the side
 NONE = "none"
 
 
-def change_colours(images: "Tensor", rng: "Generator") -> "Tensor":
+def change_colours(images: "Tensor", rng: "Generator", part: Part | None = None) -> "Tensor":
     """Change brightness, saturation and contrast of images (N, 3, S, S), in this order.
 
     With the grey g of a pixel and the mean m of the image, x + b becomes g + b + s (x - g), and
@@ -35,23 +38,25 @@ def change_colours(images: "Tensor", rng: "Generator") -> "Tensor":
     """
     import torch
 
-    added = _uniform(images, -BRIGHTNESS, BRIGHTNESS, rng)  # (N, 1, 1, 1), as those below
-    saturation = _uniform(images, *SATURATION, rng)
-    contrast = _uniform(images, *CONTRAST, rng)
+    added = _uniform(images, -BRIGHTNESS, BRIGHTNESS, rng, part)  # (N, 1, 1, 1), as those below
+    saturation = _uniform(images, *SATURATION, rng, part)
+    contrast = _uniform(images, *CONTRAST, rng, part)
     grey = images.mean(1, keepdim=True)  # (N, 1, S, S)
     even = (1 - contrast) * grey.mean((2, 3), keepdim=True) + added
     greys = torch.addcmul(even, contrast * (1 - saturation), grey)
     return torch.addcmul(greys, contrast * saturation, images)
 
 
-def shift(images: "Tensor", rng: "Generator") -> "Tensor":
+def shift(images: "Tensor", rng: "Generator", part: Part | None = None) -> "Tensor":
     """Shift images (N, C, S, S) by whole pixels, up to an eighth of the side; zeros come in."""
     import torch
     import torch.nn.functional as F
 
     size = images.shape[-1]
     most = round(SHIFT * size)
-    corners = torch.randint(2 * most + 1, (len(images), 2), generator=rng).tolist()
+    corners = _draw(
+        images, part, lambda n: torch.randint(2 * most + 1, (n, 2), generator=rng)
+    ).tolist()
     padded = F.pad(images, [most] * 4).unbind(0)
     shifted = [
         image[:, y : y + size, x : x + size] for image, (y, x) in zip(padded, corners, strict=True)
@@ -59,13 +64,14 @@ def shift(images: "Tensor", rng: "Generator") -> "Tensor":
     return torch.stack(shifted)
 
 
-def cut_out(images: "Tensor", rng: "Generator") -> "Tensor":
+def cut_out(images: "Tensor", rng: "Generator", part: Part | None = None) -> "Tensor":
     """Put zeros into a square of images (N, C, S, S), of half their side, wherever its centre."""
     import torch
 
     size = images.shape[-1]
     hole = round(HOLE * size)
-    starts = torch.randint(size + 1, (len(images), 2, 1), generator=rng) - hole // 2
+    centres = _draw(images, part, lambda n: torch.randint(size + 1, (n, 2, 1), generator=rng))
+    starts = centres - hole // 2
     away = torch.arange(size) - starts  # (N, 2, S)
     inside = (away >= 0) & (away < hole)
     holes = inside[:, 0, :, None] & inside[:, 1, None, :]  # (N, S, S)
@@ -88,16 +94,26 @@ def read_changes(text: str) -> tuple[str, ...]:
     return names
 
 
-def augment(images: "Tensor", names: tuple[str, ...], rng: "Generator") -> "Tensor":
-    """Apply changes to images (N, 3, S, S), one after another; without any, nothing is drawn."""
+def augment(
+    images: "Tensor", names: tuple[str, ...], rng: "Generator", part: Part | None = None
+) -> "Tensor":
+    """Apply changes to images (N, 3, S, S), one after another; without any, nothing is drawn.
+
+    `part` says which rows of a batch the images are; None stands for all of them.
+    """
     for name in names:
-        images = CHANGES[name](images, rng)
+        images = CHANGES[name](images, rng, part)
     return images
 
 
-def _uniform(images, low, high, rng):
+def _draw(images, part, sample):
+    """Numbers for images, of those that `sample(n)` draws for the whole batch."""
+    return sample(len(images)) if part is None else part.of(sample(part.whole))
+
+
+def _uniform(images, low, high, rng, part):
     """Numbers (N, 1, 1, 1) between two, one for each image."""
     import torch
 
-    drawn = torch.rand(len(images), 1, 1, 1, generator=rng)
+    drawn = _draw(images, part, lambda n: torch.rand(n, 1, 1, 1, generator=rng))
     return (low + (high - low) * drawn).to(images)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from ganinv.compute.device import resolve_precision
+from ganinv.compute.processes import ALONE, Processes
 from ganinv.errors import ParamsError
 from ganinv.generators.dcgan import DCGAN, DCGANDiscriminator
 from ganinv.images.pixels import from_uint8
@@ -17,6 +18,7 @@ from ganinv.training.gan.settings import GanParams
 from ganinv.training.loop import step_rng
 
 STATISTICS = 2048  # draws of z that BatchNorm's statistics are measured on
+ALL = slice(None)
 
 
 def hash_images(images: np.ndarray) -> str:
@@ -27,12 +29,17 @@ def hash_images(images: np.ndarray) -> str:
 class Networks:
     """DCGAN's generator and discriminator, the generator's running average, and real images.
 
-    `images` are uint8 (N, S, S, 3) of the resolution asked for. Raises ParamsError where all of
-    them are the same.
+    `images` are uint8 (N, S, S, 3) of the resolution asked for. `learners` are the generator and
+    the discriminator as they are trained by all `processes`, `part` the rows of a batch that are
+    this one's. Raises ParamsError where all images are the same.
     """
 
     def __init__(
-        self, params: GanParams, images: np.ndarray, device: str | torch.device = "cpu"
+        self,
+        params: GanParams,
+        images: np.ndarray,
+        device: str | torch.device = "cpu",
+        processes: Processes = ALONE,
     ) -> None:
         if (images == images[:1]).all():
             raise ParamsError(f"all images of {params.images} are the same: nothing to be learnt")
@@ -52,6 +59,8 @@ class Networks:
                 )
             )
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.part = processes.part(params.batch)
+        self.learners = processes.parallel(self.generator), processes.parallel(self.discriminator)
         betas = params.beta1, params.beta2
         self.adam_generator = torch.optim.Adam(
             self.generator.parameters(), lr=params.lr_generator, betas=betas
@@ -88,14 +97,15 @@ class Networks:
         """Draw z (count, z_dim)."""
         return torch.randn(count, self.params.z_dim, generator=rng).to(self.device)
 
-    def draw_real(self, count: int, rng: torch.Generator, flip: bool) -> Tensor:
+    def draw_real(self, count: int, rng: torch.Generator, flip: bool, rows: slice = ALL) -> Tensor:
         """Draw images (count, 3, S, S) of the set, with repetition, some mirrored if `flip`.
 
-        float32 in [-1, 1], channels last in memory.
+        Gives `rows` of them, float32 in [-1, 1], channels last in memory.
         """
-        chosen = torch.randint(len(self.images), (count,), generator=rng)
+        chosen = torch.randint(len(self.images), (count,), generator=rng)[rows]
         images = from_uint8(self.images[chosen.numpy()], self.device)
-        mirrored = (torch.rand(count, 1, 1, 1, generator=rng) < 0.5 * flip).to(self.device)
+        drawn = torch.rand(count, 1, 1, 1, generator=rng)[rows]
+        mirrored = (drawn < 0.5 * flip).to(self.device)
         return torch.where(mirrored, images.flip(3), images)
 
     @torch.no_grad()

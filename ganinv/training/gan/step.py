@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganinv.compute.device import autocast
+from ganinv.compute.processes import ALONE, Part
 from ganinv.losses.adversarial import OBJECTIVES, gradient_penalty
 from ganinv.training.gan.augment import augment
 
@@ -23,6 +24,7 @@ def gan_step(
     rng: torch.Generator,
     precision: str = "float32",
     changes: tuple[str, ...] = (),
+    part: Part | None = None,
 ) -> dict[str, float]:
     """Do `critic_steps` steps of the discriminator, then one of the generator.
 
@@ -35,31 +37,39 @@ def gan_step(
     authors of DCGAN train). Returns numbers, those of the discriminator from its last step: losses
     (`discriminator` with the penalty, and `penalty` where there is one), mean scores `real` and
     `fake`, and norms of the gradients.
+
+    Where the batch lies in several processes, `draw_real()` and `draw_z()` give the `part` of it
+    that is this one's, and both networks come from `Processes.parallel`. Then weights and numbers
+    become those of the whole batch, in all processes.
     """
     adam_generator, adam_discriminator = optimizers
     losses = OBJECTIVES[objective]
     row = {}
     for _ in range(critic_steps):
-        real = augment(draw_real(), changes, rng)
+        real = draw_real()
+        own = ALONE.part(len(real)) if part is None else part
+        real = augment(real, changes, rng, own)
         with autocast(real.device, precision):
             with torch.no_grad():
-                fake = augment(generator(draw_z()), changes, rng)
+                fake = augment(generator(draw_z()), changes, rng, own)
             real_scores, fake_scores = discriminator(real), discriminator(fake)
-            loss = losses.discriminator(real_scores, fake_scores)
+            loss = own.weigh(losses.discriminator(real_scores, fake_scores))
             if losses.penalized:
-                mixture = torch.rand(len(real), generator=rng).to(real)
-                row["penalty"] = gradient_penalty(discriminator, real, fake, mixture)
+                mixture = own.of(torch.rand(own.whole, generator=rng)).to(real)
+                penalty = gradient_penalty(discriminator, real, fake, mixture)
+                row["penalty"] = own.weigh(penalty)
                 loss = loss + gp_weight * row["penalty"]
-        row |= {"discriminator": loss, "real": real_scores.mean(), "fake": fake_scores.mean()}
+        real_mean, fake_mean = own.weigh(real_scores.mean()), own.weigh(fake_scores.mean())
+        row |= {"discriminator": loss, "real": real_mean, "fake": fake_mean}
         row["discriminator_gradient"] = _descend(loss, discriminator, adam_discriminator)
     discriminator.requires_grad_(False)  # half of the backward pass is theirs
     with autocast(real.device, precision):
-        fake = augment(generator(draw_z()), changes, rng)
-        loss = losses.generator(discriminator(fake))
+        fake = augment(generator(draw_z()), changes, rng, own)
+        loss = own.weigh(losses.generator(own.processes.alone(discriminator)(fake)))
     row |= {"generator": loss}
     row["generator_gradient"] = _descend(loss, generator, adam_generator)
     discriminator.requires_grad_(True)
-    return {name: value.item() for name, value in row.items()}
+    return own.processes.means(row)
 
 
 def _descend(loss, network, optimizer):

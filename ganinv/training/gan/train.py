@@ -23,6 +23,7 @@ import numpy as np
 
 from ganinv.compute.device import resolve_device
 from ganinv.compute.memory import kept_memory
+from ganinv.compute.processes import ALONE, Processes
 from ganinv.files import write_json
 from ganinv.training.folder import held
 from ganinv.training.gan.augment import read_changes
@@ -46,6 +47,7 @@ def train_gan(
     say: Say = print,
     load_images: Callable[..., np.ndarray] = load_image_set,
     measured_by: Callable[[Networks], Measure] = make_measure,
+    processes: Processes = ALONE,
 ) -> Path:
     """Train by `GanParams`; return the path of generator.safetensors.
 
@@ -55,15 +57,18 @@ def train_gan(
     InUseError where another training is at work in the folder, WriteError where the disk is full.
     One that collapses goes on: that is said, and noted in the history and on the card.
     `load_images(name, size, align=, say=)` gives uint8 (N, S, S, 3), or says first that there are
-    none.
+    none. Of several `processes`, each calls this; the first alone says and writes.
     """
-    check_gan_folder(params, fresh=fresh)
-    device = resolve_device(params.device)
-    with held(params.out), kept_memory(device):
-        images = load_images(params.images, params.resolution, align=params.align, say=say)
-        networks = Networks(params, images, device)
+    processes.by_first(processes.check_batch, params.batch)
+    processes.by_first(check_gan_folder, params, fresh=fresh)
+    device, say = processes.device or resolve_device(params.device), processes.said_by_first(say)
+    with processes.held_by_first(held(params.out)), kept_memory(device):
+        images = processes.first_then_others(
+            load_images, params.images, params.resolution, align=params.align, say=say
+        )
+        networks = Networks(params, images, device, processes)
         task = gan_task(networks, say, measured_by(networks))
-        return train(task, params, fresh=fresh, say=say)
+        return train(task, params, fresh=fresh, say=say, processes=processes)
 
 
 def gan_task(networks: Networks, say: Say, measure: Measure) -> Task:
@@ -87,18 +92,19 @@ def gan_task(networks: Networks, say: Say, measure: Measure) -> Task:
 def _step(networks, step):
     """One step of both networks, from 0, and of the running average."""
     params, rng = networks.params, step_rng(networks.params, "step", step)
+    rows = networks.part.rows
     row = gan_step(
-        networks.generator,
-        networks.discriminator,
+        *networks.learners,
         (networks.adam_generator, networks.adam_discriminator),
-        lambda: networks.draw_real(params.batch, rng, params.flip),
-        lambda: networks.draw_z(params.batch, rng),
+        lambda: networks.draw_real(params.batch, rng, params.flip, rows),
+        lambda: networks.part.of(networks.draw_z(params.batch, rng)),
         objective=params.objective,
         critic_steps=params.critic_steps,
         gp_weight=params.gp_weight,
         rng=rng,
         precision=networks.precision,
         changes=read_changes(params.diff_augment),
+        part=networks.part,
     )
     decay = averaging_decay(params.ema, params.batch, step + 1)
     average_weights(networks.average, networks.generator, decay)
