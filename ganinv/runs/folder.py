@@ -25,11 +25,12 @@ from ganinv.runs.names import (
     CODE,
     ENVIRONMENT,
     INDEX,
+    KEPT,
     OUTPUTS,
     PASTED,
     RECORD,
-    REFINED,
     SHEET,
+    files_of,
 )
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
@@ -215,8 +216,7 @@ class RunFolder:
         entry = self._result(image_id)
         if entry is None or not marks or _differs(entry, marks):
             return None
-        files = (*OUTPUTS, *(REFINED if "code" in entry else ()))
-        whole = all((self.path / image_id / name).is_file() for name in files)
+        whole = all((self.path / image_id / name).is_file() for name in files_of(entry))
         return entry if whole else None
 
     @contextlib.contextmanager
@@ -225,13 +225,15 @@ class RunFolder:
         with locked(self.path / image_id / LOCK, wait=wait):
             yield
 
-    def begin(self, image_id: str) -> None:
+    def begin(self, image_id: str, keep: str = "all") -> None:
         """Forget an image before its files are overwritten: no record may stand for a mixture.
+
+        `keep` is what the new result will have, a name in `KEPT`: other files are removed.
 
         Its record says so until `note`: one that is missing might be taken from metrics.json.
         """
         self.note(image_id, {"failed": CHANGING})
-        for name in ALSO:  # what the new result may not have
+        for name in (*ALSO, *(set(OUTPUTS) - set(KEPT[keep][0]))):  # that the new may not have
             if name != PASTED:
                 remove_file(self.path / image_id / name)
 

@@ -5,6 +5,8 @@ DIR/<image id>/  record.json target.png reconstruction.png difference.png panel.
                  history.csv history.json latent.safetensors progress.gif progress_strip.png
                  and of a refined one refinement.safetensors code.png
 
+The parameter `keep` makes these fewer (`KEPT` in `names.py`); the record says what was kept.
+
 An image's record.json is the truth about it: its entry, or {"failed": reason}. It is written last,
 and metrics.json is gathered from the records, so that any number of processes may write into one
 folder, and the cost of finishing an image does not grow with how many are done.
@@ -27,7 +29,7 @@ from ganinv.files import atomic_path, read_json, split_part, write_csv, write_js
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.params import SearchParams, losses_of, start_folder
-from ganinv.inversion.result import Inversion, save_result
+from ganinv.inversion.result import Inversion, save_latents, save_pictures, save_result
 from ganinv.inversion.search import REFINE
 from ganinv.locks import TRAINING, is_locked, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
@@ -36,7 +38,7 @@ from ganinv.runs.describe import describe, describe_metrics
 from ganinv.runs.names import RECORD
 from ganinv.runs.params import Params
 
-SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "log_every"}
+SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "keep", "log_every"}
 LARGEST = 1e300  # number that is taken for one that was measured; beyond, sums overflow
 LONGEST_NAME = 255  # bytes, in all usual file systems
 LOCK = ".lock"
@@ -50,11 +52,24 @@ def save_inversion(
     *,
     title: str,
     params: SearchParams,
+    keep: str = "all",
 ) -> None:
-    """Write everything one image leaves into `folder`."""
+    """Write everything one image leaves into `folder`, or what `keep` says of it (`KEPT`)."""
     folder = Path(folder)
+    if keep == "latents":
+        save_latents(folder, inversion)
+    elif keep == "pictures":
+        save_pictures(folder, inversion)
+        save_latents(folder, inversion)
+        _save_panel(folder, inversion, title, params)
+    else:
+        save_result(folder, inversion)
+        _save_panel(folder, inversion, title, params)
+        _save_progress(folder, inversion, title, params)
+
+
+def _save_panel(folder: Path, inversion: Inversion, title: str, params: SearchParams) -> None:
     target, result = to_uint8(inversion.target), to_uint8(inversion.image)
-    save_result(folder, inversion)
     heading = f"{title}: {describe(params)}"
     caption, code = describe_metrics(inversion.metrics), None
     if inversion.code_image is not None:
@@ -62,9 +77,13 @@ def save_inversion(
         code = to_uint8(inversion.code_image)
     panel = figures.panel(target, result, title=heading, caption=caption, code=code)
     _save_figure(folder / "panel.png", panel)
+
+
+def _save_progress(folder: Path, inversion: Inversion, title: str, params: SearchParams) -> None:
+    """The curve of the search and, where pictures were taken of it, its animation."""
     curve = figures.loss_curve(
         inversion.history,
-        title=heading,
+        title=f"{title}: {describe(params)}",
         best_step=inversion.best_step,
         terms=[*TERMS, *(name for loss in losses_of(params) for name in loss_weights(loss))],
     )
