@@ -38,13 +38,14 @@ from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.environment import environment
-from ganinv.runs.folder import SETTINGS_KEY, Marks, RunFolder, default_folder
+from ganinv.runs.folder import Marks, RunFolder, default_folder
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT, lacks
 from ganinv.runs.overview import show
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
     SETTINGS,
+    SETTINGS_KEY,
     collect,
     gather,
     is_finished,

@@ -30,6 +30,7 @@ SHEET, INDEX = "contact_sheet.jpg", "index.html"
 ENVIRONMENT = "environment.json"
 EDITS = "edits.json"  # by `ganinv edit`, whose --out may be the run
 SAVED = "edits"  # the folder of edits that are saved from a notebook
+PAGES = "index-pages"  # the folder of what does not fit on index.html
 EXPORTED = "exported"  # the folder of `ganinv export`, unless another is named
 RESERVED = (  # no image may be called so: names of what lies beside the images' folders
     "params.yaml",
@@ -39,6 +40,7 @@ RESERVED = (  # no image may be called so: names of what lies beside the images'
     "summary.json",
     SHEET,
     INDEX,
+    PAGES,
     EDITS,
     SAVED,
     EXPORTED,

@@ -159,7 +159,7 @@ def test_a_rim_that_cannot_be_is_2(cropped, rim):
     assert cli("paste", cropped, "--rim", rim) == 2
 
 
-def test_a_run_without_pictures_says_how_they_are_drawn(cli, quick, photo, tmp_path, capsys):
+def test_a_run_without_pictures_says_how_they_are_drawn(quick, photo, tmp_path, capsys):
     assert cli("invert", photo, *quick, "--keep", "latents") == 0
     capsys.readouterr()
     assert cli("paste", tmp_path / "run") == 1

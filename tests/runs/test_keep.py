@@ -12,7 +12,7 @@ from ganinv.errors import ParamsError
 from ganinv.images.writing import read_png
 from ganinv.inversion.latent_files import load_latent
 from ganinv.runs.experiment import run_experiment, settings_key
-from ganinv.runs.names import RECORD
+from ganinv.runs.names import INDEX, RECORD, SHEET
 from ganinv.runs.params import Params
 from ganinv.runs.records import collect
 from ganinv.runs.verify import verify
@@ -123,6 +123,20 @@ def test_verify_finds_another_latent(bare, silent):
     latent, metadata = load_latent(path)
     save_file({"latent": latent + 1}, path, metadata)
     assert "psnr" in verify(bare, say=silent)["a"]
+
+
+def test_the_page_lists_them_without_pictures(bare):
+    page = (bare / INDEX).read_text()
+    assert "<img" not in page and not (bare / SHEET).exists()
+    assert "a/latent.safetensors" in page and "b/record.json" in page
+
+
+def test_a_page_has_the_pictures_that_there_are(toy_params, photos, bare, silent):
+    (bare / "b" / "latent.safetensors").unlink()
+    run_experiment(toy_params(photos, keep="pictures"), say=silent)
+    page = (bare / INDEX).read_text()
+    assert page.count("<img") == 1 and "b/panel.png" in page and "a/panel.png" not in page
+    assert (bare / SHEET).is_file()
 
 
 def test_latents_are_found_and_begun_from(toy_params, photos, bare, tmp_path, silent):
