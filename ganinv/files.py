@@ -134,10 +134,12 @@ def write_json(path: Path | str, value: Any) -> None:
     Mappings that are no dicts, at the top or directly below it, are written item by item, so that
     one that reads its items from files takes little memory.
     """
+    texts = _json_texts(value)
     if not _has_lazy(value):
-        return write_text(path, "".join(_json_texts(value)))
-    with _open(path) as file:
-        file.writelines(_json_texts(value))
+        write_text(path, "".join(texts))
+    else:
+        with _open(path) as file:
+            file.writelines(texts)
 
 
 @contextlib.contextmanager
