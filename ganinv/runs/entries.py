@@ -30,10 +30,14 @@ class Entries(Mapping[str, Entry]):
 
 
 class _Items(ItemsView[str, Entry]):
+    def __init__(self, entries: Entries):
+        super().__init__(entries)
+        self._entries = entries
+
     def __iter__(self) -> Iterator[tuple[str, Entry]]:
-        for name in self._mapping:
+        for name in self._entries:
             try:
-                entry = self._mapping[name]
+                entry = self._entries[name]
             except KeyError:
                 continue
             yield name, entry

@@ -283,7 +283,7 @@ def _write_metrics(folder: Path) -> dict[str, Any]:
 def _row(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """An image's line in metrics.csv."""
     row = {key: x for key, x in entry.items() if not isinstance(x, (dict, list))}
-    code = entry.get("code") if isinstance(entry.get("code"), dict) else {}
+    code = entry.get("code") or {}
     return {"image": name} | row | {f"code_{key}": x for key, x in code.items()}
 
 

@@ -21,7 +21,7 @@ QUICK = ["steps=1", "space=w", "loss=l2", "precision=float32", "compile=off", "l
 @pytest.fixture
 def shell(make_photo, toy_path, tmp_path):
     """A function that runs a line of bash where `ganinv` is this one, of two photographs."""
-    for seed, name in enumerate(["p0", "p1"]):  # p0 falls to 2/2, p1 to 1/2
+    for seed, name in enumerate("ab"):  # b falls to 1/2, a to 2/2
         make_photo(tmp_path / "photos" / f"{name}.png", seed)
     program = tmp_path / "bin" / "ganinv"
     program.parent.mkdir()
@@ -52,7 +52,7 @@ def test_a_job_of_the_array_and_a_pod_do_their_shards(shell, tmp_path):
     array = dict(SLURM_ARRAY_TASK_ID="1", SLURM_ARRAY_TASK_COUNT="2", SLURM_CPUS_PER_TASK="1")
     done = shell(f"bash {SCRIPT} photos run OPTIONS", **array)
     assert done.returncode == 0, done.stderr
-    assert list(read_records(tmp_path / "run")) == ["p1"]
+    assert list(read_records(tmp_path / "run")) == ["b"]
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     container = parse_yaml(text, "page")["spec"]["template"]["spec"]["containers"][0]
     (line,) = container["args"]
@@ -60,7 +60,7 @@ def test_a_job_of_the_array_and_a_pod_do_their_shards(shell, tmp_path):
     line = line.replace("/data/photos", "photos").replace("/data/runs/mine", "run")
     done = shell(f"{line.replace('/64', '/2')} OPTIONS", JOB_COMPLETION_INDEX="1")
     assert done.returncode == 0, done.stderr
-    assert list(read_records(tmp_path / "run")) == ["p0", "p1"]
+    assert list(read_records(tmp_path / "run")) == ["a", "b"]
 
 
 @pytest.mark.skipif(shutil.which("parallel") is None, reason="GNU parallel is not installed")
@@ -69,4 +69,4 @@ def test_gnu_parallel_does_all_shards(shell, tmp_path):
     line = line.replace("seq 8", "seq 2").replace("/8", "/2").replace("-j 2", "-j 1")
     done = shell(line.replace("runs/mine", "run") + " OPTIONS && ganinv collect run")
     assert done.returncode == 0, done.stderr
-    assert list(read_records(tmp_path / "run")) == ["p0", "p1"]
+    assert list(read_records(tmp_path / "run")) == ["a", "b"]
