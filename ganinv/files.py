@@ -8,7 +8,6 @@ import contextlib
 import csv
 import errno
 import hashlib
-import io
 import json
 import math
 import os
@@ -17,9 +16,9 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ganinv.errors import WriteError
 
@@ -130,12 +129,50 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write strict JSON: numbers that are not finite become null."""
-    try:
-        text = _dump(value)
-    except ValueError:  # there are some
-        text = _dump(_finite(value))
-    write_text(path, text)
+    """Write strict JSON: numbers that are not finite become null.
+
+    Mappings that are no dicts, at the top or directly below it, are written item by item, so that
+    one that reads its items from files takes little memory.
+    """
+    texts = _json_texts(value)
+    if not _has_lazy(value):
+        write_text(path, "".join(texts))
+    else:
+        with _open(path) as file:
+            file.writelines(texts)
+
+
+@contextlib.contextmanager
+def _open(path: Path | str) -> Iterator[TextIO]:
+    """Open a file to be written, whole or not at all, as UTF-8, "?" for what it cannot hold."""
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="replace", newline="") as file,
+    ):
+        yield file
+
+
+def _json_texts(value: Any, line: str = "\n") -> Iterator[str]:
+    """JSON in pieces; `line` begins a line of it."""
+    if not _has_lazy(value):
+        try:
+            text = _dump(value)
+        except ValueError:  # there are numbers that are not finite
+            text = _dump(_finite(value))
+        yield text.replace("\n", line)
+        return
+    sign = "{"
+    for key, item in value.items():
+        yield f"{sign}{line}  {json.dumps(key, ensure_ascii=False)}: "
+        yield from _json_texts(item, line + "  ")
+        sign = ","
+    yield "{}" if sign == "{" else line + "}"
+
+
+def _has_lazy(value: Any) -> bool:
+    """Whether a value, or one directly below it, is a mapping that is no dict."""
+    parts = [value, *value.values()] if isinstance(value, dict) else [value]
+    return any(isinstance(part, Mapping) and not isinstance(part, dict) for part in parts)
 
 
 def _dump(value):
@@ -173,14 +210,21 @@ def read_json(path: Path | str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def write_csv(path: Path | str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write dicts as a table; the columns are those of all rows, in order of appearance."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    table = csv.DictWriter(text, columns, lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
-    write_text(path, text.getvalue())
+def write_csv(
+    path: Path | str, rows: Iterable[dict[str, Any]], columns: Sequence[str] | None = None
+) -> None:
+    """Write dicts as a table; the columns are those of all rows, in order of appearance.
+
+    Where the columns are given, rows are taken one after another, and what is in no column is left
+    out.
+    """
+    if columns is None:
+        rows = list(rows)
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+    with _open(path) as file:
+        table = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
 
 
 def remove_file(path: Path | str) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.images.writing import read_png
 from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import params_folder
 from ganinv.runs.experiment import Run, run_experiment
+from ganinv.runs.names import files_of
 from ganinv.runs.params import Params
 from ganinv.runs.records import gather, read_run
 
@@ -33,11 +35,21 @@ class Experiment:
 
     def history(self, image_id: str) -> list[dict[str, Any]]:
         """Read the rows of an image's search, one per step."""
-        return read_json(self.folder / image_id / "history.json")
+        return read_json(self._file(image_id, "history.json"))
 
     def picture(self, image_id: str, name: str) -> np.ndarray:
         """Read a picture of an image, such as its target: uint8 (H, W, 3)."""
-        return read_png(self.folder / image_id / f"{name}.png")
+        return read_png(self._file(image_id, f"{name}.png"))
+
+    def _file(self, image_id: str, name: str) -> Path:
+        """A file of an image. Raises ParamsError for one that the run was not to keep."""
+        path = self.folder / image_id / name
+        if name not in files_of(self.images[image_id]) and not path.is_file():
+            raise ParamsError(
+                f"{path.parent} was kept without {name}, which is shown here; invert it with keep: "
+                "all, and fresh"
+            )
+        return path
 
 
 def ensure_runs(

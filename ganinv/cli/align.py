@@ -9,6 +9,7 @@ import typer
 
 from ganinv.cli.shared import a_path, complain
 from ganinv.errors import BadArgumentsError, ImageError, printable
+from ganinv.files import read_json
 
 Inputs = Annotated[
     list[str], typer.Argument(help="images, folders, sample:NAME, samples, set:NAME")
@@ -139,11 +140,21 @@ def _find_jobs(item, crop):
         )
     folders = [record.parent for record in records]
     if len(records) > 1:  # of a run, images that failed have no reconstruction
-        folders = [folder for folder in folders if (folder / "reconstruction.png").is_file()]
+        folders = [folder for folder in folders if _has_result(folder)]
     return [
         (folder / "reconstruction.png", crop or folder / "record.json", folder / "pasted.png")
         for folder in folders
     ]
+
+
+def _has_result(folder):
+    """Whether an image's folder holds a reconstruction, or was to be kept without."""
+    if (folder / "reconstruction.png").is_file():
+        return True
+    try:
+        return read_json(folder / "record.json").get("keep") == "latents"
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _targets(jobs, out):
@@ -174,7 +185,15 @@ def _paste_one(picture, record, target, photo, rim):
     from ganinv.images.writing import save_png
 
     crop = read_crop(record)
-    source = photo or find_photograph(crop, record)
+    if picture.name == "reconstruction.png" and not picture.is_file():
+        raise ImageError(
+            "it was not kept (--keep latents); draw it by `ganinv render`, and paste that with "
+            f"--crop {printable(record)}"
+        )
+    try:
+        source = photo or find_photograph(crop, record)
+    except ImageError as error:
+        raise ImageError(f"{error}: name the photograph by --photo") from None
     for path in (picture, source):
         if os.path.realpath(target) == os.path.realpath(path):
             raise ImageError("the result would overwrite it; name another file by --out")

@@ -40,6 +40,7 @@ Weights = Annotated[str | None, _option("generator")]
 Out = Annotated[str | None, _option("out")]
 Face = Annotated[str | None, _option("face")]
 Align = Annotated[bool | None, typer.Option("--align/--no-align", help=describe("align"))]
+Keep = Annotated[str | None, _option("keep", "[latents|pictures|all]")]
 Fresh = Annotated[
     bool,
     typer.Option(
@@ -78,6 +79,7 @@ def invert(
     device: Device = None,
     align: Align = None,
     face: Face = None,
+    keep: Keep = None,
     fresh: Fresh = False,
     keep_interrupted: KeepInterrupted = False,
     shard: ShardOption = None,
@@ -91,7 +93,7 @@ def invert(
     if not inputs and "images" not in (Params.read(params) if params is not None else {}):
         raise BadArgumentsError("name INPUT, images or folders, or a --params file with images")
     options = dict(space=space, loss=loss, steps=steps, refine=refine, lr=lr, seed=seed, init=init)
-    options |= dict(generator=generator, out=out, device=device, face=face)
+    options |= dict(generator=generator, out=out, device=device, face=face, keep=keep)
     given = [f"{name}={text}" for name, text in options.items() if text is not None]
     changes = dict(images=inputs or None, align=align)
     settings = Params.load(

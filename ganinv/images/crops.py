@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ganinv.errors import ImageError, printable
 from ganinv.files import read_json, sha256_file, write_json
-from ganinv.images.alignment import Cut
+from ganinv.images.alignment import Cut, crop_square, cut_squares
 
 MAX_BYTES = 10_000_000  # of a record
 LARGEST = 1e7  # no coordinate of a photograph that can be read lies as far out
@@ -179,8 +180,20 @@ def find_photograph(crop: Crop, record: Path | str) -> Path:
             return place
     if there:
         raise ImageError(
-            f"{printable(there[0])} is not the file that was cropped (its SHA-256 differs): name "
-            "the photograph by --photo"
+            f"{printable(there[0])} is not the file that was cropped (its SHA-256 differs)"
         )
     looked = ", ".join(printable(place) for place in places)
-    raise ImageError(f"its photograph is not here (looked for {looked}): name it by --photo")
+    raise ImageError(f"its photograph is not here (looked for {looked})")
+
+
+def cut_again(image: Image.Image, crop: Crop) -> Image.Image:
+    """Cut a record's square out of its photograph, upright: the same pixels as at first.
+
+    Raises ImageError where the photograph has another size.
+    """
+    if image.size != crop.photo_size:
+        sizes = "{}x{} and not {}x{}".format(*image.size, *crop.photo_size)
+        raise ImageError(f"its photograph is {sizes}, as it was when it was cut")
+    if crop.face == 0:
+        return cut_squares(image, crop.size, False)[0].image
+    return crop_square(image, crop.quad, crop.size)

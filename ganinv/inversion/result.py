@@ -142,23 +142,39 @@ class Inversion:
 def save_result(folder: Path, inversion: Inversion) -> None:
     """Write what every folder of a result holds, whole files or none.
 
-    They are target.png, reconstruction.png, difference.png, history.csv, history.json and
-    latent.safetensors, which names the generator; of a refined result also refinement.safetensors
-    and code.png, what the latent alone renders. Raises WriteError.
+    They are those of `save_latents` and `save_pictures`, difference.png, history.csv and
+    history.json. Raises WriteError.
     """
+    save_pictures(folder, inversion)
     target, result = to_uint8(inversion.target), to_uint8(inversion.image)
-    save_png(folder / "target.png", target)
-    save_png(folder / "reconstruction.png", result)
     save_png(folder / "difference.png", figures.difference_image(target, result))
-    origin = GeneratorFile(inversion.generator, inversion.generator_sha256)
-    for name in (REFINEMENT, "code.png"):  # another result's, which would be taken for this one's
-        remove_file(folder / name)
-    save_latent(folder / "latent.safetensors", inversion.latent, origin, inversion.noise)
-    if inversion.refinement and inversion.code_image is not None:
-        save_refinement(folder / REFINEMENT, inversion.refinement, origin)
-        save_png(folder / "code.png", to_uint8(inversion.code_image))
+    save_latents(folder, inversion)
     write_csv(folder / "history.csv", inversion.history)
     write_json(folder / "history.json", inversion.history)
+
+
+def save_latents(folder: Path, inversion: Inversion) -> None:
+    """Write what a result is: latent.safetensors, which names the generator.
+
+    Of a refined result also refinement.safetensors. Raises WriteError.
+    """
+    origin = GeneratorFile(inversion.generator, inversion.generator_sha256)
+    remove_file(folder / REFINEMENT)  # another result's, which would be taken for this one's
+    save_latent(folder / "latent.safetensors", inversion.latent, origin, inversion.noise)
+    if inversion.refinement:
+        save_refinement(folder / REFINEMENT, inversion.refinement, origin)
+
+
+def save_pictures(folder: Path, inversion: Inversion) -> None:
+    """Write target.png and reconstruction.png.
+
+    Of a refined result also code.png, what the latent alone renders. Raises WriteError.
+    """
+    save_png(folder / "target.png", to_uint8(inversion.target))
+    save_png(folder / "reconstruction.png", to_uint8(inversion.image))
+    remove_file(folder / "code.png")  # another result's, which would be taken for this one's
+    if inversion.code_image is not None:
+        save_png(folder / "code.png", to_uint8(inversion.code_image))
 
 
 def _folder(folder):

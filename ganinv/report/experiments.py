@@ -186,10 +186,13 @@ def _editing(params, quick):
 def plan_experiment(name: str, out: Path, quick: bool, overrides: Iterable[str]) -> Params:
     """Load params/NAME.yaml with `overrides` as its notebook takes it, for the report in `out`.
 
-    Paths are those seen from notebooks/. Raises ParamsError for parameters that do not exist.
+    Paths are those seen from notebooks/. Raises ParamsError for parameters that do not exist, and
+    where not all is kept.
     """
     kind = EditingParams if name == "editing" else Params
     params = kind.load(params_folder() / f"{name}.yaml", overrides)
+    if params.keep != "all":
+        raise ParamsError(f"keep: {params.keep}: a report shows all of each image; leave it at all")
     changes: dict[str, Any] = {"out": from_notebooks(out / "runs" / name)}
     # notebooks run in their own folder: what is a path here must be one there
     changes |= {"images": [_place(item) for item in params.images]}

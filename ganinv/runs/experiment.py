@@ -38,13 +38,14 @@ from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.environment import environment
-from ganinv.runs.folder import SETTINGS_KEY, Marks, RunFolder, default_folder
+from ganinv.runs.folder import Marks, RunFolder, default_folder
 from ganinv.runs.inputs import Photo, find_photos
-from ganinv.runs.names import ENVIRONMENT
+from ganinv.runs.names import ENVIRONMENT, lacks
 from ganinv.runs.overview import show
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
     SETTINGS,
+    SETTINGS_KEY,
     collect,
     gather,
     is_finished,
@@ -163,7 +164,8 @@ def run_experiment(
     note_environment = functools.partial(_note_environment, folder, params, weights, [])
     if keep_interrupted:
         invert = functools.partial(invert, keep_interrupted=True)
-    search = functools.partial(invert, generator, params=params, encoder=encoder)
+    shown = params if params.keep == "all" else params.replace(snapshot_every=0)  # no animation
+    search = functools.partial(invert, generator, params=shown, encoder=encoder)
     count = len(photos)
     work = Work(folder, params, generator, search, own, marks, note_environment, say, count, fresh)
     asked = {photo.id: functools.partial(marks, photo) for photo in photos}
@@ -294,7 +296,7 @@ class Work:
                 kept = None if self.fresh else self.folder.finished(photo.id, marks)
                 if kept is not None:
                     self.entries[photo.id] = kept
-                    self.say(f"{head}: finished earlier, kept")
+                    self.say(f"{head}: finished earlier, kept{lacks(kept, self.params.keep)}")
                     return
                 self.say(head + self._time_left(number))
                 self._invert(photo, marks)
@@ -343,12 +345,13 @@ class Work:
                 raise
             raise ImageError(str(error)) from None
         self.changed = True
-        self.folder.begin(photo.id)
+        self.folder.begin(photo.id, self.params.keep)
         save_inversion(
             self.folder.path / photo.id,
             inversion,
             title=photo.title,
             params=self.params,
+            keep=self.params.keep,
         )
         if inversion.stopped:
             self._fail(photo, inversion.stopped)
@@ -356,7 +359,8 @@ class Work:
             place = self.folder.path / photo.id
             sha256 = marks.get("image_sha256", "")
             crop = describe_crop(cut, photo.path, picture.size, place, sha256)
-            entry = _entry(photo, inversion) | marks | {"crop": crop.to_dict()}
+            entry = _entry(photo, inversion) | marks
+            entry |= {"keep": self.params.keep, "crop": crop.to_dict()}
             self.entries[photo.id] = self.folder.note(photo.id, entry)
             waiting.path.unlink(missing_ok=True)
         if inversion.interrupted:

@@ -25,28 +25,29 @@ from ganinv.runs.names import (
     CODE,
     ENVIRONMENT,
     INDEX,
+    KEPT,
     OUTPUTS,
     PASTED,
     RECORD,
-    REFINED,
     SHEET,
+    files_of,
 )
 from ganinv.runs.params import Params
 from ganinv.runs.records import (
     CHANGING,
     LOCK,
     SETTINGS,
+    SETTINGS_KEY,
     adopt,
+    each_record,
     held,
     is_finished,
     locks,
     read_record,
-    read_records,
     write_params,
     write_record,
 )
 
-SETTINGS_KEY = "settings"  # in environment.json and in records: what results are known by
 SHOWN = 3  # names that a message gives
 Marks = dict[str, Any]  # what an entry says of its photograph: bytes, alignment, face
 
@@ -85,13 +86,15 @@ class RunFolder:
                 self._check_content()
                 self._check_nobody_else()
                 adopt(self.path)
-                records = self._records(None if alone or not self._is_known() else marks)
-                strangers = [n for n, r in records.items() if self._is_strange(r)]
+                strangers, old = [], []
+                for name, record in self._records(None if alone or not self._is_known() else marks):
+                    if self._is_strange(record):
+                        strangers.append(name)
+                    elif name not in marks and not is_finished(record):
+                        old += [name] * (record.get("settings") != self.key)
                 others = strangers + self._of_other_crops(marks)
                 if others and not fresh:
                     raise ParamsError(self._refusal(params, others))
-                stale = [n for n, r in records.items() if not is_finished(r) and n not in marks]
-                old = [n for n in stale if records[n].get("settings") != self.key]
                 for name in (*strangers, *old):
                     self.remove(name)
                 write_params(self.path, params)
@@ -107,12 +110,12 @@ class RunFolder:
         except (OSError, ValueError, LookupError, TypeError):
             return False
 
-    def _records(self, names: Iterable[str] | None) -> dict[str, dict[str, Any]]:
-        """The records of these images, or of all."""
+    def _records(self, names: Iterable[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The records of these images, or of all, one after another."""
         if names is None:
-            return read_records(self.path)
+            return each_record(self.path)
         found = ((name, read_record(self.path, name)) for name in names)
-        return {name: record for name, record in found if record is not None}
+        return ((name, record) for name, record in found if record is not None)
 
     def _check_content(self) -> None:
         """Raise ParamsError for a folder with the parameters, or the page, of something else."""
@@ -120,7 +123,11 @@ class RunFolder:
         with contextlib.suppress(ParamsError):
             there = read_yaml(self.path / "params.yaml")
         known = there.keys() <= Params.model_fields.keys()
-        if (there and known) or (self.path / "metrics.json").is_file() or read_records(self.path):
+        if (
+            (there and known)
+            or (self.path / "metrics.json").is_file()
+            or any(True for _ in each_record(self.path))
+        ):
             return
         if there:
             raise ParamsError(
@@ -188,7 +195,7 @@ class RunFolder:
             self._check_content()
             adopt(self.path)
             others = (self.is_of_another(name, read()) for name, read in marks.items())
-            strange = any(map(self._is_strange, read_records(self.path).values()))
+            strange = any(self._is_strange(record) for _, record in each_record(self.path))
             if not strange and not any(others):
                 return
             self._check_nobody_else()
@@ -215,8 +222,7 @@ class RunFolder:
         entry = self._result(image_id)
         if entry is None or not marks or _differs(entry, marks):
             return None
-        files = (*OUTPUTS, *(REFINED if "code" in entry else ()))
-        whole = all((self.path / image_id / name).is_file() for name in files)
+        whole = all((self.path / image_id / name).is_file() for name in files_of(entry))
         return entry if whole else None
 
     @contextlib.contextmanager
@@ -225,13 +231,15 @@ class RunFolder:
         with locked(self.path / image_id / LOCK, wait=wait):
             yield
 
-    def begin(self, image_id: str) -> None:
+    def begin(self, image_id: str, keep: str = "all") -> None:
         """Forget an image before its files are overwritten: no record may stand for a mixture.
+
+        `keep` is what the new result will have, a name in `KEPT`: other files are removed.
 
         Its record says so until `note`: one that is missing might be taken from metrics.json.
         """
         self.note(image_id, {"failed": CHANGING})
-        for name in ALSO:  # what the new result may not have
+        for name in (*ALSO, *(set(OUTPUTS) - set(KEPT[keep][0]))):  # that the new may not have
             if name != PASTED:
                 remove_file(self.path / image_id / name)
 

@@ -1,10 +1,13 @@
 """A run's results at a glance: contact_sheet.jpg, and index.html, which opens offline.
 
-Both show all that lies in the run's folder, whichever calls or processes did it.
+Both show what lies in the run's folder, whichever calls or processes did it: of the first images
+the pictures, of the others lines of a table, on pages of their own. Entries are read one at a time,
+so that a folder of any size takes little memory.
 """
 
 import html
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,13 +17,13 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from ganinv.errors import printable
 from ganinv.figures import INK
-from ganinv.files import write_text
+from ganinv.files import remove_file, write_text
 from ganinv.images.writing import save_jpeg
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
-from ganinv.runs.names import ENVIRONMENT, INDEX, SHEET
+from ganinv.runs.names import ENVIRONMENT, INDEX, PAGES, SHEET, files_of
 from ganinv.runs.params import Params
-from ganinv.runs.records import gather_codes, read_metrics
+from ganinv.runs.records import gather_codes, gather_folder
 
 SIDE = 160  # pixels of a picture on the sheet
 LINE = 20  # pixels of a line of text below it
@@ -30,7 +33,10 @@ REFINED = {  # what a result is, by what was refined
     "weights": "a code and changed weights",
     "both": "a code, a feature map and changed weights",
 }
-MOST = 200  # images on a sheet; reading one takes some 40 ms
+MOST = 200  # images on a sheet, and with pictures on the page; reading one takes some 40 ms
+ROWS = 1000  # images in a table on a page of its own, of half a megabyte
+TOLD = ("difference", "loss_curve", "history")  # files that a line of a table does not link
+FAULTS = 200  # failures that the page names
 STYLE = """
 body { margin: 0 auto; max-width: 1320px; padding: 0 1rem 3rem; color: #1d1d1f;
   font: 16px/1.5 system-ui, sans-serif; }
@@ -48,26 +54,32 @@ th, td { padding: .25rem .8rem .25rem 0; text-align: left; }
 
 
 def write_overview(folder: str | Path, metrics: Mapping[str, Any], params: Params) -> None:
-    """Write the contact sheet and the page of a run. `metrics` is what metrics.json holds.
+    """Write the contact sheet and the pages of a run. `metrics` is what metrics.json holds.
 
     Raises WriteError. Pictures that are missing leave their place empty.
     """
     folder = Path(folder)
     images = metrics["images"]
-    if images:
+    if sheet := _has_pictures(images):
         save_jpeg(folder / SHEET, contact_sheet(folder, images))
-    write_text(folder / INDEX, _page(metrics, params, bool(images)))
+    else:
+        remove_file(folder / SHEET)
+    count = _write_pages(folder, images)
+    for page in (folder / PAGES).glob("*.html"):
+        if page.stem.isdecimal() and int(page.stem) > count:  # of images that have gone
+            remove_file(page)
+    write_text(folder / INDEX, _page(metrics, params, sheet))
 
 
 def show(folder: str | Path, params: Params, *, anew: bool = True) -> None:
-    """Write the contact sheet and the page of what metrics.json holds, as `write_overview` does.
+    """Write the contact sheet and the pages of a folder's records, as `write_overview` does.
 
     Another process may gather meanwhile: then that is shown too. Unless `anew`, a page that shows
-    the same already stays. Raises ValueError where metrics.json is damaged, WriteError.
+    the same already stays. Raises ValueError where there is no metrics.json, WriteError.
     """
     file, shown = Path(folder) / "metrics.json", None
     while (found := _stamp(file)) != shown:
-        metrics, shown = read_metrics(file), found
+        metrics, shown = gather_folder(folder), found
         if anew or not _is_shown(Path(folder), metrics, params):
             write_overview(folder, metrics, params)
 
@@ -86,16 +98,19 @@ def _is_shown(folder: Path, metrics: Mapping[str, Any], params: Params) -> bool:
         page = (folder / INDEX).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return False
-    sheet = bool(metrics["images"])
+    sheet = _has_pictures(metrics["images"])
+    last = folder / PAGES / f"{_page_count(len(metrics['images']))}.html"
+    if len(metrics["images"]) > MOST and not last.is_file():
+        return False
     return page == _page(metrics, params, sheet) and (not sheet or (folder / SHEET).is_file())
 
 
 def contact_sheet(folder: Path, images: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
     """Draw photograph and reconstruction of each image, side by side: uint8 (H, W, 3).
 
-    Of more than `MOST` images, the first; that is written below them.
+    Of more than `MOST` images, the first that have pictures; that is written below them.
     """
-    shown = list(images)[:MOST]
+    shown = dict(itertools.islice(_with_pictures(images), MOST))
     columns = min(COLUMNS, len(shown))
     gap, width, height = 12, 2 * SIDE, SIDE + 2 * LINE
     rows = -(-len(shown) // columns)
@@ -111,11 +126,19 @@ def contact_sheet(folder: Path, images: Mapping[str, Mapping[str, Any]]) -> np.n
             if picture:
                 sheet.paste(picture, (x + place * SIDE, y))
         draw.text((x, y + SIDE + 2), _short(name), INK, font)
-        draw.text((x, y + SIDE + 2 + LINE), _brief(images[name]), "#5f6368", font)
+        draw.text((x, y + SIDE + 2 + LINE), _brief(shown[name]), "#5f6368", font)
     if foot:
-        text = f"the first {MOST} of {len(images)}; {INDEX} has all"
+        text = f"the first {len(shown)} of {len(images)}; {INDEX} has all"
         draw.text((gap, size[1] - foot), text, INK, font)
     return np.asarray(sheet)
+
+
+def _with_pictures(images: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((name, entry) for name, entry in images.items() if "panel.png" in files_of(entry))
+
+
+def _has_pictures(images: Mapping[str, Any]) -> bool:
+    return any(True for _ in _with_pictures(images))
 
 
 def _thumbnail(path: Path) -> Image.Image | None:
@@ -142,6 +165,8 @@ def _brief(entry: Mapping[str, Any]) -> str:
 def _page(metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
     images, failed = metrics["images"], metrics["failed"]
     count = f"{len(images)} image{'s' if len(images) != 1 else ''}"
+    first = list(itertools.islice(images.items(), MOST))
+    codes = gather_codes(images)
     links = ["metrics.csv", "metrics.json", "params.yaml", ENVIRONMENT]
     nav = "".join(f'<a href="{name}">{name}</a>' for name in [SHEET][: int(sheet)] + links)
     parts = [
@@ -150,10 +175,12 @@ def _page(metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
         f"<title>{count}, {_text(describe(params))}</title><style>{STYLE}</style>",
         f"<h1>{count}</h1><p>{_text(describe(params))}; {_text(params.generator)}</p>",
         f"<nav>{nav}</nav>",
+        _page_links(len(images)),
         _failures(failed),
-        _note(images, params),
-        _means(metrics),
-        *(_figure(name, entry) for name, entry in images.items()),
+        _note(codes, params),
+        _means(metrics, codes),
+        *(_figure(name, entry) for name, entry in first if "panel.png" in files_of(entry)),
+        _rows((name, entry) for name, entry in first if "panel.png" not in files_of(entry)),
         "</html>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -166,16 +193,18 @@ def _text(text: object) -> str:
 def _failures(failed: Mapping[str, str]) -> str:
     if not failed:
         return ""
-    rows = "".join(f"<li>{_text(name)}: {_text(reason)}</li>" for name, reason in failed.items())
+    shown = itertools.islice(failed.items(), FAULTS)
+    rows = "".join(f"<li>{_text(name)}: {_text(reason)}</li>" for name, reason in shown)
+    if len(failed) > FAULTS:
+        rows += f"<li>and {len(failed) - FAULTS} more, in metrics.json</li>"
     return f'<div class="failed"><p>Failed: {len(failed)}</p><ul>{rows}</ul></div>'
 
 
-def _means(metrics: Mapping[str, Any]) -> str:
+def _means(metrics: Mapping[str, Any], codes: Mapping[str, Any]) -> str:
     mean, std = metrics["mean"], metrics["std"]
     names = [name for name in METRICS if name in mean]
     if len(metrics["images"]) < 2 or not names:
         return ""
-    codes = gather_codes(metrics["images"])
     refined, all_images = len(codes["images"]), len(metrics["images"])
     head = "<th>mean ± std</th>" + "".join(
         f"<th>{_text(METRICS[n].heading)} {METRICS[n].arrow}</th>" for n in names
@@ -196,9 +225,9 @@ def _row(name: str, metrics: list[str], mean: Mapping[str, Any], std: Mapping[st
     return f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _note(images: Mapping[str, Mapping[str, Any]], params: Params) -> str:
+def _note(codes: Mapping[str, Any], params: Params) -> str:
     """What a refined result is, where there are any."""
-    if not any(_is_refined(entry) for entry in images.values()):
+    if not codes["images"]:
         return ""
     what = REFINED.get(params.refine, "more than a code")
     return (
@@ -228,3 +257,65 @@ def _figure(name: str, entry: Mapping[str, Any]) -> str:
         f'<img src="{place}/panel.png" loading="lazy" alt="{_text(name)}: {", ".join(shown)}"></a>'
         f'<figcaption>{about}<div class="files">{links}</div></figcaption></figure>'
     )
+
+
+# --- pages of tables ---
+
+
+def _page_count(images: int) -> int:
+    """The number of the last page; index.html is the first."""
+    return 1 + max(0, -(-(images - MOST) // ROWS))
+
+
+def _page_links(images: int, here: int = 1) -> str:
+    """Links to all pages but the one that is shown."""
+    count = _page_count(images)
+    if count == 1:
+        return ""
+    way = "" if here > 1 else f"{PAGES}/"
+    home = [] if here == 1 else [f'<a href="../{INDEX}">the first {MOST}, with pictures</a>']
+    links = [
+        f'<a href="{way}{page}.html">{_range(page, images)}</a>'
+        if page != here
+        else f"<b>{_range(page, images)}</b>"
+        for page in range(2, count + 1)
+    ]
+    return f"<nav>{' '.join(home + links)}</nav>"
+
+
+def _range(page: int, images: int) -> str:
+    start = MOST + (page - 2) * ROWS
+    return f"{start + 1}–{min(start + ROWS, images)}"
+
+
+def _write_pages(folder: Path, images: Mapping[str, Mapping[str, Any]]) -> int:
+    """Write tables of the images that index.html does not show; return the last page's number."""
+    left = itertools.islice(images.items(), MOST, None)
+    for page in range(2, _page_count(len(images)) + 1):
+        parts = [
+            '<!doctype html><html lang="en"><meta charset="utf-8">',
+            f"<title>images {_range(page, len(images))}</title><style>{STYLE}</style>",
+            f"<h1>Images {_range(page, len(images))} of {len(images)}</h1>",
+            _page_links(len(images), page),
+            _rows(itertools.islice(left, ROWS), "../"),
+            "</html>\n",
+        ]
+        write_text(folder / PAGES / f"{page}.html", "\n".join(parts))
+    return _page_count(len(images))
+
+
+def _rows(entries: Iterable[tuple[str, Mapping[str, Any]]], way: str = "") -> str:
+    """A table of images: the name, the metrics, links to the files."""
+    rows = []
+    for name, entry in entries:
+        place = way + quote(name)
+        values = [METRICS[m].show(entry[m]) if m in entry else "" for m in METRICS]
+        files = [x for x in (*files_of(entry), "record.json") if not x.startswith(TOLD)]
+        links = " ".join(f'<a href="{place}/{file}">{file}</a>' for file in files)
+        cells = "".join(f"<td>{cell}</td>" for cell in values)
+        rows.append(f'<tr id="{_text(name)}"><td>{_text(name)}</td>{cells}<td>{links}</td></tr>')
+    if not rows:
+        return ""
+    heads = "".join(f"<th>{_text(m.heading)} {m.arrow}</th>" for m in METRICS.values())
+    head = f"<tr><th>image</th>{heads}<th>files</th></tr>"
+    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'

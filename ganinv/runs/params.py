@@ -1,7 +1,7 @@
 """The parameters of a run: those of a search, and what is inverted where."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -45,6 +45,13 @@ class Params(SearchParams):
         json_schema_extra=PATH,
         description="the folder for results; auto is one below runs/ that is named after the "
         "parameters, so that other parameters have another",
+    )
+
+    keep: Literal["latents", "pictures", "all"] = Field(
+        "all",
+        description="what is written of each image beside its record: latents (and refinements), "
+        "pictures (also target, reconstruction and both in a panel), or all (also the difference, "
+        "histories, curve and animation)",
     )
 
     _device_is_one = field_validator("device")(check_device)

@@ -5,6 +5,8 @@ DIR/<image id>/  record.json target.png reconstruction.png difference.png panel.
                  history.csv history.json latent.safetensors progress.gif progress_strip.png
                  and of a refined one refinement.safetensors code.png
 
+The parameter `keep` makes these fewer (`KEPT` in `names.py`); the record says what was kept.
+
 An image's record.json is the truth about it: its entry, or {"failed": reason}. It is written last,
 and metrics.json is gathered from the records, so that any number of processes may write into one
 folder, and the cost of finishing an image does not grow with how many are done.
@@ -13,7 +15,8 @@ folder, and the cost of finishing an image does not grow with how many are done.
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -27,16 +30,18 @@ from ganinv.files import atomic_path, read_json, split_part, write_csv, write_js
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.inversion.params import SearchParams, losses_of, start_folder
-from ganinv.inversion.result import Inversion, save_result
+from ganinv.inversion.result import Inversion, save_latents, save_pictures, save_result
 from ganinv.inversion.search import REFINE
 from ganinv.locks import TRAINING, is_locked, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
-from ganinv.runs.names import RECORD
+from ganinv.runs.entries import Entries
+from ganinv.runs.names import ENVIRONMENT, RECORD
 from ganinv.runs.params import Params
 
-SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "log_every"}
+SETTINGS_KEY = "settings"  # in environment.json and in records: what results are known by
+SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "keep", "log_every"}
 LARGEST = 1e300  # number that is taken for one that was measured; beyond, sums overflow
 LONGEST_NAME = 255  # bytes, in all usual file systems
 LOCK = ".lock"
@@ -50,11 +55,24 @@ def save_inversion(
     *,
     title: str,
     params: SearchParams,
+    keep: str = "all",
 ) -> None:
-    """Write everything one image leaves into `folder`."""
+    """Write everything one image leaves into `folder`, or what `keep` says of it (`KEPT`)."""
     folder = Path(folder)
+    if keep == "latents":
+        save_latents(folder, inversion)
+    elif keep == "pictures":
+        save_pictures(folder, inversion)
+        save_latents(folder, inversion)
+        _save_panel(folder, inversion, title, params)
+    else:
+        save_result(folder, inversion)
+        _save_panel(folder, inversion, title, params)
+        _save_progress(folder, inversion, title, params)
+
+
+def _save_panel(folder: Path, inversion: Inversion, title: str, params: SearchParams) -> None:
     target, result = to_uint8(inversion.target), to_uint8(inversion.image)
-    save_result(folder, inversion)
     heading = f"{title}: {describe(params)}"
     caption, code = describe_metrics(inversion.metrics), None
     if inversion.code_image is not None:
@@ -62,9 +80,13 @@ def save_inversion(
         code = to_uint8(inversion.code_image)
     panel = figures.panel(target, result, title=heading, caption=caption, code=code)
     _save_figure(folder / "panel.png", panel)
+
+
+def _save_progress(folder: Path, inversion: Inversion, title: str, params: SearchParams) -> None:
+    """The curve of the search and, where pictures were taken of it, its animation."""
     curve = figures.loss_curve(
         inversion.history,
-        title=heading,
+        title=f"{title}: {describe(params)}",
         best_step=inversion.best_step,
         terms=[*TERMS, *(name for loss in losses_of(params) for name in loss_weights(loss))],
     )
@@ -107,12 +129,17 @@ def _is_id(name: str) -> bool:
     return plain and len(os.fsencode(name)) <= LONGEST_NAME
 
 
-def read_records(folder: str | Path) -> dict[str, dict[str, Any]]:
-    """Read all records of a run folder, by id, in the order of ids."""
+def each_record(folder: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read the records of a run folder one after another, in the order of ids."""
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
     records = ((name, read_record(folder, name)) for name in names)
-    return {name: record for name, record in records if record is not None}
+    return ((name, record) for name, record in records if record is not None)
+
+
+def read_records(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """Read all records of a run folder, by id, in the order of ids."""
+    return dict(each_record(folder))
 
 
 def is_finished(record: Mapping[str, Any] | None) -> bool:
@@ -124,12 +151,33 @@ def gather(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Make of records what metrics.json holds: images, mean, std, failed."""
     images = {name: record for name, record in records.items() if is_finished(record)}
     failed = {name: str(r["failed"]) for name, r in records.items() if not is_finished(r)}
-    return {
-        "images": images,
-        "mean": _over(images, np.mean),
-        "std": _over(images, np.std),
-        "failed": failed,
-    }
+    numbers = Numbers(images.values())
+    mean, std = numbers.over(np.mean), numbers.over(np.std)
+    return {"images": images, "mean": mean, "std": std, "failed": failed}
+
+
+def gather_folder(
+    folder: str | Path, tell: Callable[[str, dict[str, Any]], object] = lambda name, entry: None
+) -> dict[str, Any]:
+    """Gather a folder's records as `gather` does, one at a time: its images are `Entries`.
+
+    `tell` is told each finished image's id and entry.
+    """
+    names, failed, numbers = [], {}, Numbers()
+    for name, record in each_record(folder):
+        if is_finished(record):
+            names.append(name)
+            numbers.add(record)
+            tell(name, record)
+        else:
+            failed[name] = str(record["failed"])
+    mean, std = numbers.over(np.mean), numbers.over(np.std)
+
+    def read(name):
+        record = read_record(folder, name)
+        return record if is_finished(record) else None
+
+    return {"images": Entries(names, read), "mean": mean, "std": std, "failed": failed}
 
 
 def gather_codes(images: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -138,15 +186,35 @@ def gather_codes(images: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     They are images, mean and std, as `gather` has them.
     """
     codes = {name: e["code"] for name, e in images.items() if isinstance(e.get("code"), dict)}
-    return {"images": codes, "mean": _over(codes, np.mean), "std": _over(codes, np.std)}
+    numbers = Numbers(codes.values())
+    return {"images": codes, "mean": numbers.over(np.mean), "std": numbers.over(np.std)}
 
 
-def _over(images: Mapping[str, dict[str, Any]], statistic: Callable) -> dict[str, float]:
-    rows = [e for e in images.values() if is_measured(e.get("psnr"))]  # infinite for equal images
-    # a run may be older than a metric
-    names = [n for n in (*METRICS, "seconds") if rows and all(n in row for row in rows)]
-    over = {name: [x for x in (row[name] for row in rows) if is_measured(x)] for name in names}
-    return {name: float(statistic(values)) for name, values in over.items() if values}
+class Numbers:
+    """What was measured of images, of each metric an array, to be averaged."""
+
+    def __init__(self, entries: Iterable[Mapping[str, Any]] = ()):
+        self.count = 0
+        self.found = dict.fromkeys((*METRICS, "seconds"), 0)  # entries that have it
+        self.values = {name: array("d") for name in self.found}
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Take in an image's entry, unless it has no finite PSNR: equal images have none."""
+        if not is_measured(entry.get("psnr")):
+            return
+        self.count += 1
+        for name in self.found:
+            if name in entry:
+                self.found[name] += 1
+                if is_measured(entry[name]):
+                    self.values[name].append(entry[name])
+
+    def over(self, statistic: Callable) -> dict[str, float]:
+        """Return a statistic of each metric that all have: a run may be older than one."""
+        whole = [name for name, count in self.found.items() if count == self.count]
+        return {n: float(statistic(self.values[n])) for n in whole if self.values[n]}
 
 
 def is_measured(number: object) -> bool:
@@ -193,32 +261,41 @@ def collect(folder: str | Path) -> dict[str, Any]:
         raise ValueError(f"{folder} holds no run: there is no such folder")
     with held(folder):
         adopt(folder)
-        records = read_records(folder)
-        if not records:
-            raise ValueError(f"{folder} holds no run (no {RECORD} below it)")
-        metrics = gather(records)
-        write_json(folder / "metrics.json", metrics)
-        write_csv(folder / "metrics.csv", _table(metrics["images"]))
+        metrics = _write_metrics(folder)
         for lock in locks(folder):
             is_locked(lock)  # which removes one that a killed process left
     return metrics
 
 
-def _table(images: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    def plain(entry):
-        row = {name: x for name, x in entry.items() if not isinstance(x, (dict, list))}
-        code = entry.get("code") if isinstance(entry.get("code"), dict) else {}
-        return row | {f"code_{name}": x for name, x in code.items()}
+def _write_metrics(folder: Path) -> dict[str, Any]:
+    """Write metrics.json and metrics.csv of the records, one after another; return the metrics."""
+    columns: dict[str, Any] = {}
+    metrics = gather_folder(folder, lambda name, entry: columns.update(_row(name, entry)))
+    if not metrics["images"] and not metrics["failed"]:
+        raise ValueError(f"{folder} holds no run (no {RECORD} below it)")
+    write_json(folder / "metrics.json", metrics)
+    names = [*columns] or ["image", *METRICS]
+    rows = (_row(name, entry) for name, entry in metrics["images"].items())
+    write_csv(folder / "metrics.csv", rows if columns else [dict.fromkeys(names, "")], names)
+    return metrics
 
-    rows = [{"image": name} | plain(entry) for name, entry in images.items()]
-    return rows or [{"image": "", **dict.fromkeys(METRICS, "")}]
+
+def _row(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An image's line in metrics.csv."""
+    row = {key: x for key, x in entry.items() if not isinstance(x, (dict, list))}
+    code = entry.get("code") or {}
+    return {"image": name} | row | {f"code_{key}": x for key, x in code.items()}
 
 
 def adopt(folder: Path) -> None:
     """Write the records of results that have none: those of versions that wrote metrics.json only.
 
-    An entry counts where the image's latent is there.
+    An entry counts where the image's latent is there. A folder whose environment.json names its
+    settings is younger than that: its metrics.json, which may be large, is not read.
     """
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        if SETTINGS_KEY in read_json(folder / ENVIRONMENT):
+            return
     for name, entry in _written(folder).items():
         if os.path.exists(os.path.join(folder, name, RECORD)):  # as most do
             continue

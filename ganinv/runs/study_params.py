@@ -17,7 +17,7 @@ from ganinv.runs.params import Params
 
 OWN = ("params", "title", "restarts")  # what a recipe says beside parameters
 STARTS_ALONE = {"init", "init_any", "label", "encoder"}  # by which recipes of a head start differ
-LOOKS = {"out", "seed", "init_spread", "images", "log_every", "snapshot_every"}
+LOOKS = {"out", "seed", "init_spread", "images", "keep", "log_every", "snapshot_every"}
 BESIDE = ("study.json", "study.html", "summary.json", "notebooks")  # what lies beside the recipes
 
 

@@ -1,16 +1,22 @@
-"""Render each latent of a run again, with its refinement, and compare its metrics."""
+"""Render each latent of a run again, with its refinement, and compare its metrics.
+
+They are compared with target.png; where the run kept no pictures, with the square that the record
+says, cut again out of the photograph.
+"""
 
 import math
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
 from torch import Tensor
 
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
-from ganinv.errors import WeightsError
+from ganinv.errors import ImageError, WeightsError
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
+from ganinv.images.crops import Crop, cut_again, find_photograph
 from ganinv.images.pixels import from_pil, to_uint8
 from ganinv.images.reading import open_image
 from ganinv.images.writing import read_png
@@ -23,6 +29,7 @@ from ganinv.inversion.refinement import (
     render_refined,
 )
 from ganinv.measures.reconstruction import METRICS, compute_metrics
+from ganinv.runs.names import RECORD, files_of
 from ganinv.runs.params import Params
 from ganinv.runs.records import read_metrics, read_run
 
@@ -86,7 +93,7 @@ def _complaint(
     noise = load_noise(folder / "latent.safetensors")
     code = render_result(generator, latent, noise)
     image = render_refined(generator, latent, noise, refinement) if refinement else code
-    target = from_pil(open_image(folder / "target.png")).to(image.device)
+    target = from_pil(_target(folder, entry)).to(image.device)
     again = compute_metrics(image, target)
     for name in names:
         if fault := _differs(name, entry, again):
@@ -95,13 +102,27 @@ def _complaint(
         if gathered.get(name, "nothing") != recorded:
             said = gathered.get(name, "nothing")
             return f"{name} is {recorded}, and {said} in metrics.json; `ganinv collect` gathers it"
-    if not _is_picture_of(image, folder / "reconstruction.png"):
+    files = files_of(entry)
+    if "reconstruction.png" in files and not _is_picture_of(image, folder / "reconstruction.png"):
         return "reconstruction.png is not what its latent renders"
     if gathered.get("code") != entry.get("code"):
         return "the code's metrics are others in metrics.json; `ganinv collect` gathers them"
     if refinement:
-        return _complaint_of_code(folder, entry["code"], names, code, target)
+        return _complaint_of_code(folder, entry, names, code, target)
     return ""
+
+
+def _target(folder: Path, entry: dict) -> Image.Image:
+    """What was inverted: its picture, or the same square of the photograph."""
+    if "target.png" in files_of(entry):
+        return open_image(folder / "target.png")
+    try:
+        crop = Crop.from_dict(entry.get("crop"))
+        return cut_again(open_image(find_photograph(crop, folder / RECORD)), crop)
+    except ImageError as error:
+        raise ValueError(
+            f"cannot be compared: it was kept without target.png, and {error}"
+        ) from None
 
 
 def _refinement(folder: Path, entry: dict, generator: Generator) -> Refinement:
@@ -119,14 +140,14 @@ def _refinement(folder: Path, entry: dict, generator: Generator) -> Refinement:
 
 
 def _complaint_of_code(
-    folder: Path, recorded: dict, names: list[str], code: Tensor, target: Tensor
+    folder: Path, entry: dict, names: list[str], code: Tensor, target: Tensor
 ) -> str:
     """What is wrong with what the latent alone renders."""
     again = compute_metrics(code, target)
     for name in names:
-        if fault := _differs(name, recorded, again):
+        if fault := _differs(name, entry["code"], again):
             return f"of the latent alone, {fault}"
-    if not _is_picture_of(code, folder / "code.png"):
+    if "code.png" in files_of(entry) and not _is_picture_of(code, folder / "code.png"):
         return "code.png is not what its latent renders alone"
     return ""
 

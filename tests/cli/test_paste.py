@@ -157,3 +157,13 @@ def test_outputs_that_cannot_be(cropped, tmp_path, capsys):
 @pytest.mark.parametrize("rim", ["-0.1", "0.6", "nan", "wide"])
 def test_a_rim_that_cannot_be_is_2(cropped, rim):
     assert cli("paste", cropped, "--rim", rim) == 2
+
+
+def test_a_run_without_pictures_says_how_they_are_drawn(quick, photo, tmp_path, capsys):
+    assert cli("invert", photo, *quick, "--keep", "latents") == 0
+    capsys.readouterr()
+    assert cli("paste", tmp_path / "run") == 1
+    assert "--keep latents" in (said := capsys.readouterr().err) and "ganinv render" in said
+    assert cli("render", tmp_path / "run", "--out", tmp_path / "drawn") == 0
+    record = tmp_path / "run" / "me" / "record.json"
+    assert cli("paste", tmp_path / "drawn" / "me.png", "--crop", record) == 0

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import numpy as np
 from PIL import Image
 
-from ganinv.runs.names import INDEX, SHEET
+from ganinv.runs.names import INDEX, PAGES, SHEET
 from ganinv.runs.overview import MOST, SIDE, contact_sheet, write_overview
 from ganinv.runs.params import Params
 from helpers.pictures import picture
@@ -70,7 +70,9 @@ def test_a_missing_picture_leaves_its_place_empty_and_a_long_run_is_cut(tmp_path
     many = {f"i{number}": ENTRY for number in range(MOST + 1)}
     write_overview(tmp_path, dict(images=many, mean={}, std={}, failed={}), Params())
     assert picture(tmp_path / SHEET).shape[0] > 40 * SIDE
-    assert (tmp_path / INDEX).read_text().count("<figure") == MOST + 1
+    page = (tmp_path / INDEX).read_text()
+    assert page.count("<figure") == MOST and f'href="{PAGES}/2.html"' in page
+    assert f'<tr id="i{MOST}">' in (tmp_path / PAGES / "2.html").read_text()
 
 
 def test_the_page_is_made_again_where_it_was_lost(toy_params, photos, tmp_path, silent):

@@ -135,6 +135,7 @@ def test_results_of_versions_without_records_are_taken_over(
     run_experiment(toy_params(photos), say=silent, invert=inverted)
     for name in "ab":
         (tmp_path / "run" / name / "record.json").unlink()
+    (tmp_path / "run" / "environment.json").unlink()  # theirs names no settings
     params, metrics = read_run(tmp_path / "run")
     assert set(metrics["images"]) == {"a", "b"}
     run = run_experiment(toy_params(photos), say=silent, invert=inverted)
