@@ -110,4 +110,4 @@ def test_a_single_term_is_the_loss_whatever_the_other_phase_has():
 
 def test_a_long_title_is_broken_into_lines():
     figure = loss_curve([], title="long words " * 20, best_step=0, terms=())
-    assert max(map(len, figure.axes[0].get_title().splitlines())) <= 70
+    assert max(map(len, figure.get_suptitle().splitlines())) <= 70

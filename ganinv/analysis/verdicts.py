@@ -179,12 +179,15 @@ def _of_study(study, new, old, metric):
 
     Each is {photograph: a number for each restart}.
     """
-    if not study or not {new.name, old.name} <= study["recipes"].keys():
+    if not study or not {new.studied, old.studied} <= study["recipes"].keys():
         return None, ""
     for e in (new, old):
-        if names := differing(study, e.name, e.params):
-            return None, f"; the study's {e.name} differs in {', '.join(names)} and judges nothing"
-    a, b = (of_photograph(study, e.name, metric) for e in (new, old))
+        if names := differing(study, e.studied, e.params):
+            return (
+                None,
+                f"; the study's {e.studied} differs in {', '.join(names)} and judges nothing",
+            )
+    a, b = (of_photograph(study, e.studied, metric) for e in (new, old))
     both = [photo for photo in a if photo in b]
     return both and [{photo: x[photo] for photo in both} for x in (a, b)], ""
 

@@ -32,7 +32,7 @@ from ganinv.inversion.search import REFINE
 from ganinv.locks import TRAINING, is_locked, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
-from ganinv.runs.describe import describe, describe_metrics
+from ganinv.runs.describe import describe, describe_loss, describe_metrics
 from ganinv.runs.names import RECORD
 from ganinv.runs.params import Params
 
@@ -67,6 +67,7 @@ def save_inversion(
         title=heading,
         best_step=inversion.best_step,
         terms=[*TERMS, *(name for loss in losses_of(params) for name in loss_weights(loss))],
+        ylabel=f"loss: {describe_loss(params)}",
     )
     _save_figure(folder / "loss_curve.png", curve)
     if inversion.snapshots:
@@ -74,7 +75,9 @@ def save_inversion(
         frames = figures.progress_frames(inversion.snapshots, refined_after=searched)
         with atomic_path(folder / "progress.gif") as path:
             figures.save_gif(frames, path)
-        save_png(folder / "progress_strip.png", figures.strip(frames))
+        chosen = figures.told_steps([step for step, _ in inversion.snapshots])
+        told = ",".join(str(inversion.snapshots[i][0]) for i in chosen)
+        save_png(folder / "progress_strip.png", figures.strip(frames, chosen), steps=told)
 
 
 def _save_figure(path, figure):
