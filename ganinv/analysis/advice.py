@@ -47,14 +47,14 @@ def advise(experiments: Sequence[Experiment], beyond: Experiment | None = None) 
     metric, others = METRICS[JUDGE], [e for e in experiments if e.folder != chosen.folder]
     own = mean_of(chosen, images, JUDGE)
     seconds = describe_seconds(mean_of(chosen, images, "seconds"))
-    text = f"Use {chosen.name}, because its {metric.label}, which no search minimizes, is "
+    text = f"Use {chosen.called}, because its {metric.label}, which no search minimizes, is "
     if others:
         next_best = min(others, key=lambda e: _or_infinite(mean_of(e, images, JUDGE)))
         theirs = mean_of(next_best, images, JUDGE)
         longer = describe_seconds(mean_of(next_best, images, "seconds"))
         rank = "the lowest" if own < theirs else "as good as the lowest"
         text += (
-            f"{rank} ({metric.show(own)} in {seconds} a photograph; {next_best.name}: "
+            f"{rank} ({metric.show(own)} in {seconds} a photograph; {next_best.called}: "
             f"{metric.show(theirs)} in {longer})"
         )
     else:

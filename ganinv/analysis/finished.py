@@ -38,6 +38,11 @@ class Experiment:
         return self.recipe or self.name
 
     @property
+    def called(self) -> str:
+        """The name as it stands in a sentence: in quotation marks where it has a comma."""
+        return f"“{self.name}”" if "," in self.name else self.name
+
+    @property
     def images(self) -> dict[str, dict[str, Any]]:
         """The entry of each finished image, by its id."""
         return self.metrics["images"]
@@ -96,7 +101,10 @@ def search_again(run: Run, image_id: str, name: str, **changes: Any) -> Experime
     photo = next(photo for photo in run.photos if photo.id == image_id)
     face = str(photo.face or "largest")
     own = run.params.replace(images=[str(photo.path)], align=photo.align, face=face, **changes)
-    return make_experiment(own, name)
+    again = make_experiment(own, name)
+    title = run.results["images"][image_id]["title"]  # the same photograph, by a path
+    images = {key: entry | {"title": title} for key, entry in again.images.items()}
+    return replace(again, metrics=again.metrics | {"images": images})
 
 
 def experiment_of(run: Run, name: str = "", recipe: str = "") -> Experiment:
@@ -134,9 +142,9 @@ def read_all(runs: Mapping[str, str | Path], images: Collection[str] = ()) -> li
     ]
 
 
-def read_if_there(folder: str | Path) -> Experiment | None:
+def read_if_there(folder: str | Path, name: str = "") -> Experiment | None:
     """Read a run folder; None where there is none."""
-    return read_experiment(folder) if folder and _is_run(Path(folder)) else None
+    return read_experiment(folder, name) if folder and _is_run(Path(folder)) else None
 
 
 def common_images(experiments: Sequence[Experiment]) -> list[str]:

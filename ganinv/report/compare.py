@@ -23,7 +23,7 @@ CROP_QUALITY = 90
 LEAST = 4 * CROP  # pixels of a picture that has close-ups
 MAP = 512  # pixels of a map of differences
 FRAME = 192  # pixels of a film's picture
-ALL_WORST = "where they differ most"
+ALL_WORST, ONE_WORST = "where they differ most", "where it differs most"
 SHORT = {"An eye": "an eye", "Hair, at the temple": "hair"}
 
 
@@ -37,13 +37,16 @@ class Shot:
     crops: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def viewer(title: str, shots: Sequence[Shot]) -> str:
-    """Show pictures of one photograph, the target first, to be laid over each other."""
+def viewer(title: str, shots: Sequence[Shot], right: int) -> str:
+    """Show pictures of one photograph, the target first, to be laid over each other.
+
+    At first the target lies on the left, and the picture of the number `right` on the right.
+    """
     width = 3 * CROP + 8
     style = f"display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, {_column(width)})"
     shown = "".join(_shot(title, shot) for shot in shots)
     return (
-        f'<div class="viewer" data-title="{html.escape(title)}">'
+        f'<div class="viewer" data-title="{html.escape(title)}" data-right="{right}">'
         f'<div class="shots" style="{style}">{shown}</div></div>'
     )
 
@@ -78,23 +81,34 @@ def _crops(title, shot):
 
 
 def results_viewer(
-    experiments: Sequence[Experiment], image_id: str, *, difference: bool = False
+    experiments: Sequence[Experiment],
+    image_id: str,
+    *,
+    also: Sequence[Experiment] = (),
+    difference: bool = False,
 ) -> str:
     """Show target and reconstructions of one photograph, with close-ups under each.
 
     With `difference`, the first experiment's map of differences is among them. The places are the
-    same for all: an eye, hair, and where the results differ most from the photograph in sum.
+    same for all: an eye, hair, and where the results differ most from the photograph in sum. Those
+    of `also` come last and do not decide on places.
     """
-    first = experiments[0]
+    first, shown = experiments[0], [*experiments, *also]
     title, target = first.images[image_id]["title"], first.picture(image_id, "target")
     places: dict[str, list[np.ndarray]] = {}
     if min(target.shape[:2]) >= LEAST:
-        found = close_ups(experiments, image_id, window=CROP, judges=experiments, worst=ALL_WORST)
+        found = close_ups(
+            shown,
+            image_id,
+            window=CROP,
+            judges=experiments,
+            worst=ALL_WORST if len(shown) > 1 else ONE_WORST,
+        )
         places = {SHORT.get(name, name): pictures for name, pictures in found.items()}
     named = [("target", target, "")]
     named += [
         (e.name, e.picture(image_id, "reconstruction"), describe_metrics(e.images[image_id]))
-        for e in experiments
+        for e in shown
     ]
     shots = [
         Shot(name, picture, about, {place: pictures[k] for place, pictures in places.items()})
@@ -103,7 +117,7 @@ def results_viewer(
     if difference:
         drawn = figures.shrink(first.picture(image_id, "difference"), MAP)
         shots.append(Shot("difference", drawn, "black is none, yellow half the range or more"))
-    return viewer(title, shots)
+    return viewer(title, shots, len(shown))
 
 
 def film(experiment: Experiment, image_id: str) -> str:

@@ -16,7 +16,7 @@ from ganinv.analysis.verdicts import Verdict
 
 PICTURE_WIDTH = 400  # pixels, in grids
 ABSENT = "–"  # in place of a number that there is not
-NUMBER = re.compile(r"[0-9+\-−∞<]|–$")  # what a cell with a number begins with
+NUMBER = re.compile(r"[0-9+\-−∞<]|–$|not (in|reached)")  # what a cell with a number begins with
 
 
 def verdict_cards(verdicts: Iterable[Verdict]) -> str:

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from ganinv import figures
 
 WIDTH, HEIGHT = 4.7, 3.3  # inches; in the SVG an inch is 72 units, so that a phone shows 1:1
-WIDEST = 560  # pixels that a panel is shown at
+WIDEST = 480  # pixels that a panel is shown at
 TEXT = 11  # pixels on a phone
 STYLES = ("-", "--", ":", "-.")
 DASHES = {"-": "", "--": "7 4", ":": "2 3", "-.": "7 3 2 3", "": ""}

@@ -58,6 +58,8 @@ def count_images(count: int) -> str:
 def _mean_and_spread(experiment, images, name):
     mean, spread = (_over(experiment, images, name, f) for f in (np.mean, np.std))
     show = METRICS[name].show
+    if len(images) == 1:  # which has no spread
+        return ABSENT if mean is None else show(mean)
     return ABSENT if mean is None else f"{show(mean)} ± {show(spread)}"
 
 
@@ -142,8 +144,14 @@ def changes_table(experiments: Sequence[Experiment]) -> str:
     return table(["experiment", *names], rows, caption=caption)
 
 
-def reconstructions(experiments: Sequence[Experiment], image_id: str) -> str:
-    """Show target and reconstructions of one image, and the difference maps below them."""
+def reconstructions(
+    experiments: Sequence[Experiment], image_id: str, refined: Experiment | None = None
+) -> str:
+    """Show target and reconstructions of one image, and the difference maps below them.
+
+    `refined` is shown after them, where it has the image.
+    """
+    also = [refined] if refined and image_id in refined.images else []
     title = experiments[0].images[image_id]["title"]
     maps = [
         picture_html(
@@ -154,7 +162,7 @@ def reconstructions(experiments: Sequence[Experiment], image_id: str) -> str:
         for experiment in experiments
     ]
     return (
-        f"<h3>{html.escape(title)}</h3>{results_viewer(experiments, image_id)}"
+        f"<h3>{html.escape(title)}</h3>{results_viewer(experiments, image_id, also=also)}"
         f"<p>{MAPS}</p>{grid(maps, max(len(maps), 3))}"
     )
 
@@ -190,14 +198,14 @@ def reaching_table(new: Experiment, old: Experiment) -> str:
         )
     head = [
         "image",
-        f"loss at {old.name}'s start",
-        f"loss at {new.name}'s start",
-        f"{old.name}'s final loss",
+        f"loss at the start of {old.called}",
+        f"loss at the start of {new.called}",
+        f"loss at the end of {old.called}",
         "after evaluations",
-        f"{new.name} reaches it after",
-        f"{new.name}'s final loss",
+        f"{new.called} has it after",
+        f"loss at the end of {new.called}",
     ]
-    caption = f"When {new.name} is as good as {old.name} ends."
+    caption = f"When {new.called} is as good as {old.called} at its end."
     return table(head, rows, caption=caption)
 
 

@@ -34,7 +34,7 @@
     const flicker = () => move(Number(slider.value) > 50 ? 0 : 100);
 
     const [leftLabel, left] = choose("left", shots, 0, show);
-    const [rightLabel, right] = choose("right", shots, shots.length - 1, show);
+    const [rightLabel, right] = choose("right", shots, Number(viewer.dataset.right), show);
     const button = make("button", { type: "button" }, "flicker");
     button.addEventListener("click", flicker);
     slider.addEventListener("input", () => move(Number(slider.value)));
