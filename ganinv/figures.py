@@ -119,14 +119,21 @@ def loss_curve(
     best = next((row for row in history if row["step"] == best_step), None)
     if best:
         axis.plot(best_step, best["loss"], "o", color=INK, label=f"best, step {best_step}")
-    # above the whole figure, which is wider than the axes
-    figure.suptitle(plain(textwrap.fill(title, TITLE)), fontsize=11)
+    _title(figure, title)
     axis.set(xlabel="step", ylabel=plain(ylabel))
     axis.grid(alpha=0.3, which="both")
     if history:
         plain_log(axis)
         axis.legend()
     return figure
+
+
+def _title(figure: Figure, title: str) -> None:
+    """Write a title above the whole figure, in lines that are as long as fits."""
+    for letters in range(TITLE, 20, -10):
+        text = figure.suptitle(plain(textwrap.fill(title, letters)), fontsize=11)
+        if text.get_window_extent().width <= 0.97 * figure.bbox.width:
+            return
 
 
 def _columns(row: Mapping[str, Any], terms: Collection[str]) -> list[str]:
