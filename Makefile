@@ -19,7 +19,10 @@ NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 ex
     exp04_wplus_lpips_encoder comparison indomain beyond_the_code what_the_code_is_for study \
     train_encoder quickstart benchmarks train_gan gan_objectives invert_dcgan))
 
-.PHONY: help setup report study gan quick test lint clean lock publish publish-study publish-gan encoder
+# checks pages in a browser; fetched into .browser/, which git ignores
+AXE := axe-core@4.10.3
+
+.PHONY: help setup report study gan quick browser test lint clean lock publish publish-study publish-gan encoder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -45,7 +48,12 @@ quick: setup  ## the same pipeline on one photograph at a tenth of the steps, in
 	$(FETCH_ENCODER)
 	$(BIN)/ganinv report --quick --out reports/quick $(SET_GENERATOR)
 
-test: setup  ## run the tests, and every notebook at its quick defaults
+browser:  ## fetch what checks pages in a browser, where npm is (the browser is Debian's chromium)
+	@test -f .browser/node_modules/axe-core/axe.min.js || { command -v npm >/dev/null && \
+	    npm install --silent --no-save --prefix .browser $(AXE); } || \
+	    echo "notice: $(AXE) was not fetched (is npm installed?); tests that need it are skipped"
+
+test: setup browser  ## run the tests, and every notebook at its quick defaults
 	$(BIN)/python -m pytest tests -n auto
 	rm -rf .nbval && cp -R notebooks .nbval && rm -rf .nbval/runs
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout 600 $(NOTEBOOKS)
@@ -65,10 +73,13 @@ lock: $(READY)  ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra jupyter --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade --output-file requirements.lock
 
+JOIN = $(BIN)/python -c "from ganinv.report.ways import join_reports; join_reports('reports/published')"
+
 publish:  ## copy the last full report to reports/published/
 	mkdir -p reports/published
 	cp reports/*.html reports/overview.jpg reports/runs/comparison.json reports/published/
 	for run in reports/runs/exp0[1-4] reports/runs/beyond reports/runs/editing; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+	$(JOIN)
 
 publish-study:  ## copy the study to reports/published/, from where the next one takes its results
 	mkdir -p reports/published
@@ -76,11 +87,13 @@ publish-study:  ## copy the study to reports/published/, from where the next one
 	cp runs/starts/study.json reports/published/starts.json
 	cp runs/starts/study.html reports/published/starts.html
 	test ! -f runs/study/study.html || cp runs/study/study.html reports/published/
+	$(JOIN)
 
 publish-gan:  ## copy the last report on small GANs, and its trainings' results, to reports/published/gan/
 	mkdir -p reports/published/gan/results
 	cp reports/gan/*.html reports/gan/*.json reports/published/gan/
 	-cp reports/gan/runs/gan_objectives/results/*.json reports/published/gan/results/
+	$(JOIN)
 
 encoder: setup  ## train the domain-guided encoder and publish it in checkpoints/ (its sha256 goes into the manifest)
 	$(BIN)/ganinv train-encoder --params params/encoder.yaml --publish

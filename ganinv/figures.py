@@ -12,16 +12,21 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from PIL import Image, ImageDraw, ImageFont
 
 DIFFERENCE_TOP = 0.5  # mean absolute difference on [0, 1] at which the colour scale ends
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
+# Okabe and Ito's, darkened or lightened to a contrast of 3:1 on white and on a dark page
+COLOURS = ("#0072b2", "#d55e00", "#00875f", "#c2679c", "#a87000", "#7d7d7d")
 INK = "#1d1d1f"
 PANEL, REFINED_PANEL = (12, 4.6), (15.6, 4.8)  # inches; the second has one picture more
 TITLE = 70  # characters of a line above a curve
+SHOWN_STEPS = (0, 5, 10, 25, 50, 100, 300)  # of a search on a strip, where most happens early
 LAST_FRAME = 2.0  # seconds that an animation rests on its result
+LABEL = 32  # pixels of the line below a frame that names its step
 
 
 def difference_map(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -85,7 +90,12 @@ def plain(text: Any) -> str:
 
 
 def loss_curve(
-    history: Sequence[Mapping[str, Any]], *, title: str, best_step: int, terms: Collection[str]
+    history: Sequence[Mapping[str, Any]],
+    *,
+    title: str,
+    best_step: int,
+    terms: Collection[str],
+    ylabel: str = "loss",
 ) -> Figure:
     """Draw the loss per step on a log scale, with its terms where there are several.
 
@@ -109,12 +119,21 @@ def loss_curve(
     best = next((row for row in history if row["step"] == best_step), None)
     if best:
         axis.plot(best_step, best["loss"], "o", color=INK, label=f"best, step {best_step}")
-    heading = plain(textwrap.fill(title, TITLE))
-    axis.set(xlabel="step", ylabel="loss", title=heading, yscale="log" if history else "linear")
+    _title(figure, title)
+    axis.set(xlabel="step", ylabel=plain(ylabel))
     axis.grid(alpha=0.3, which="both")
     if history:
+        plain_log(axis)
         axis.legend()
     return figure
+
+
+def _title(figure: Figure, title: str) -> None:
+    """Write a title above the whole figure, in lines that are as long as fits."""
+    for letters in range(TITLE, 20, -10):
+        text = figure.suptitle(plain(textwrap.fill(title, letters)), fontsize=11)
+        if text.get_window_extent().width <= 0.97 * figure.bbox.width:
+            return
 
 
 def _columns(row: Mapping[str, Any], terms: Collection[str]) -> list[str]:
@@ -130,22 +149,15 @@ def _part(axis, step):
     axis.annotate("refinement", (step, 1), va="top", fontsize=8, **place)
 
 
-def curves(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float], str, str]],
-    *,
-    xlabel: str,
-    ylabel: str,
-    title: str,
-) -> Figure:
-    """Draw several lines {name: (xs, ys, colour, style)} on shared axes, log scale."""
-    figure = new_figure(7.5, 4.2)
-    axis = figure.subplots()
-    for name, (xs, ys, colour, style) in series.items():
-        axis.plot(xs, ys, color=colour, ls=style, lw=1.6, label=plain(name))
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=plain(title), yscale="log")
-    axis.grid(alpha=0.3, which="both")
-    axis.legend(fontsize=8)
-    return figure
+def plain_log(axis: Axes) -> None:
+    """Give an axis a log scale with plain numbers: 0.6, not 6 × 10⁻¹."""
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    # over less than a decade, few numbers are powers of ten
+    subs = (1, 2, 5) if high > 8 * low else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    axis.yaxis.set_major_locator(LogLocator(subs=subs))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
 
 
 def progress_frames(
@@ -164,10 +176,10 @@ def progress_frames(
 
 def _labelled(picture, text):
     height, width = picture.shape[:2]
-    frame = Image.new("RGB", (width, height + 32), "white")
+    frame = Image.new("RGB", (width, height + LABEL), "white")
     frame.paste(Image.fromarray(picture))
     font = ImageFont.load_default(22)
-    ImageDraw.Draw(frame).text((width / 2, height + 16), text, INK, font, anchor="mm")
+    ImageDraw.Draw(frame).text((width / 2, height + LABEL / 2), text, INK, font, anchor="mm")
     return np.asarray(frame)
 
 
@@ -179,9 +191,21 @@ def save_gif(frames: Sequence[np.ndarray], path: Path, seconds: float = 0.25) ->
     first.save(path, "GIF", save_all=True, append_images=rest, duration=duration, loop=0)
 
 
-def strip(frames: Sequence[np.ndarray], most: int = 8) -> np.ndarray:
-    """Put up to `most` frames side by side, evenly chosen with the first and the last."""
-    chosen = np.linspace(0, len(frames) - 1, min(most, len(frames))).round().astype(int)
+def told_steps(steps: Sequence[int], most: int = 8) -> list[int]:
+    """Choose which of the pictures after so many `steps`, in order, a strip has: their places.
+
+    All of up to `most`; else those nearest to `SHOWN_STEPS`, and the last.
+    """
+    if len(steps) <= most:
+        return list(range(len(steps)))
+    last = len(steps) - 1
+    wanted = [step for step in SHOWN_STEPS if step < steps[last]]
+    nearest = {min(range(last), key=lambda i: abs(steps[i] - step)) for step in wanted}
+    return [*sorted(nearest), last]
+
+
+def strip(frames: Sequence[np.ndarray], chosen: Sequence[int]) -> np.ndarray:
+    """Put the chosen frames side by side."""
     return np.concatenate([frames[i] for i in chosen], axis=1)
 
 
@@ -203,10 +227,10 @@ def shrink(picture: np.ndarray, width: int) -> np.ndarray:
 
 
 def data_uri(picture: np.ndarray, quality: int = 85) -> str:
-    """Encode a picture as a JPEG data URI."""
+    """Encode a picture as a WebP data URI, a third smaller than JPEG at the same quality."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    Image.fromarray(picture).save(buffer, "WEBP", quality=quality, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def image_html(
@@ -217,15 +241,3 @@ def image_html(
     shown = f'<img src="{uri}" alt="{html.escape(alt)}" style="max-width: 100%">'
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return f'<figure class="{css}" style="margin: 0">{shown}{below}</figure>'
-
-
-def figure_html(figure: Figure, *, alt: str) -> str:
-    """Encode a matplotlib figure as inline SVG inside an HTML figure."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "ganinv"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    limit = f"max-width: {figure.get_figwidth() * 100:.0f}px"
-    label = html.escape(alt)
-    return f'<figure class="plot" style="{limit}" role="img" aria-label="{label}">{svg}</figure>'

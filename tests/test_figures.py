@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from ganinv.figures import difference_map, loss_curve, panel, progress_frames, save_gif
+from ganinv.figures import (
+    difference_map,
+    loss_curve,
+    panel,
+    progress_frames,
+    save_gif,
+    told_steps,
+)
 from helpers.films import read_gif
 
 
@@ -110,4 +117,32 @@ def test_a_single_term_is_the_loss_whatever_the_other_phase_has():
 
 def test_a_long_title_is_broken_into_lines():
     figure = loss_curve([], title="long words " * 20, best_step=0, terms=())
-    assert max(map(len, figure.axes[0].get_title().splitlines())) <= 70
+    assert max(map(len, figure.get_suptitle().splitlines())) <= 70
+
+
+def test_a_title_is_whole():
+    figure = loss_curve(SEARCHED, title="W" * 210, best_step=1, terms=())
+    figure.draw_without_rendering()
+    box = figure.texts[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+
+
+def test_a_curve_names_its_loss_and_shows_plain_numbers():
+    figure = loss_curve(SEARCHED, title="a", best_step=1, terms=(), ylabel="loss: L2")
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    assert axis.get_ylabel() == "loss: L2"
+    shown = [label.get_text() for label in axis.get_yticklabels()]
+    assert {"0.4", "0.6", "1"} <= {*shown} and all(float(text) for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted"),
+    [
+        ([0, 5, 10], [0, 5, 10]),
+        ([0, 5, 10, *range(25, 601, 25)], [0, 5, 10, 25, 50, 100, 300, 600]),
+        ([*range(0, 60, 4)], [0, 4, 8, 24, 48, 56]),
+    ],
+)
+def test_a_strip_has_the_steps_in_which_most_happens(steps, wanted):
+    assert [steps[i] for i in told_steps(steps)] == wanted

@@ -47,10 +47,6 @@ MOVE = 2.0  # standard deviations of a component, to either side
 WAY = (0.0, 0.5, 1.0)  # shares of the way to another face
 TRUNCATION = 0.7  # of that face, so that it is a typical one
 SIZE = 180  # pixels of a picture in a strip
-WINDOW = 128  # pixels of a close-up
-# where an FFHQ crop has the centre of its left eye, and hair: shares (down, across)
-ALIGNED = {"An eye": (0.476, 0.375), "Hair, at the temple": (0.36, 0.23)}
-WORST = "Where the code is worst"
 
 
 def plan(params: Params, resolutions: Iterable[int], offered: Collection[int]) -> dict[str, Params]:
@@ -102,41 +98,6 @@ def finite_values(experiment: Experiment, images: Iterable[str], metric: str) ->
     """List a metric over those of the images that have it, and finite: null is left out."""
     values = (value(experiment, image_id, metric) for image_id in images)
     return [x for x in values if x is not None and math.isfinite(x)]
-
-
-def worst_place(target: np.ndarray, picture: np.ndarray, window: int) -> tuple[int, int]:
-    """Find the square window where two pictures uint8 (H, W, 3) differ most: its (top, left).
-
-    By the mean squared difference over the window, which is at most as large as the pictures.
-    """
-    squares = np.square(target.astype(np.float64) - picture).mean(2)  # (H, W)
-    sums = np.pad(squares, ((1, 0), (1, 0))).cumsum(0).cumsum(1)  # (H + 1, W + 1)
-    n = window
-    boxes = sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n]
-    top, left = np.unravel_index(boxes.argmax(), boxes.shape)
-    return int(top), int(left)
-
-
-def close_ups(experiments: Sequence[Experiment], image_id: str) -> dict[str, list[np.ndarray]]:
-    """Cut places out of a photograph and its results, unscaled: {place: pictures (n, n, 3)}.
-
-    The photograph comes first, then each experiment, the code being the first. An eye and hair are
-    cut where FFHQ's alignment puts them, and left out of photographs that were not aligned.
-    """
-    target = experiments[0].picture(image_id, "target")
-    pictures = [target, *(e.picture(image_id, "reconstruction") for e in experiments)]
-    side = len(target)
-    n = min(WINDOW, side)
-    places = {}
-    if experiments[0].params.align:
-        for name, centre in ALIGNED.items():
-            top, left = (min(max(round(x * side - n / 2), 0), side - n) for x in centre)
-            places[name] = top, left
-    places[WORST] = worst_place(target, pictures[1], n)
-    return {
-        name: [picture[top : top + n, left : left + n] for picture in pictures]
-        for name, (top, left) in places.items()
-    }
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Finished runs, read back to be compared."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ganinv.files import read_json
 from ganinv.images.writing import read_png
 from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import params_folder
+from ganinv.runs.describe import name_run
 from ganinv.runs.experiment import Run, run_experiment
 from ganinv.runs.names import files_of
 from ganinv.runs.params import Params
@@ -21,12 +22,27 @@ from ganinv.runs.records import gather, read_run
 
 @dataclass(frozen=True)
 class Experiment:
-    """A finished run, read back for comparison."""
+    """A finished run, read back for comparison.
+
+    `name` is what it is called where it is shown, `recipe` what studies call its recipe, where that
+    is another name.
+    """
 
     name: str
     folder: Path
     params: Params
     metrics: dict[str, Any]
+    recipe: str = ""
+
+    @property
+    def studied(self) -> str:
+        """The name by which a study knows its recipe."""
+        return self.recipe or self.name
+
+    @property
+    def called(self) -> str:
+        """The name as it stands in a sentence: in quotation marks where it has a comma."""
+        return f"“{self.name}”" if "," in self.name else self.name
 
     @property
     def images(self) -> dict[str, dict[str, Any]]:
@@ -97,27 +113,50 @@ def search_again(run: Run, image_id: str, name: str, **changes: Any) -> Experime
     photo = next(photo for photo in run.photos if photo.id == image_id)
     face = str(photo.face or "largest")
     own = run.params.replace(images=[str(photo.path)], align=photo.align, face=face, **changes)
-    return make_experiment(own, name)
+    again = make_experiment(own, name)
+    title = run.results["images"][image_id]["title"]  # the same photograph, by a path
+    images = {key: entry | {"title": title} for key, entry in again.images.items()}
+    return replace(again, metrics=again.metrics | {"images": images})
 
 
-def experiment_of(run: Run, name: str) -> Experiment:
-    """Return what a call asked for, as an `Experiment`; its folder may hold more."""
-    return Experiment(name, run.out, run.params, run.results)
+def experiment_of(run: Run, name: str = "", recipe: str = "") -> Experiment:
+    """Return what a call asked for, as an `Experiment`; its folder may hold more.
+
+    Without a name it is called by what it is.
+    """
+    return Experiment(name or name_run(run.params), run.out, run.params, run.results, recipe)
 
 
 def read_experiment(
-    folder: str | Path, name: str, images: Collection[str] | None = None
+    folder: str | Path, name: str = "", images: Collection[str] | None = None, recipe: str = ""
 ) -> Experiment:
     """Read a run folder, or those of its images whose ids are given.
 
-    Raises ValueError where it holds no run.
+    Without a name it is called by what it is. Raises ValueError where it holds no run.
     """
     params, metrics = read_run(folder)
     if images:
         kept = {key: entry for key, entry in metrics["images"].items() if key in images}
         failed = {key: {"failed": x} for key, x in metrics["failed"].items() if key in images}
         metrics = gather(kept | failed)
-    return Experiment(name, Path(folder), params, metrics)
+    return Experiment(name or name_run(params), Path(folder), params, metrics, recipe)
+
+
+def read_all(runs: Mapping[str, str | Path], images: Collection[str] = ()) -> list[Experiment]:
+    """Read the runs {recipe: folder} under names that tell them apart.
+
+    Where two are called the same, their recipes' names are added.
+    """
+    found = [read_experiment(folder, "", images, recipe) for recipe, folder in runs.items()]
+    names = [e.name for e in found]
+    return [
+        e if names.count(e.name) == 1 else replace(e, name=f"{e.name} ({e.recipe})") for e in found
+    ]
+
+
+def read_if_there(folder: str | Path, name: str = "") -> Experiment | None:
+    """Read a run folder; None where there is none."""
+    return read_experiment(folder, name) if folder and _is_run(Path(folder)) else None
 
 
 def common_images(experiments: Sequence[Experiment]) -> list[str]:

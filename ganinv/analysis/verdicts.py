@@ -108,7 +108,7 @@ def better_everywhere(
     """
     row = METRICS[metric]
     word = "above" if row.higher else "below"
-    claim = f"{new.name} {word} {old.name} in {row.label}, on every image"
+    claim = f"{new.called} {word} {old.called} in {row.label}, on every image"
     return judge_runs(claim, new, old, metric, study=study)
 
 
@@ -128,7 +128,7 @@ def about_as_good(
     steps = new.params.steps, old.params.steps
     fewer = f", with {steps[0]} steps in place of {steps[1]}" if steps[0] != steps[1] else ""
     claim = (
-        f"{new.name} like {old.name} in {row.label} (at most {slack:.0%} worse) or better, on "
+        f"{new.called} like {old.called} in {row.label} (at most {slack:.0%} worse) or better, on "
         f"every image{fewer}"
     )
     factor = 1 - slack if row.higher else 1 + slack
@@ -166,7 +166,7 @@ def judge_runs(
     if studied:
         opening = f"Over {total} photographs of the study it held on {held}"
     after, before = (float(np.mean(values)) for values in zip(*pairs, strict=True))
-    against = "change" if factor == 1 else f"difference from {factor:.0%} of {old.name}'s"
+    against = "change" if factor == 1 else f"difference from {factor:.0%} of that of {old.called}"
     told = tell(interval, f"+.{row.digits}f", f" {row.unit}" if row.unit else "")
     detail = f"mean {row.show(before)} → {row.show(after, unit=True)}, {against} {told}{also}"
     detail += not_taken
@@ -179,12 +179,15 @@ def _of_study(study, new, old, metric):
 
     Each is {photograph: a number for each restart}.
     """
-    if not study or not {new.name, old.name} <= study["recipes"].keys():
+    if not study or not {new.studied, old.studied} <= study["recipes"].keys():
         return None, ""
     for e in (new, old):
-        if names := differing(study, e.name, e.params):
-            return None, f"; the study's {e.name} differs in {', '.join(names)} and judges nothing"
-    a, b = (of_photograph(study, e.name, metric) for e in (new, old))
+        if names := differing(study, e.studied, e.params):
+            return (
+                None,
+                f"; the study's {e.studied} differs in {', '.join(names)} and judges nothing",
+            )
+    a, b = (of_photograph(study, e.studied, metric) for e in (new, old))
     both = [photo for photo in a if photo in b]
     return both and [{photo: x[photo] for photo in both} for x in (a, b)], ""
 
@@ -209,9 +212,8 @@ def loss_falls(experiment: Experiment, factor: float = 2.0) -> Verdict:
     for image_id, entry in experiment.images.items():
         history = experiment.history(image_id)
         shares.append(history[0]["loss"] / entry["best_loss"] if history else 1.0)
-    claim = (
-        f"{experiment.name}: the loss falls at least {factor:g}-fold from its start, on every image"
-    )
+    name = experiment.called
+    claim = f"{name}: the loss falls at least {factor:g}-fold from its start, on every image"
     if not shares:
         return Verdict(claim, NOT_DECIDED, 0, 0, "No image was finished.")
     found = mean_interval([math.log(share) for share in shares])

@@ -171,7 +171,10 @@ class SearchParams(Strict):
     )
     log_every: int = Field(25, ge=0, description="steps between lines of progress; 0 is silent")
     snapshot_every: int = Field(
-        25, ge=0, description="steps between the pictures of progress.gif; 0 keeps none"
+        25,
+        ge=0,
+        description="steps between the pictures of progress.gif, which has steps 5 and 10 too; 0 "
+        "keeps none",
     )
 
     @property

@@ -18,6 +18,7 @@ from ganinv.inversion.spaces import SPACES
 from ganinv.inversion.style_axes import style_axes
 
 SNAPSHOT_SIZE = 256
+EARLY = (5, 10)  # steps after which most has happened: they are shown besides
 INJECTED = 0.75  # the share of the steps in which noise is added to the latent
 CODE, REFINE = "code", "refine"  # the phases of a history
 PLATEAU = 0.01  # a loss that fell by less than this share stands still
@@ -185,8 +186,7 @@ class Search:
         if self.spread or self.best.noisy or loss < self.best.loss:
             latent, noise = self.latent.detach().clone(), self._copied_noise()
             self.best = Best(latent, noise, loss, self.step, self.spread > 0)
-        every = self.params.snapshot_every
-        if first and every and (self.step - 1) % every == 0:
+        if first and self._shows(self.step - 1):
             self.keep_snapshot(self.step - 1, image)
 
     def begin_refinement(self) -> None:
@@ -215,12 +215,16 @@ class Search:
         self.step, self.lowest = step, (loss, terms)
         self.evaluations += 1
         self.image = image.detach() if self.watched else None
-        every = self.params.snapshot_every
-        if every and (step - 1) % every == 0:
+        if self._shows(step - 1):
             self.keep_snapshot(step - 1, image)
         if refinement is not None:
             best = replace(self.best, loss=loss, step=step)
             self.best, self.refinement = best, refinement
+
+    def _shows(self, step: int) -> bool:
+        """Whether a picture is kept after so many steps: of the first ones more than of others."""
+        every = self.params.snapshot_every
+        return every > 0 and (step % every == 0 or (step in EARLY and step < every))
 
     def _copied_noise(self) -> dict[str, Tensor]:
         return {name: x.detach().clone() for name, x in self.noise.items()}

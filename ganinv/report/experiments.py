@@ -22,6 +22,8 @@ from ganinv.inversion.params import STARTS
 from ganinv.paths import benchmarks_folder, params_folder, study_file, work_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
+from ganinv.report.ways import join_reports
+from ganinv.runs.describe import name_run
 from ganinv.runs.experiment import prepare
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
@@ -30,10 +32,10 @@ from ganinv.weights.manifest import load_manifest
 
 PAGES = {
     "index": "Comparison",
-    "exp01": "Exp-01",
-    "exp02": "Exp-02",
-    "exp03": "Exp-03",
-    "exp04": "Exp-04",
+    "exp01": "W, L2",
+    "exp02": "W+, L2",
+    "exp03": "W+, LPIPS",
+    "exp04": "W+, LPIPS, from an encoder",
     "indomain": "In-domain",
     "beyond": "Beyond the code",
     "editing": "What the code is good for",
@@ -50,6 +52,7 @@ NOTEBOOKS = {
     "editing": "what_the_code_is_for.ipynb",
     "benchmarks": "benchmarks.ipynb",
 }
+RECIPES = {f"exp0{n}": f"Exp-0{n}" for n in range(1, 5)}  # what studies call the experiments
 STUDIED = ("exp02", "exp03", "exp04")  # experiments whose pages the study judges
 EXPERIMENTS = ("exp01", "exp02", "exp03", "exp04")
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
@@ -87,10 +90,11 @@ def make_report(
     if not _encoder_fits(plans["exp04"]):
         del plans["exp04"]
         shown = [*plans]
-    pages = {name: PAGES[name] for name in ("index", *shown, "beyond", "editing", "benchmarks")}
+    titles = PAGES | {name: name_run(params) for name, params in plans.items()}
+    pages = {name: titles[name] for name in ("index", *shown, "beyond", "editing", "benchmarks")}
 
     def show(name: str, values: Mapping[str, Any], heading: str = "") -> None:
-        print(f"== {PAGES[name]}{heading}", flush=True)
+        print(f"== {titles[name]}{heading}", flush=True)
         # benchmarks are shown as measured before, at full length
         notice = QUICK_NOTICE if quick and name != "benchmarks" else ""
         executed = run(NOTEBOOKS[name], out / "notebooks", values)
@@ -110,10 +114,12 @@ def make_report(
     show("beyond", _beyond(beyond, quick) | {"fresh": fresh})
     show("editing", _editing(editing, quick) | {"fresh": fresh})
     show("benchmarks", {"folder": from_notebooks(benchmarks_folder())})
-    runs = {PAGES[name]: params.out for name, params in plans.items()}
+    runs = {RECIPES[name]: params.out for name, params in plans.items()}
     only = _ids(plans["exp01"])  # the folders may hold images of earlier calls
     values = {"runs": runs, "only": only, "overview": from_notebooks(out / "overview.jpg")}
+    values |= {"beyond": f"{beyond.out}/features{beyond.refine_resolution}"}
     show("index", values | studied)
+    join_reports(out)
     failed = any(_failed(out / "runs" / name) for name in plans)
     return out / "index.html", failed
 
@@ -135,7 +141,10 @@ def _encoder_fits(params):
     try:
         prepare(params.replace(encoder=_from_root(params.encoder)), generator)
     except ParamsError as error:
-        print(f"notice: Exp-04 and In-domain are left out: {error}", flush=True)
+        print(
+            f"notice: {PAGES['exp04']} (Exp-04) and {PAGES['indomain']} are left out: {error}",
+            flush=True,
+        )
         return False
     return True
 

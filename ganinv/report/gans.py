@@ -22,6 +22,7 @@ from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.paths import params_folder, published_trainings_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
+from ganinv.report.ways import join_reports
 from ganinv.training.folder import CHECKPOINT, LOCK
 from ganinv.training.gan.settings import GanParams
 from ganinv.training.sets.cache import MIN_IMAGES
@@ -113,6 +114,8 @@ def make_gan_report(
         _go_on(study / begun, folder)
     make("train_gan", folder, _values(alone, (*SHARED, *ALONE, "critic_steps")))
     make("invert_dcgan", out / "runs" / "invert_dcgan", _inversion(alone, folder, quick))
+    # where it lies below a report on inversion, as reports/gan does, that one is linked
+    join_reports(out.parent if out.name == "gan" else out)
     return out / "index.html"
 
 

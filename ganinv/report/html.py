@@ -1,9 +1,11 @@
 """Pieces of pages: tables, cards, picture grids.
 
-Every function returns a string that needs no other file, with every text in it escaped.
+Every function returns a string that needs no other file, with every text in it escaped. Each also
+shows in Jupyter, where the report's style sheet and scripts are not.
 """
 
 import html
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -14,6 +16,7 @@ from ganinv.analysis.verdicts import Verdict
 
 PICTURE_WIDTH = 400  # pixels, in grids
 ABSENT = "–"  # in place of a number that there is not
+NUMBER = re.compile(r"[0-9+\-−∞<]|–$|not (in|reached)")  # what a cell with a number begins with
 
 
 def verdict_cards(verdicts: Iterable[Verdict]) -> str:
@@ -32,25 +35,44 @@ def table(
     head: Sequence[Any],
     rows: Iterable[Sequence[Any]],
     best: Collection[tuple[int | None, int]] = (),
+    *,
+    caption: str,
 ) -> str:
-    """Write a table; `best` holds the (row, column) cells to print bold."""
-    top = "<tr>" + "".join(f"<th>{html.escape(str(cell))}</th>" for cell in head) + "</tr>"
+    """Write a table; `best` holds the (row, column) cells to print bold.
+
+    The first cell of a row names it. A column whose cells all begin as numbers do stands right.
+    `caption` says what the table tells.
+    """
+    rows = [[str(cell) for cell in row] for row in rows]
+    words = [any(_is_words(row[c]) for row in rows) or not c for c in range(len(head))]
+    top = "".join(
+        f'<th scope="col" class="{"words" if words[c] else ""}">{html.escape(str(cell))}</th>'
+        for c, cell in enumerate(head)
+    )
     body = []
-    for r, row in enumerate(rows):
-        cells = (
-            f'<td class="{_css(cell, (r, c) in best)}">{html.escape(str(cell))}</td>'
-            for c, cell in enumerate(row)
-        )
-        body.append("<tr>" + "".join(cells) + "</tr>")
-    return (
-        f'<div class="scroll"><table><thead>{top}</thead><tbody>{"".join(body)}</tbody></table>'
-        "</div>"
+    for r, (name, *values) in enumerate(rows):
+        cells = [f'<th scope="row" class="words">{html.escape(name)}</th>']
+        for c, cell in enumerate(values, 1):
+            css = f"{'words' if words[c] else ''}{' best' if (r, c) in best else ''}".strip()
+            cells.append(f'<td class="{css}">{html.escape(cell)}</td>')
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return scroll(
+        f"<table><caption><span>{html.escape(caption)}</span></caption><thead><tr>{top}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table>",
+        caption,
     )
 
 
-def _css(cell, is_best):
-    words = "" if str(cell)[:1] in f"0123456789+-∞{ABSENT}" else "words"
-    return f"{words} best" if is_best else words
+def _is_words(cell: str) -> bool:
+    return bool(cell) and not NUMBER.match(cell)
+
+
+def scroll(inner: str, label: str) -> str:
+    """Let what is wider than the page scroll by itself, by touch, mouse or keys."""
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{html.escape(label)}" '
+        f'style="overflow-x: auto">{inner}</div>'
+    )
 
 
 def grid(pictures: Iterable[str], columns: int, css: str = "") -> str:
@@ -72,8 +94,9 @@ def column_head(text: str) -> str:
 
 def row_name(text: str) -> str:
     """Write the name of a row of `wide_grid`, which stays in view while the row is scrolled."""
-    place = "place-self: start; position: sticky; left: 0; padding-right: 4px; background: white"
-    return f'<div style="font-size: 0.82rem; {place}">{html.escape(text)}</div>'
+    place = "place-self: start; position: sticky; left: 0; padding-right: 4px; z-index: 1"
+    ground = "background: var(--page, white)"
+    return f'<div style="font-size: 0.82rem; {place}; {ground}">{html.escape(text)}</div>'
 
 
 def still(picture: np.ndarray, alt: str, quality: int = 85) -> str:
@@ -83,11 +106,17 @@ def still(picture: np.ndarray, alt: str, quality: int = 85) -> str:
     return f'<img src="{uri}" alt="{html.escape(alt)}" style="{style}">'
 
 
-def wide_grid(cells: Sequence[str], widths: Sequence[int]) -> str:
+def wide_grid(cells: Sequence[str], widths: Sequence[int], label: str) -> str:
     """Lay cells in columns of so many pixels, which scroll where the page is narrower."""
     columns = " ".join(f"{width}px" for width in widths)
     style = f"display: grid; gap: 8px; grid-template-columns: {columns}; width: max-content"
-    return (
-        f'<div class="scroll" style="overflow-x: auto"><div style="{style}">{"".join(cells)}</div>'
-        "</div>"
+    return scroll(f'<div style="{style}">{"".join(cells)}</div>', label)
+
+
+def words(terms: dict[str, str]) -> str:
+    """Explain terms, a sentence each."""
+    items = "".join(
+        f"<div><dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd></div>"
+        for term, text in terms.items()
     )
+    return f'<dl class="words">{items}</dl>'

@@ -1,13 +1,27 @@
-"""Pages: an executed notebook converted by nbconvert into HTML that needs no other file."""
+"""Pages: an executed notebook converted by nbconvert into HTML that needs no other file.
 
+A notebook's cells may be tagged for its page: `notebook` leaves a cell out, as remarks on how to
+run it, and `appendix` moves what a cell shows to the end, as its parameters.
+"""
+
+import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import nbformat
 from nbconvert import HTMLExporter
+from nbformat import NotebookNode
 
 from ganinv.files import atomic_path
 
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("style.css", "pictures.css")
+SCRIPTS = ("page.js", "viewer.js", "film.js", "lightbox.js")
+NOTEBOOK, APPENDIX = "notebook", "appendix"  # tags of cells
+LAST = "## How it was run"
+HEADING = re.compile(r"(#+) [^\n]+$")
 
 
 def write_page(
@@ -19,15 +33,87 @@ def write_page(
     head of each; `name` is this one's. A `notice` is shown above it. Returns the page's path.
     """
     exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
-    style = (TEMPLATES / "report" / "style.css").read_text(encoding="utf-8")
     resources = {
         "page_title": f"ganinv: {pages[name]}",
-        "page_style": style,
+        "page_style": _together(STYLES),
+        "page_script": _together(SCRIPTS),
         "page_name": name,
         "page_notice": notice,
         "pages": list(pages.items()),
     }
-    body, _ = exporter.from_filename(str(notebook), resources=resources)
+    cells = arrange(nbformat.read(str(notebook), as_version=4))
+    body, _ = exporter.from_notebook_node(cells, resources=resources)
     with atomic_path(path) as temporary:
-        temporary.write_text(body, encoding="utf-8", errors="replace")
+        temporary.write_text(distinct_ids(body), encoding="utf-8", errors="replace")
     return Path(path)
+
+
+def _together(names):
+    texts = ((TEMPLATES / "report" / name).read_text(encoding="utf-8") for name in names)
+    return "\n".join(texts)
+
+
+def arrange(notebook: NotebookNode) -> NotebookNode:
+    """Order a notebook's cells for a page, by their tags, and drop headings of nothing."""
+    cells, last = [], []
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if NOTEBOOK in tags:
+            continue
+        if APPENDIX in tags and cell.cell_type == "code":
+            moved = [output for output in cell.outputs if _is_shown(output)]
+            cell.outputs = [output for output in cell.outputs if not _is_shown(output)]
+            last.append(nbformat.v4.new_code_cell(outputs=moved))
+        elif APPENDIX in tags:
+            last.append(cell)
+            continue
+        cells.append(cell)
+    if any(_shows(cell) for cell in last):
+        cells += [nbformat.v4.new_markdown_cell(LAST), *last]
+    kept = [cell for k, cell in enumerate(cells) if not _heads_nothing(cells, k)]
+    notebook.cells = kept
+    return notebook
+
+
+def _is_shown(output: Mapping[str, Any]) -> bool:
+    """Whether an output is to be seen on a page: logs are folded away, and empty ones are not."""
+    data = output.get("data", {})
+    return any("".join(text).strip() for text in data.values())
+
+
+def _shows(cell: NotebookNode) -> bool:
+    if cell.cell_type == "markdown":
+        return bool(cell.source.strip())
+    return any(_is_shown(output) for output in cell.get("outputs", []))
+
+
+def _heads_nothing(cells: list[NotebookNode], place: int) -> bool:
+    """Whether a cell is a heading alone, with nothing to be seen before the next as high."""
+    heading = _heading(cells[place])
+    if not heading:
+        return False
+    for cell in cells[place + 1 :]:
+        level = re.match(r"(#+) ", cell.source) if cell.cell_type == "markdown" else None
+        if level and len(level[1]) <= heading:
+            return True
+        if _shows(cell) and not _heading(cell):
+            return False
+    return True
+
+
+def _heading(cell: NotebookNode) -> int:
+    """The level of a cell that is a heading and no more, else 0."""
+    found = HEADING.match(cell.source.strip()) if cell.cell_type == "markdown" else None
+    return len(found[1]) if found else 0
+
+
+def distinct_ids(text: str) -> str:
+    """Number the ids that a page has twice: headings of the same words, equal plots."""
+    seen: Counter[str] = Counter()
+
+    def own(found: re.Match) -> str:
+        seen[found[1]] += 1
+        count = seen[found[1]]
+        return found[0] if count == 1 else f' id="{found[1]}-{count}"'
+
+    return re.sub(r'(?<=[a-z0-9"]) id="([^"]*)"(?=[^<>]*>)', own, text)

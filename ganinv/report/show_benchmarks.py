@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter
 
 from ganinv import figures
 from ganinv.bench.quality import JUDGE, REFINED
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, table
+from ganinv.report.plots import Key, colour, panel, panels
+from ganinv.report.recipe_names import readable
 from ganinv.report.show_runs import best_row, metrics_head
 
 Result = Mapping[str, Any]  # as a benchmark wrote it
@@ -59,7 +62,7 @@ def step_table(result: Result) -> str:
         "of its memory",
         "warm-up, s",
     ]
-    return table(head, rows)
+    return table(head, rows, caption="A step of ours beside plain code, medians.")
 
 
 def recipe_table(result: Result) -> str:
@@ -75,12 +78,19 @@ def recipe_table(result: Result) -> str:
             ABSENT if mean[key] is None else metric.show(mean[key])
             for key, metric in METRICS.items()
         ]
-        rows.append([name, *cells, f"{mean['evaluations']:.0f}", f"{mean['seconds']:.0f}"])
+        rows.append(
+            [readable(name), *cells, f"{mean['evaluations']:.0f}", f"{mean['seconds']:.0f}"]
+        )
     best = {
         (best_row([mean[key] for mean in finals], key), column)
         for column, key in enumerate(METRICS, 1)
     }
-    shown = table(["recipe", *metrics_head(), "evaluations", "s per image"], rows, best)
+    shown = table(
+        ["recipe", *metrics_head(), "evaluations", "s per image"],
+        rows,
+        best,
+        caption="Means over the photographs; best in bold.",
+    )
     return shown + refined_note(result, result["recipes"])
 
 
@@ -90,7 +100,8 @@ def refined_note(result: Result, recipes: Iterable[str]) -> str:
     Figures may be older than refinements: their rows do not say it, and none was refined.
     """
     refined = {row["recipe"] for row in result["rows"] if row.get("refined")}
-    names = ", ".join(name for name in result["recipes"] if name in refined.intersection(recipes))
+    shown = refined.intersection(recipes)
+    names = "; ".join(readable(name) for name in result["recipes"] if name in shown)
     return f"<p>{html.escape(f'Refined: {names}. Each result is {REFINED}.')}</p>" if names else ""
 
 
@@ -105,29 +116,40 @@ def _mean(rows, key):
 
 def recipe_curves(result: Result, image: str) -> str:
     """Draw LPIPS of one image under every recipe: against evaluations and against seconds."""
-    figure = figures.new_figure(11, 4.2)
-    pairs = (("lpips_vgg", "evaluations"), ("lpips_alex", "evaluations"), ("lpips_vgg", "seconds"))
-    for axis, (metric, x) in zip(figure.subplots(1, 3), pairs, strict=True):
-        for k, name in enumerate(result["recipes"]):
-            points = [r for r in result["rows"] if (r["recipe"], r["image"]) == (name, image)]
-            axis.plot(
-                [r[x] for r in points],
-                [r[metric] for r in points],
-                marker="o",
-                ms=3,
-                label=name,
-                color=figures.COLOURS[k % len(figures.COLOURS)],
-                ls="-" if k < len(figures.COLOURS) else "--",
-            )
-        axis.set(xscale="log", xlabel=x if x == "seconds" else "generator evaluations")
-        axis.set_title(f"{METRICS[metric].heading} {METRICS[metric].arrow}", fontsize=10)
-        axis.grid(alpha=0.3)
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
     title = result["images"][image]
-    figure.suptitle(figures.plain(title), fontsize=12, fontweight="bold")
-    shown = figures.figure_html(figure, alt=f"{title}: LPIPS under every recipe")
-    return shown + refined_note(result, result["recipes"])
+    found = {
+        name: [r for r in result["rows"] if (r["recipe"], r["image"]) == (name, image)]
+        for name in result["recipes"]
+    }
+    look = {name: (colour(k), _style(k)) for k, name in enumerate(found)}
+    pairs = (("lpips_vgg", "evaluations"), ("lpips_alex", "evaluations"), ("lpips_vgg", "seconds"))
+    shown = [_recipe_panel(title, found, look, metric, x) for metric, x in pairs]
+    keys = [Key(readable(name), *look[name], "o") for name in found]
+    return panels(shown, keys) + refined_note(result, result["recipes"])
+
+
+def _style(number):
+    return "-" if number < len(figures.COLOURS) else "--"
+
+
+def _recipe_panel(title, found, look, metric, x):
+    named = f"{METRICS[metric].heading} {METRICS[metric].arrow}"
+
+    def draw(axis):
+        for name, points in found.items():
+            xs, ys = [r[x] for r in points], [r[metric] for r in points]
+            axis.plot(xs, ys, "o", ms=3, color=look[name][0], ls=look[name][1])
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}"))
+        axis.set(xlabel=x if x == "seconds" else "generator evaluations", ylabel=named)
+
+    ends = [
+        f"{readable(name)} {METRICS[metric].show(rows[-1][metric])} after {rows[-1][x]:.0f}"
+        for name, rows in found.items()
+        if rows
+    ]
+    alt = f"{title}, {named} against {x}, at the end: {'; '.join(ends)}."
+    return panel(draw, alt=alt, title=f"{title}: {named}")
 
 
 def reach_table(result: Result) -> str:
@@ -137,7 +159,7 @@ def reach_table(result: Result) -> str:
         for found in row["images"]:
             rows.append(
                 [
-                    row["recipe"],
+                    readable(row["recipe"]),
                     result["images"][found["image"]],
                     METRICS[JUDGE].show(found[JUDGE]),
                     f"{found['seconds_fast']:.0f}",
@@ -147,7 +169,7 @@ def reach_table(result: Result) -> str:
                     _or_dash(found["share_of_published"], ".1%"),
                     found["evaluations"],
                     found["ours_evaluations"] or "not reached",
-                    row["ours"],
+                    readable(row["ours"]),
                 ]
             )
     head = [
@@ -164,7 +186,8 @@ def reach_table(result: Result) -> str:
         "by",
     ]
     compared = [name for row in result["reach"] for name in (row["recipe"], row["ours"])]
-    return table(head, rows) + refined_note(result, compared)
+    caption = f"When ours comes to each recipe's final {METRICS[JUDGE].label}."
+    return table(head, rows, caption=caption) + refined_note(result, compared)
 
 
 def _or_dash(value, form):
@@ -201,4 +224,8 @@ def scale_tables(result: Result) -> str:
     )
     head = ["batch", "steps per image", "s per step", "images per hour", "peak, GB"]
     more = ["images", "seconds", "s per image", "peak, GB", "growth, MB"]
-    return table(head, batches) + table(more, folders) + line
+    return (
+        table(head, batches, caption="Images per hour, by how many are searched at once.")
+        + table(more, folders, caption="Folders, one image after another.")
+        + line
+    )

@@ -4,13 +4,16 @@ import html
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ganinv import figures
-from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, close_ups, finite_values, kept_bytes
+from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, finite_values, kept_bytes
+from ganinv.analysis.close_ups import close_ups
 from ganinv.analysis.finished import Experiment
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, column_head, row_name, still, table, wide_grid
-from ganinv.report.show_runs import best_row, metrics_head
+from ganinv.report.plots import Key, colour, panel, panels
+from ganinv.report.show_runs import best_row, count_images, metrics_head
 
 KEPT = {"none": "a code", "features": "a code and a feature map", "weights": "a code and weights"}
 KEPT |= {"both": "a code, a feature map and weights"}
@@ -32,7 +35,8 @@ def variants_table(experiments: Sequence[Experiment], images: Sequence[str]) -> 
     for column, (name, values) in enumerate(found.items(), 1):
         row = best_row([float(np.mean(x)) if x else None for x in values], name)
         best |= {(row, column)} - {(None, column)}
-    return table(["mean ± std", *metrics_head()], rows, best)
+    caption = f"Means over {count_images(len(images))}; best in bold."
+    return table(["mean ± std", *metrics_head()], rows, best, caption=caption)
 
 
 def _mean_and_spread(values: Sequence[float], count: int, name: str) -> str:
@@ -65,7 +69,7 @@ def kept_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
         cells += [_bytes(code + refinement), steps, seconds]
         rows.append([f"{experiment.name}: {kept}", *cells])
     head = ["what is kept", "code", "refinement", "together", "steps", "s per photograph"]
-    return table(head, rows)
+    return table(head, rows, caption="What is kept of a photograph, and what that took.")
 
 
 def _bytes(count: float) -> str:
@@ -86,7 +90,10 @@ def show_close_ups(experiments: Sequence[Experiment], images: Sequence[str]) -> 
                 still(picture, f"{title}, {place}, {name}", quality=92)
                 for picture, name in zip(cut[image_id][place], names, strict=True)
             ]
-        parts.append(f"<h3>{html.escape(place)}</h3>" + wide_grid(cells, [side] * len(names)))
+        parts.append(
+            f"<h3>{html.escape(place)}</h3>"
+            + wide_grid(cells, [side] * len(names), f"Close-ups: {place}")
+        )
     return "".join(parts)
 
 
@@ -104,7 +111,8 @@ def edits_table(edits: Edits) -> str:
         ]
         rows.append([name, *(f"{x.mean():.3f} ± {x.std():.3f}" for x in found)])
     on_the_way = [f"LPIPS-alex at t = {share:g}" for share in WAY]
-    return table(["", "correlation (code: 1)", "ratio (code: 1)", *on_the_way], rows)
+    head = ["refinement", "correlation (code: 1)", "ratio (code: 1)", *on_the_way]
+    return table(head, rows, caption="What is left of an edit, and what of it sticks elsewhere.")
 
 
 def strips(strip: Mapping[str, Sequence[np.ndarray]], title: str) -> str:
@@ -119,23 +127,32 @@ def strips(strip: Mapping[str, Sequence[np.ndarray]], title: str) -> str:
             for picture, head in zip(pictures, heads, strict=True)
         ]
     columns = [LABEL, *[SIZE] * len(heads)]
-    return f"<h3>{html.escape(title)}</h3>" + wide_grid(cells, columns)
+    return f"<h3>{html.escape(title)}</h3>" + wide_grid(cells, columns, f"Edits of {title}")
 
 
 def trade_off(experiments: Sequence[Experiment], images: Sequence[str], edits: Edits) -> str:
     """Draw what is reproduced against what survives of an edit: a point for each image."""
-    figure = figures.new_figure(7.5, 4.4)
-    axis = figure.subplots()
-    for k, experiment in enumerate(experiments[1:]):
-        xs = [experiment.images[i]["lpips_alex"] for i in images]
-        ys = edits.over_images(experiment.name, lambda row: row["correlation"])
-        marker = MARKERS[experiment.params.refine]
-        colour = figures.COLOURS[k % len(figures.COLOURS)]
-        axis.plot(xs, ys, marker, color=colour, label=figures.plain(experiment.name), alpha=0.8)
-    lpips = [experiments[0].images[i]["lpips_alex"] for i in images]
-    axis.plot(lpips, [1.0] * len(lpips), "*", color=figures.INK, ms=9, label="Code")
-    axis.set(xlabel="LPIPS-alex (left is better)", ylabel="correlation of the edit (up is better)")
-    axis.set_xlim(left=0)
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
-    return figures.figure_html(figure, alt="LPIPS-alex against the correlation of edits")
+    refined = experiments[1:]
+    points = {
+        e.name: (
+            [e.images[i]["lpips_alex"] for i in images],
+            edits.over_images(e.name, lambda row: row["correlation"]),
+        )
+        for e in refined
+    }
+    code = [experiments[0].images[i]["lpips_alex"] for i in images]
+    markers = [MARKERS[e.params.refine] for e in refined]
+
+    def draw(axis: Axes) -> None:
+        for k, (xs, ys) in enumerate(points.values()):
+            axis.plot(xs, ys, markers[k], color=colour(k), alpha=0.85)
+        axis.plot(code, [1.0] * len(code), "*", color=figures.INK, ms=9)
+        axis.set(xlabel="LPIPS-alex (left is better)")
+        axis.set_ylabel("correlation of the edit (up is better)")
+        axis.set_xlim(left=0)
+
+    keys = [Key(name, colour(k), "", markers[k]) for k, name in enumerate(points)]
+    keys.append(Key("Code", "currentColor", "", "*"))
+    told = [f"{n} {np.mean(xs):.3f} and {np.mean(ys):.2f}" for n, (xs, ys) in points.items()]
+    alt = f"LPIPS-alex and correlation of edits, means: {'; '.join(told)}."
+    return panels([panel(draw, alt=alt)], keys)

@@ -22,7 +22,7 @@ def codes_table(rows: Iterable[Mapping[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    return table(head, cells)
+    return table(head, cells, caption="How near to W the codes lie.")
 
 
 def walk(title: str, pictures: Sequence[np.ndarray], spreads: Sequence[float]) -> str:

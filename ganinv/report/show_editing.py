@@ -12,6 +12,7 @@ from ganinv.analysis.statistics import mean_interval
 from ganinv.editing.strengths import show_strength
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, column_head, row_name, still, table, wide_grid
+from ganinv.report.plots import Key, colour, panel, panels
 
 LABEL = 96  # pixels of a row's name
 MOST = 12  # photographs whose pictures are shown
@@ -41,8 +42,9 @@ def codes_table(found: Found) -> str:
         cells += [_interval(study.placed(e.name, name), 2) for name in ("distance", "spread")]
         rows.append([e.name, steps, *cells])
     metrics = (METRICS[name] for name in ("lpips_alex", "psnr", "identity"))
-    head = ["", "steps", "s", *(f"{m.heading} {m.arrow}" for m in metrics)]
-    return table([*head, "distance to W", "spread (W has 1)"], rows)
+    head = ["code", "steps", "s", *(f"{m.heading} {m.arrow}" for m in metrics)]
+    head += ["distance to W", "spread (W has 1)"]
+    return table(head, rows, caption="What each kind of code took, reproduces, and is.")
 
 
 def edits_table(study: Study) -> str:
@@ -51,7 +53,8 @@ def edits_table(study: Study) -> str:
         [v.name, *(_interval(study.measured(v.name, name), n) for name, (_, n) in EDITED.items())]
         for v in study.variants
     ]
-    return table(["", *(head for head, _ in EDITED.values())], rows)
+    head = ["edited", *(head for head, _ in EDITED.values())]
+    return table(head, rows, caption="How edits go, over all directions.")
 
 
 def directions_table(study: Study, measure: str = "selectivity") -> str:
@@ -72,7 +75,8 @@ def directions_table(study: Study, measure: str = "selectivity") -> str:
         ]
         for v in study.variants
     ]
-    return table([EDITED[measure][0], *heads], rows)
+    caption = f"{EDITED[measure][0]} of each direction's edits."
+    return table(["edited", *heads], rows, caption=caption)
 
 
 def _interval(values: np.ndarray, digits: int, *, short: bool = False) -> str:
@@ -90,27 +94,43 @@ def trade_off(found: Found) -> str:
     The left panel has how far the attribute moves over how much the others do, the right one how
     much of the person the edits lose.
     """
-    figure = figures.new_figure(10.5, 5.2)
-    axes = figure.subplots(1, 2)
-    for k, variant in enumerate(found.study.variants):
-        xs = found.metric(variant.experiment.name, "lpips_alex")
-        colour = figures.COLOURS[k % len(figures.COLOURS)]
-        marker = "P" if variant.features == "stay" else MARKERS[variant.experiment.params.refine]
-        for axis, name in zip(axes, ("selectivity", "lost"), strict=True):
-            ys = found.study.measured(variant.name, name)
-            _draw_points(axis, xs, ys, colour, marker, figures.plain(variant.name))
-    axes[0].set_ylabel("own ÷ others (up is better)")
-    axes[1].set_ylabel("identity lost by the edit (up is better)")
-    axes[1].invert_yaxis()
-    for axis in axes:
-        axis.set_xlabel("LPIPS-alex of the reconstruction (left is better)")
-        axis.grid(alpha=0.3)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
-    return figures.figure_html(figure, alt="LPIPS-alex against two measures of edits")
+    variants = found.study.variants
+    keys = [Key(v.name, colour(k), "", _marker(v)) for k, v in enumerate(variants)]
+    shown = [
+        _trade_panel(found, "selectivity", "own ÷ others (up is better)"),
+        _trade_panel(found, "lost", "identity lost by the edit (up is better)"),
+    ]
+    return panels(shown, keys)
 
 
-def _draw_points(axis, xs, ys, colour, marker, label):
+def _marker(variant):
+    return "P" if variant.features == "stay" else MARKERS[variant.experiment.params.refine]
+
+
+def _trade_panel(found, name, label):
+    points = {
+        v.name: (found.metric(v.experiment.name, "lpips_alex"), found.study.measured(v.name, name))
+        for v in found.study.variants
+    }
+
+    def draw(axis):
+        for k, (variant, (xs, ys)) in enumerate(
+            zip(found.study.variants, points.values(), strict=True)
+        ):
+            _draw_points(axis, xs, ys, colour(k), _marker(variant))
+        axis.set(xlabel="LPIPS-alex (left is better)", ylabel=label)
+        if name == "lost":
+            axis.invert_yaxis()
+
+    told = [
+        f"{variant} {mean_interval(xs).show(3)} and {mean_interval(ys).show(2)}"
+        for variant, (xs, ys) in points.items()
+    ]
+    alt = f"LPIPS-alex of the reconstruction, and {label}, means: {'; '.join(told)}."
+    return panel(draw, alt=alt, height=4.0)
+
+
+def _draw_points(axis, xs, ys, colour, marker):
     there = ~np.isnan(xs + ys)
     if len(xs) > 1:
         axis.plot(xs[there], ys[there], marker, color=colour, ms=4, alpha=0.35, mew=0)
@@ -124,7 +144,6 @@ def _draw_points(axis, xs, ys, colour, marker, label):
         color=colour,
         ms=9,
         elinewidth=1.2,
-        label=label,
     )
 
 
@@ -168,4 +187,6 @@ def strips(found: Found, image_id: str) -> str:
             for picture, head in zip(study.strips[image_id][variant.name], heads, strict=True)
         ]
     columns = [LABEL, *[min(SIZE, side)] * len(heads)]
-    return f"<h3>{html.escape(entry['title'])}</h3>" + wide_grid(cells, columns)
+    return f"<h3>{html.escape(entry['title'])}</h3>" + wide_grid(
+        cells, columns, f"Edits of {entry['title']}"
+    )

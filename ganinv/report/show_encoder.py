@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
+
 from ganinv import figures
 from ganinv.images.writing import read_png
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import grid, picture_html, table
+from ganinv.report.plots import Key, colour, panel, panels
 
 STARTS = ("mean_w", "encoder")
 JUDGES = ("lpips_vgg", "lpips_alex")
@@ -23,39 +26,40 @@ TERMS = {
 
 def training_curves(history: Sequence[Mapping[str, Any]], title: str) -> str:
     """Draw an encoder's training: terms of the loss, held-out LPIPS beside the mean of W's."""
-    figure = figures.new_figure(11, 3.8)
-    terms, looks = figure.subplots(1, 2)
     rows = [row for row in history if "loss" in row]
-    for colour, name in zip(figures.COLOURS, TERMS, strict=False):
-        drawn = [(row["step"], row[name]) for row in rows if name in row]
-        if drawn:
-            terms.plot(
-                *zip(*drawn, strict=True),
-                "o-" if len(drawn) < 9 else "-",
-                color=colour,
-                ms=4,
-                label=TERMS[name],
-            )
-    terms.set(xlabel="step", yscale="log", title="terms of the loss, unweighted")
+    drawn = {
+        name: [(row["step"], row[name]) for row in rows if name in row]
+        for name in TERMS
+        if any(name in row for row in rows)
+    }
     seen = [row for row in history if "held_out_lpips" in row]
-    steps = [row["step"] for row in seen]
-    looks.plot(
-        steps,
-        [row["held_out_lpips"] for row in seen],
-        "o-",
-        color=figures.COLOURS[0],
-        ms=4,
-        label="G(E(x))",
+    mean = seen[0]["mean_w_lpips"]
+
+    def draw_terms(axis: Axes) -> None:
+        for k, points in enumerate(drawn.values()):
+            look = "o-" if len(points) < 9 else "-"
+            axis.plot(*zip(*points, strict=True), look, color=colour(k), ms=4)
+        axis.set(xlabel="step", ylabel="terms of the loss, unweighted")
+        figures.plain_log(axis)
+
+    def draw_looks(axis: Axes) -> None:
+        steps = [row["step"] for row in seen]
+        axis.plot(steps, [row["held_out_lpips"] for row in seen], "o-", color=colour(0), ms=4)
+        axis.axhline(mean, color=figures.INK, ls=":")
+        axis.set(xlabel="step", ylabel=VGG.label, ylim=(0, None))
+
+    ends = "; ".join(f"{TERMS[k]} {p[0][1]:.3g} to {p[-1][1]:.3g}" for k, p in drawn.items())
+    terms = panels(
+        [panel(draw_terms, alt=f"{title}, terms of the loss: {ends}.", title=title)],
+        [Key(TERMS[name], colour(k)) for k, name in enumerate(drawn)],
     )
-    looks.axhline(seen[0]["mean_w_lpips"], color=figures.INK, ls=":", label="mean of W")
-    looks.set(
-        xlabel="step", ylim=(0, None), title=f"{VGG.label} of held-out images (lower is better)"
+    found = f"ends at {seen[-1]['held_out_lpips']:.3f}, beside {mean:.3f} of the mean of W"
+    looked = f"{VGG.label} of held-out images (lower is better)"
+    looks = panels(
+        [panel(draw_looks, alt=f"{looked} {found}.", title=looked)],
+        [Key("G(E(x))", colour(0)), Key("mean of W", "currentColor", ":")],
     )
-    for axis in (terms, looks):
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=8)
-    figure.suptitle(figures.plain(title), fontsize=12, fontweight="bold")
-    return figures.figure_html(figure, alt=f"{title}: curves of the training")
+    return terms + looks
 
 
 def training_samples(folder: str | Path) -> str:
@@ -95,7 +99,7 @@ def card_table(card: Mapping[str, Any]) -> str:
         ),
         ("weights", f"{card['bytes'] / 1e6:.1f} MB, sha256 {card['sha256']}"),
     ]
-    return table(["", "model card"], rows)
+    return table(["what", "model card"], rows, caption="The model card.")
 
 
 def _beginning(card):
@@ -124,4 +128,4 @@ def starts(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     judged = [(f"{METRICS[name].label}, mean of W", "encoder") for name in JUDGES]
     head = ["photograph", *judged[0], *judged[1], f"{VGG.label}, change"]
-    return grid(shown, 3, "three") + table(head, cells)
+    return grid(shown, 3, "three") + table(head, cells, caption="Starts, before any step.")

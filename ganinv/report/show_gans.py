@@ -1,4 +1,4 @@
-"""Images of the set, samples, curves and measures, for the notebooks on small GANs."""
+"""Images of the set, samples and measures, for the notebooks on small GANs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +54,6 @@ MEASURES = {
     "recall": Measure("recall", 2, higher=True),
     "diversity": Measure("diversity", 2, higher=True),
 }
-DRAWN = ("fid", "kid", "recall", "diversity")  # as curves
 
 
 def picture_grid(images: np.ndarray, columns: int) -> np.ndarray:
@@ -74,80 +73,6 @@ def images_html(images: np.ndarray, columns: int, *, alt: str, caption: str = ""
 def _enlarged(picture, *, alt, caption):
     doubled = picture.repeat(2, 0).repeat(2, 1)
     return figures.image_html(doubled, alt=alt, caption=caption)
-
-
-def training_curves(trained: Trained) -> str:
-    """Draw losses, mean scores and gradient norms per step, side by side."""
-    figure = figures.new_figure(12, 3.6)
-    axes = figure.subplots(1, 3)
-    panels = (
-        ("losses", {"discriminator": "discriminator", "generator": "generator"}, "linear"),
-        ("mean scores", {"real": "of real images", "fake": "of fakes"}, "linear"),
-        (
-            "norm of the gradient",
-            {"discriminator_gradient": "discriminator", "generator_gradient": "generator"},
-            "log",
-        ),
-    )
-    for axis, (title, names, scale) in zip(axes, panels, strict=True):
-        for colour, (key, label) in zip(figures.COLOURS, names.items(), strict=False):
-            steps, values = trained.curves["step"], trained.curves[key]
-            axis.plot(steps, values, color=colour, lw=1.2, label=label)
-        axis.set(title=title, xlabel="step", yscale=scale)
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize=8)
-    figure.suptitle(figures.plain(trained.name), fontsize=12, fontweight="bold")
-    return figures.figure_html(figure, alt=f"{trained.name}: losses, scores and gradients per step")
-
-
-def measure_curves(groups: Sequence[Seeds], x: str = "step") -> str:
-    """Draw each measure at the looks of trainings: the mean over seeds, and between which it lies.
-
-    Precision and recall are left out where none can be told from 0.
-    """
-    figure = figures.new_figure(12, 3.4)
-    names = telling(groups, [name for name in DRAWN if name in groups[0][0].last])
-    axes = np.atleast_1d(figure.subplots(1, len(names)))
-    styles = _styles(groups)
-    for axis, name in zip(axes, names, strict=True):
-        measure = MEASURES[name]
-        for group, style in zip(groups, styles, strict=True):
-            at, values = _over_looks(group, x), _over_looks(group, name) * measure.scale
-            label = figures.plain(group[0].name)
-            axis.plot(at.mean(0), values.mean(0), "o", ms=3, lw=1.4, **style, label=label)
-            axis.fill_between(
-                at.mean(0), values.min(0), values.max(0), color=style["color"], alpha=0.15
-            )
-        better = "higher" if measure.higher else "lower"
-        axis.set_title(f"{measure.label} ({better} is better)", fontsize=10)
-        axis.set(xlabel=x, yscale="log" if name == "kid" and _positive(groups) else "linear")
-        axis.grid(alpha=0.3)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
-    return figures.figure_html(figure, alt=f"Measures of the samples against {x}")
-
-
-def _over_looks(group, name):
-    """A number at the looks after the start that all seeds have: (seeds, looks)."""
-    rows = [[row[name] for row in trained.looks if row["step"]] for trained in group]
-    return np.array([row[: min(map(len, rows))] for row in rows], dtype=float)
-
-
-def _positive(groups):
-    return all(row["kid"] > 0 for group in groups for t in group for row in t.looks if row["step"])
-
-
-def _styles(groups):
-    """A colour for each objective, dashed with spectral normalization."""
-    params = [group[0].params for group in groups]
-    objectives = list(dict.fromkeys(each["objective"] for each in params))
-    return [
-        dict(
-            color=figures.COLOURS[objectives.index(each["objective"])],
-            ls="--" if each["spectral_norm"] else "-",
-        )
-        for each in params
-    ]
 
 
 def progress(trained: Trained, side: int = 4) -> str:
@@ -175,7 +100,8 @@ def looks_table(trained: Trained) -> str:
         [row["step"], f"{row['seconds']:.0f}", *(MEASURES[key].show(row[key]) for key in keys)]
         for row in trained.looks
     ]
-    return table(["step", "s", *(MEASURES[key].heading for key in keys)], rows)
+    head = ["step", "s", *(MEASURES[key].heading for key in keys)]
+    return table(head, rows, caption=f"{trained.name}: what samples measure at every look.")
 
 
 def _shown(groups):
@@ -204,7 +130,7 @@ def comparison_table(groups: Sequence[Seeds]) -> str:
         best.add((values.index(pick(values)), column))
     headings = (MEASURES[key].heading for key in keys)
     head = ["objective", *headings, "generator steps", "min each", "trouble"]
-    return table(head, rows, best)
+    return table(head, rows, best, caption="Objectives at the last look; best in bold.")
 
 
 def _over_seeds(group, key):
@@ -242,7 +168,7 @@ def steadiness_table(groups: Sequence[Seeds]) -> str:
         *(MEASURES[key].heading for key in (*shares, "diversity")),
         "different nearest neighbours ↑",
     ]
-    return table(head, rows)
+    return table(head, rows, caption="How steady the trainings are, and what they leave out.")
 
 
 def plans_table(plans: Mapping[str, Sequence[GanParams]]) -> str:
@@ -264,7 +190,8 @@ def plans_table(plans: Mapping[str, Sequence[GanParams]]) -> str:
     }
     differing = [k for k in keys if len({str(d[k]) for d in dumped.values()}) > 1]
     rows = [[name, *(_plain(d[key]) for key in differing)] for name, d in dumped.items()]
-    return table(["training", *differing], rows)
+    caption = "The parameters in which the trainings differ."
+    return table(["training", *differing], rows, caption=caption)
 
 
 def _plain(value):
@@ -301,7 +228,7 @@ def card_table(trained: Trained) -> str:
         ("date", about["date"]),
         ("features", card["features"]),
     ]
-    return table(["", trained.name], rows)
+    return table(["what", trained.name], rows, caption="The model card.")
 
 
 def describe_measures(groups: Sequence[Seeds]) -> str:

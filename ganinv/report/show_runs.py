@@ -4,7 +4,6 @@ Every function returns HTML that needs no other file, with every text in it esca
 """
 
 import html
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +13,12 @@ from ganinv.analysis.finished import Experiment, common_images, value
 from ganinv.analysis.verdicts import evaluations_to_reach
 from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
+from ganinv.report.compare import film, results_viewer
 from ganinv.report.html import ABSENT, grid, picture_html, table
-from ganinv.runs.describe import describe, describe_metrics
+from ganinv.runs.describe import describe
 from ganinv.runs.params import Params
+
+MAPS = "Differences to the target: black is none, yellow half of the full range or more."
 
 
 def metrics_head() -> list[str]:
@@ -44,12 +46,20 @@ def mean_table(experiments: Sequence[Experiment]) -> str:
         shown = ABSENT if seconds is None else f"{seconds:.0f}"
         rows.append([experiment.name, *cells, experiment.params.steps, shown])
     best = {(best_row(means[name], name), column) for column, name in enumerate(METRICS, 1)}
-    return table(["mean ± std", *metrics_head(), "steps", "s per image"], rows, best)
+    head = ["mean ± std", *metrics_head(), "steps", "s per image"]
+    return table(head, rows, best, caption=f"Means over {count_images(len(images))}; best in bold.")
+
+
+def count_images(count: int) -> str:
+    """Write a number of photographs in words."""
+    return "one photograph" if count == 1 else f"{count} photographs"
 
 
 def _mean_and_spread(experiment, images, name):
     mean, spread = (_over(experiment, images, name, f) for f in (np.mean, np.std))
     show = METRICS[name].show
+    if len(images) == 1:  # which has no spread
+        return ABSENT if mean is None else show(mean)
     return ABSENT if mean is None else f"{show(mean)} ± {show(spread)}"
 
 
@@ -77,7 +87,9 @@ def image_table(experiments: Sequence[Experiment]) -> str:
         for experiment in experiments:
             entry = experiment.images[image_id]
             rows.append([entry["title"], experiment.name, *_cells(entry)])
-    return table(["image", "experiment", *metrics_head(), "best step", "seconds"], rows, best)
+    head = ["image", "experiment", *metrics_head(), "best step", "seconds"]
+    caption = "Every photograph under every experiment; the best of each photograph in bold."
+    return table(head, rows, best, caption=caption)
 
 
 def _cells(entry):
@@ -90,7 +102,8 @@ def _cells(entry):
 def run_table(experiment: Experiment) -> str:
     """Show every metric of every image of one run."""
     rows = [[entry["title"], *_cells(entry)] for entry in experiment.images.values()]
-    return table(["image", *metrics_head(), "best step", "seconds"], rows)
+    head = ["image", *metrics_head(), "best step", "seconds"]
+    return table(head, rows, caption=f"{experiment.name}: every photograph's result.")
 
 
 def params_table(params: Params) -> str:
@@ -100,7 +113,9 @@ def params_table(params: Params) -> str:
         for name, field in type(params).model_fields.items()
         if name != "out"
     ]
-    folded = table(["parameter", "value", "description"], rows)
+    folded = table(
+        ["parameter", "value", "description"], rows, caption="All parameters of the run."
+    )
     return (
         f"<p>{html.escape(describe(params))}</p>"
         f"<details><summary>All parameters</summary>{folded}</details>"
@@ -125,79 +140,42 @@ def changes_table(experiments: Sequence[Experiment]) -> str:
         if name != "out" and len({str(getattr(e.params, name)) for e in experiments}) > 1
     ]
     rows = [[e.name, *(getattr(e.params, name) for name in names)] for e in experiments]
-    return table(["experiment", *names], rows)
+    caption = "The parameters in which the experiments differ."
+    return table(["experiment", *names], rows, caption=caption)
 
 
-def reconstructions(experiments: Sequence[Experiment], image_id: str) -> str:
-    """Show target and reconstructions of one image, then the difference maps below them."""
-    first = experiments[0]
-    title = first.images[image_id]["title"]
-    target = first.picture(image_id, "target")
-    shown = [picture_html(target, f"{title}, target", "target")]
+def reconstructions(
+    experiments: Sequence[Experiment], image_id: str, refined: Experiment | None = None
+) -> str:
+    """Show target and reconstructions of one image, and the difference maps below them.
+
+    `refined` is shown after them, where it has the image.
+    """
+    also = [refined] if refined and image_id in refined.images else []
+    title = experiments[0].images[image_id]["title"]
     maps = [
-        "<figure><figcaption>Difference to the target: black is none, yellow half of the "
-        "full range or more.</figcaption></figure>"
-    ]
-    for experiment in experiments:
-        entry = experiment.images[image_id]
-        caption = f"{experiment.name}: {describe_metrics(entry)}"
-        result = experiment.picture(image_id, "reconstruction")
-        shown.append(picture_html(result, f"{title}, {experiment.name}", caption))
-        difference = experiment.picture(image_id, "difference")
-        maps.append(
-            picture_html(difference, f"{title}, difference of {experiment.name}", experiment.name)
+        picture_html(
+            experiment.picture(image_id, "difference"),
+            f"{title}, difference of {experiment.name}",
+            experiment.name,
         )
-    columns = len(experiments) + 1
-    return f"<h3>{html.escape(title)}</h3>" + grid(shown, columns) + grid(maps, columns)
+        for experiment in experiments
+    ]
+    return (
+        f"<h3>{html.escape(title)}</h3>{results_viewer(experiments, image_id, also=also)}"
+        f"<p>{MAPS}</p>{grid(maps, max(len(maps), 3))}"
+    )
 
 
 def triptychs(experiment: Experiment) -> str:
     """Show target, reconstruction and difference of every image of one run, and its progress."""
     parts = []
     for image_id, entry in experiment.images.items():
-        title = entry["title"]
-        names = ("target", "reconstruction", "difference")
-        shown = [
-            picture_html(experiment.picture(image_id, name), f"{title}, {name}", name)
-            for name in names
-        ]
-        parts.append(f"<h3>{html.escape(title)}</h3>" + grid(shown, 3, "three"))
-        parts.append(f"<p>{html.escape(describe_metrics(entry))}</p>")
-        if (experiment.folder / image_id / "progress_strip.png").is_file():
-            strip = experiment.picture(image_id, "progress_strip")
-            width = strip.shape[1] // 2  # frames are twice as large as they need to be here
-            alt = f"{title}, progress of the search"
-            parts.append(figures.image_html(strip, alt=alt, width=width, css="strip"))
+        parts.append(f"<h3>{html.escape(entry['title'])}</h3>")
+        parts.append(results_viewer([experiment], image_id, difference=True))
+        if shown := film(experiment, image_id):
+            parts += ["<p>The search, from its start to its result:</p>", shown]
     return "".join(parts)
-
-
-AXES = {
-    "step": "step",
-    "evaluations": "generator evaluations (forward and backward)",
-    "seconds": "seconds, the encoder's included",
-}
-
-
-def loss_curves(experiments: Sequence[Experiment], title: str, x: str = "step") -> str:
-    """Draw the loss against steps, evaluations or seconds.
-
-    Images have colours, experiments have line styles.
-    """
-    series = {}
-    for experiment, style in zip(experiments, ("-", "--", ":", "-."), strict=False):
-        for k, (image_id, entry) in enumerate(experiment.images.items()):
-            history = experiment.history(image_id)
-            name = (
-                entry["title"] if len(experiments) == 1 else f"{entry['title']}, {experiment.name}"
-            )
-            series[f"{name} ({image_id})" if name in series else name] = (
-                [row[x] for row in history],
-                [row["loss"] for row in history],
-                figures.COLOURS[k % len(figures.COLOURS)],
-                style,
-            )
-    figure = figures.curves(series, xlabel=AXES[x], ylabel="loss", title=title)
-    return figures.figure_html(figure, alt=title)
 
 
 def reaching_table(new: Experiment, old: Experiment) -> str:
@@ -220,50 +198,15 @@ def reaching_table(new: Experiment, old: Experiment) -> str:
         )
     head = [
         "image",
-        f"loss at {old.name}'s start",
-        f"loss at {new.name}'s start",
-        f"{old.name}'s final loss",
+        f"loss at the start of {old.called}",
+        f"loss at the start of {new.called}",
+        f"loss at the end of {old.called}",
         "after evaluations",
-        f"{new.name} reaches it after",
-        f"{new.name}'s final loss",
+        f"{new.called} has it after",
+        f"loss at the end of {new.called}",
     ]
-    return table(head, rows)
-
-
-def metric_lines(experiments: Sequence[Experiment]) -> str:
-    """Draw each metric that was measured across the experiments, one line per image."""
-    images = common_images(experiments)
-    shown = [
-        name
-        for name in METRICS
-        if any(value(e, image, name) is not None for e in experiments for image in images)
-    ]
-    rows = -(-len(shown) // 4) or 1  # six make two rows of three
-    columns = -(-len(shown) // rows) or 1
-    figure = figures.new_figure(max(2.75 * columns, 8.25), 3.1 * rows + 0.3)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    names = [e.name for e in experiments]
-    for axis in axes[len(shown) :]:
-        axis.set_axis_off()
-    for axis, key in zip(axes, shown, strict=False):
-        metric = METRICS[key]
-        for k, image_id in enumerate(images):
-            found = [value(e, image_id, key) for e in experiments]
-            values = [math.nan if x is None else x for x in found]  # nan leaves a gap
-            title = experiments[0].images[image_id]["title"]
-            colour = figures.COLOURS[k % len(figures.COLOURS)]
-            axis.plot(names, values, "o-", color=colour, label=figures.plain(title))
-        direction = "higher" if metric.higher else "lower"
-        axis.set_title(f"{metric.heading}\n({direction} is better)", fontsize=10)
-        axis.grid(alpha=0.3)
-        axis.tick_params(labelsize=9)
-        axis.margins(x=0.15)
-    handles, labels = axes[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(
-            handles, labels, loc="outside lower center", ncols=min(5, len(labels)), fontsize=9
-        )
-    return figures.figure_html(figure, alt="Each metric across the experiments, per image")
+    caption = f"When {new.called} is as good as {old.called} at its end."
+    return table(head, rows, caption=caption)
 
 
 def overview(experiments: Sequence[Experiment], size: int = 256) -> np.ndarray:
@@ -292,4 +235,5 @@ def provenance(experiment: Experiment) -> str:
         *((f"weights {name}", f"sha256 {sha256[:16]}…") for name, sha256 in weights.items()),
     ]
     summary = "Versions, device and weights"
-    return f"<details><summary>{summary}</summary>{table(['', experiment.name], rows)}</details>"
+    shown = table(["what", experiment.name], rows, caption=f"{summary} of {experiment.name}.")
+    return f"<details><summary>{summary}</summary>{shown}</details>"

@@ -2,19 +2,23 @@
 
 import html
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ganinv import figures
 from ganinv.analysis.statistics import Interval
 from ganinv.analysis.study import of_photograph
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, table
+from ganinv.report.plots import Key, colour, panel, panels
 from ganinv.runs.records import is_measured
 
 Study = Mapping[str, Any]
+TITLE = 20  # letters of a line beside an axis
 SHOWN = ("lpips_alex", "lpips_vgg", "identity", "psnr")  # that are drawn; the tables have all
 
 
@@ -60,7 +64,8 @@ def recipes_table(study: Study) -> str:
     for name, recipe in study["recipes"].items():
         cells = [_mean(study, name, m, METRICS[m].digits) for m in METRICS]
         rows.append([recipe["title"], recipe["steps"], *cells, _mean(study, name, "seconds", 0)])
-    return table(["", "steps", *heads, "s per photo"], rows)
+    heads = ["recipe", "steps", *heads, "s per photo"]
+    return table(heads, rows, caption="Means over the photographs, with 95 % intervals.")
 
 
 def _mean(study: Study, name: str, metric: str, digits: int) -> str:
@@ -86,7 +91,8 @@ def spreads_table(study: Study) -> str:
             cells += [_number(between, digits), _number(within, digits)]
         rows.append([recipe["title"], *cells])
     heads = [f"{METRICS[m].heading}: {of}" for m in SHOWN for of in ("photographs", "restarts")]
-    return table(["", *heads], rows)
+    caption = "Standard deviations between photographs, and between restarts of one."
+    return table(["recipe", *heads], rows, caption=caption)
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -114,7 +120,7 @@ def comparisons_table(study: Study) -> str:
             ]
         )
     heads = ["difference of", "in", "mean (95 % interval)", "better on", "p (Wilcoxon)"]
-    return table(heads, rows, best)
+    return table(heads, rows, best, caption="Recipes in pairs, on the same photographs.")
 
 
 def show_p(p: float | None) -> str:
@@ -126,51 +132,65 @@ def show_p(p: float | None) -> str:
 
 def lines(study: Study) -> str:
     """Draw each photograph as a line over the recipes, and their mean as a bold one."""
-    names = list(study["recipes"])
-    figure = figures.new_figure(10.5, 7.5)
-    axes = figure.subplots(2, 2).ravel()
-    for axis, name in zip(axes, SHOWN, strict=True):
-        metric = METRICS[name]
-        per_recipe = [of_photograph(study, recipe, name) for recipe in names]
+    return panels([_line_panel(study, name) for name in SHOWN])
+
+
+def _line_panel(study, name):
+    """One measure: recipes lie below each other, so that their titles fit."""
+    metric, recipes = METRICS[name], study["recipes"]
+    found = [of_photograph(study, recipe, name) for recipe in recipes]
+    means = [recipe["mean"].get(name, math.nan) for recipe in recipes.values()]
+    titles = [figures.plain(textwrap.fill(x["title"], TITLE)) for x in recipes.values()]
+    places = range(len(titles))
+
+    def draw(axis: Axes) -> None:
         for photograph in study["photographs"]:
-            ys = [np.mean(values.get(photograph, [np.nan])) for values in per_recipe]
-            axis.plot(ys, color=figures.COLOURS[0], alpha=0.35, lw=1)
-        means = [study["recipes"][recipe]["mean"].get(name, math.nan) for recipe in names]
-        axis.plot(means, "o-", color=figures.INK, lw=2, ms=5)
-        axis.set_title(f"{metric.label}, {'higher' if metric.higher else 'lower'} is better")
-        titles = [figures.plain(study["recipes"][recipe]["title"]) for recipe in names]
-        axis.set_xticks(range(len(names)), titles, rotation=30, ha="right", fontsize=8)
-        axis.grid(axis="y", alpha=0.3)
-    for axis in axes[:2]:
-        axis.set_xticklabels([])
-    alt = "Four measures of each photograph under each recipe, a line for each photograph"
-    return figures.figure_html(figure, alt=alt)
+            values = [np.mean(per_recipe.get(photograph, [np.nan])) for per_recipe in found]
+            axis.plot(values, places, color=colour(0), alpha=0.35, lw=1)
+        axis.plot(means, places, "o-", color=figures.INK, lw=2, ms=5)
+        axis.set_yticks(places, titles)
+        axis.invert_yaxis()
+        axis.set_xlabel(metric.heading)
+
+    title = f"{metric.heading}, {'higher' if metric.higher else 'lower'} is better"
+    told = [
+        f"{recipe['title']} {metric.show(mean)}"
+        for recipe, mean in zip(recipes.values(), means, strict=True)
+    ]
+    height = 1.1 + 0.45 * len(titles)
+    return panel(draw, alt=f"{title}, means: {'; '.join(told)}.", title=title, height=height)
 
 
 def differences(study: Study, metric: str) -> str:
     """Draw the paired differences of a metric with their intervals; a dot for each photograph."""
     chosen = [one for one in study["comparisons"] if one["metric"] == metric]
     row = METRICS[metric]
-    figure = figures.new_figure(9.0, 0.9 + 0.5 * len(chosen))
-    axis = figure.subplots()
-    for place, one in enumerate(chosen):
-        a, b = (of_photograph(study, one[side], metric) for side in "ab")
-        dots = [np.mean(a[photo]) - np.mean(b[photo]) for photo in a.keys() & b.keys()]
-        axis.plot(dots, [place] * len(dots), "o", color=figures.COLOURS[0], alpha=0.35, mew=0)
-        low, high = one["low"], one["high"]
-        if low is not None and high is not None:
-            axis.plot([low, high], [place] * 2, color=figures.INK, lw=2)
-        axis.plot([one["difference"]], [place], "D", color=figures.INK, ms=5)
-    axis.axvline(0, color=figures.INK, lw=0.8)
     recipes = study["recipes"]
-    names = [f"{recipes[x['a']]['title']} − {recipes[x['b']]['title']}" for x in chosen]
-    axis.set_yticks(range(len(chosen)), map(figures.plain, names), fontsize=8)
-    axis.invert_yaxis()
+    titles = [" − ".join(recipes[one[side]]["title"] for side in "ab") for one in chosen]
+    names = [figures.plain(textwrap.fill(title, TITLE + 4)) for title in titles]
+
+    def draw(axis: Axes) -> None:
+        for place, one in enumerate(chosen):
+            a, b = (of_photograph(study, one[side], metric) for side in "ab")
+            dots = [np.mean(a[photo]) - np.mean(b[photo]) for photo in a.keys() & b.keys()]
+            axis.plot(dots, [place] * len(dots), "o", color=colour(0), alpha=0.35, mew=0)
+            if one["low"] is not None and one["high"] is not None:
+                axis.plot([one["low"], one["high"]], [place] * 2, color=figures.INK, lw=2)
+            axis.plot([one["difference"]], [place], "D", color=figures.INK, ms=5)
+        axis.axvline(0, color=figures.INK, lw=0.8)
+        axis.set_yticks(range(len(names)), names)
+        axis.invert_yaxis()
+        axis.set_xlabel(f"difference in {row.label}")
+
     side = "right" if row.higher else "left"
-    axis.set_xlabel(f"difference in {row.label} ({side} of 0: the first is better)")
-    axis.grid(axis="x", alpha=0.3)
-    alt = f"Paired differences of recipes in {row.label}, with 95 % intervals"
-    return figures.figure_html(figure, alt=alt)
+    title = f"{row.label}: {side} of 0, the first is better"
+    told = [
+        f"{title} {one['difference']:+.{row.digits}f}"
+        for title, one in zip(titles, chosen, strict=True)
+    ]
+    lines_of_text = sum(name.count("\n") + 1 for name in names)
+    height = 0.9 + max(0.45 * len(names), 0.2 * lines_of_text)
+    return panels([panel(draw, alt=f"{title}. {'; '.join(told)}.", title=title, height=height)])
 
 
 def head_start_table(one: Mapping[str, Any], recipes: Mapping[str, Any]) -> str:
@@ -181,9 +201,9 @@ def head_start_table(one: Mapping[str, Any], recipes: Mapping[str, Any]) -> str:
         if point["ahead"] is None and point["never"] * 2 > point["n"]:
             ahead = "not reached"
         rows.append([point["step"], ahead, f"{point['never']} of {point['n']}"])
-    a, b = (html.escape(str(recipes[one[side]]["title"])) for side in "ab")
+    a, b = (str(recipes[one[side]]["title"]) for side in "ab")
     heads = ["after steps", "ahead by steps, median", "never reached"]
-    return f"<p>{a}, against {b}:</p>" + table(heads, rows)
+    return table(heads, rows, caption=f"{a}, against {b}.")
 
 
 def head_start_curves(study: Study, one: Mapping[str, Any]) -> str:
@@ -193,25 +213,29 @@ def head_start_curves(study: Study, one: Mapping[str, Any]) -> str:
     """
     if not any(_curves(study, one[side]) for side in "ab"):
         return "<p>No loss was noted step by step.</p>"
-    figure = figures.new_figure(9.0, 4.2)
-    axis = figure.subplots()
-    for colour, side in zip(figures.COLOURS, "ab", strict=False):
-        curves = _curves(study, one[side])
-        if not curves:
-            continue
-        steps = [int(step) - 1 for step, _ in curves[0]]
-        losses = np.minimum.accumulate([[loss for _, loss in curve] for curve in curves], axis=1)
-        low, middle, high = np.quantile(losses, [0.25, 0.5, 0.75], axis=0)
-        title = figures.plain(study["recipes"][one[side]]["title"])
-        axis.plot(steps, middle, color=colour, label=title)
-        axis.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0)
-    axis.set_xlabel("steps")
-    axis.set_ylabel("lowest loss so far")
-    axis.set_ylim(bottom=0)
-    axis.grid(alpha=0.3)
-    axis.legend()
-    alt = "Lowest loss so far over the steps, median and middle half of the runs"
-    return figures.figure_html(figure, alt=alt)
+    drawn = {}
+    for side in "ab":
+        if curves := _curves(study, one[side]):
+            steps = [int(step) - 1 for step, _ in curves[0]]
+            losses = [[loss for _, loss in curve] for curve in curves]
+            lowest = np.minimum.accumulate(losses, axis=1)
+            quartiles = np.quantile(lowest, [0.25, 0.5, 0.75], axis=0)
+            drawn[study["recipes"][one[side]]["title"]] = steps, *quartiles
+
+    def draw(axis: Axes) -> None:
+        for k, (steps, low, middle, high) in enumerate(drawn.values()):
+            axis.plot(steps, middle, color=colour(k))
+            axis.fill_between(steps, low, high, color=colour(k), alpha=0.15, lw=0)
+        axis.set(xlabel="steps", ylabel="lowest loss so far")
+        axis.set_ylim(bottom=0)
+
+    told = "; ".join(
+        f"{title} from {middle[0]:.3g} to {middle[-1]:.3g}"
+        for title, (_, _, middle, _) in drawn.items()
+    )
+    alt = f"Lowest loss so far, median and middle half of the runs: {told}."
+    keys = [Key(title, colour(k)) for k, title in enumerate(drawn)]
+    return panels([panel(draw, alt=alt, title="Median, and the middle half of the runs")], keys)
 
 
 def _curves(study: Study, recipe: str) -> list[Sequence[Sequence[float]]]:

@@ -40,6 +40,18 @@ def describe(params: SearchParams) -> str:
     )
 
 
+def name_run(params: SearchParams) -> str:
+    """Name a run by what it is, in a few words: "W+, LPIPS, from an encoder".
+
+    LPIPS without a network is by VGG16.
+    """
+    starts = {"mean_w": "", "encoder": ", from an encoder", "random": ", from a random latent"}
+    start = starts.get(params.init, ", from a saved latent")
+    refined = f", then {describe_refine(params)}" if params.refine != "none" else ""
+    loss = describe_loss(params).replace("LPIPS-vgg", "LPIPS")
+    return f"{params.space.upper()}, {loss}{start}{refined}"
+
+
 def describe_metrics(values: Mapping[str, float | None]) -> str:
     """Write those metrics that `values` has, in one line."""
     return " · ".join(metric_words(values))

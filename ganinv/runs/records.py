@@ -35,7 +35,7 @@ from ganinv.inversion.search import REFINE
 from ganinv.locks import TRAINING, is_locked, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
-from ganinv.runs.describe import describe, describe_metrics
+from ganinv.runs.describe import describe, describe_loss, describe_metrics
 from ganinv.runs.entries import Entries
 from ganinv.runs.names import ENVIRONMENT, RECORD
 from ganinv.runs.params import Params
@@ -89,6 +89,7 @@ def _save_progress(folder: Path, inversion: Inversion, title: str, params: Searc
         title=f"{title}: {describe(params)}",
         best_step=inversion.best_step,
         terms=[*TERMS, *(name for loss in losses_of(params) for name in loss_weights(loss))],
+        ylabel=f"loss: {describe_loss(params)}",
     )
     _save_figure(folder / "loss_curve.png", curve)
     if inversion.snapshots:
@@ -96,7 +97,9 @@ def _save_progress(folder: Path, inversion: Inversion, title: str, params: Searc
         frames = figures.progress_frames(inversion.snapshots, refined_after=searched)
         with atomic_path(folder / "progress.gif") as path:
             figures.save_gif(frames, path)
-        save_png(folder / "progress_strip.png", figures.strip(frames))
+        chosen = figures.told_steps([step for step, _ in inversion.snapshots])
+        told = ",".join(str(inversion.snapshots[i][0]) for i in chosen)
+        save_png(folder / "progress_strip.png", figures.strip(frames, chosen), steps=told)
 
 
 def _save_figure(path, figure):

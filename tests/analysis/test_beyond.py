@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,42 +103,6 @@ def wave(phase):
 def test_changes_of_waves_compare_in_closed_form(change, wanted, correlation, ratio):
     found = beyond.compare_changes(change, wanted)
     assert found == pytest.approx((correlation, ratio), abs=1e-6, nan_ok=True)
-
-
-def test_worst_place_is_that_of_a_search_through_all():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
-    squares = ((a.astype(float) - b) ** 2).mean(2)
-    sums = {
-        (y, x): squares[y : y + 7, x : x + 7].sum() for y in range(20 - 6) for x in range(30 - 6)
-    }
-    assert beyond.worst_place(a, b, 7) == max(sums, key=sums.get)
-
-
-def test_worst_place_finds_a_badge():
-    a = np.zeros((64, 64, 3), dtype=np.uint8)
-    b = a.copy()
-    b[40:48, 8:16] = 255
-    assert beyond.worst_place(a, b, 8) == (40, 8)
-    assert beyond.worst_place(a, b, 64) == (0, 0)
-
-
-@pytest.mark.parametrize("align", [True, False])
-def test_close_ups_are_pixels_of_the_pictures(align):
-    rng = np.random.default_rng(0)
-    target, result = rng.integers(0, 256, (2, 1024, 1024, 3), dtype=np.uint8)
-    shown = {"target": target, "reconstruction": result}
-    experiment = SimpleNamespace(
-        params=SimpleNamespace(align=align), picture=lambda image_id, name: shown[name]
-    )
-    found = beyond.close_ups([experiment], "a")
-    assert list(found) == [*(beyond.ALIGNED if align else []), beyond.WORST]
-    top, left = beyond.worst_place(target, result, 128)
-    window = slice(top, top + 128), slice(left, left + 128)
-    wanted = [target[window], result[window]]
-    assert all(map(np.array_equal, found[beyond.WORST], wanted))
-    if align:  # the eye of FFHQ's crop: three eighths from the left, just above the middle
-        assert np.array_equal(found["An eye"][0], target[423:551, 320:448])
 
 
 def test_bytes_are_those_of_both_files(tmp_path):

@@ -141,7 +141,7 @@ def test_about_as_good_knows_which_way_is_better(tmp_path, new, held):
 def test_about_as_good_is_judged_by_what_is_allowed(tmp_path, new, word):
     old = [0.2, 0.2, 0.3, 0.4]
     verdict = verdicts.about_as_good(*runs(tmp_path, "lpips_alex", new, old), "lpips_alex")
-    assert verdict.word == word and "difference from 105% of Old's" in verdict.detail
+    assert verdict.word == word and "difference from 105% of that of Old" in verdict.detail
 
 
 def test_evaluations_to_reach_a_loss(tmp_path):

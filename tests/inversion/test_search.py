@@ -136,6 +136,13 @@ def test_snapshots_come_every_n_steps_and_at_the_end(toy, toy_images, steps, eve
     assert np.array_equal(run.snapshots[-1][1], to_uint8(run.image))
 
 
+def test_the_first_steps_are_shown_more_often(toy, toy_images):
+    run = search(toy, toy_images[0][0], steps=12, snapshot_every=8)
+    assert [step for step, _ in run.snapshots] == [0, 5, 8, 12]
+    run = search(toy, toy_images[0][0], steps=12, snapshot_every=12)
+    assert [step for step, _ in run.snapshots] == [0, 5, 10, 12]
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
 def test_first_snapshot_is_the_start(toy, toy_images, optimizer):
     run = search(toy, toy_images[0][0], optimizer=optimizer, lr=1.0, snapshot_every=3)

@@ -1,7 +1,8 @@
-"""A page holds everything, and no script."""
+"""A page holds everything, and what it shows is in the order of its cells' tags."""
 
 import re
 
+import nbformat
 import pytest
 
 from ganinv.report import experiments, notebooks, pages
@@ -31,7 +32,61 @@ def test_a_notebook_runs_with_its_values_and_becomes_a_page(project):
     text = page.read_text()
     found = read_tags(text)
     assert "<b>value 42</b>" in text and "take care" in text
-    assert "script" not in found.tags and "link" not in found.tags
-    assert all(a.endswith(".html") or a.startswith("#") for a in found.addresses)
+    assert found.tags.count("script") == 1 and "src" not in found.tags
+    assert all(a.endswith(".html") or a.startswith(("#", "data:")) for a in found.addresses)
     assert 'name="viewport"' in text
     assert re.search(r"\.code, \.log { display: none; }", text)  # no code unless asked for
+
+
+def markdown(text, *tags):
+    cell = nbformat.v4.new_markdown_cell(text)
+    cell.metadata["tags"] = list(tags)
+    return cell
+
+
+def shows(text, *tags):
+    """A code cell that showed a text, or printed only where there is none."""
+    data = nbformat.v4.new_output("display_data", {"text/html": text})
+    log = nbformat.v4.new_output("stream", text="a line\n")
+    cell = nbformat.v4.new_code_cell("x = 1", outputs=[log, data] if text else [log])
+    cell.metadata["tags"] = list(tags)
+    return cell
+
+
+def arranged(*cells):
+    """What a page shows of cells, in its order."""
+    shown = []
+    for cell in pages.arrange(nbformat.v4.new_notebook(cells=list(cells))).cells:
+        if cell.cell_type == "markdown":
+            shown.append(cell.source)
+        else:
+            shown += [o.data["text/html"] for o in cell.outputs if o.output_type != "stream"]
+    return shown
+
+
+def test_remarks_on_the_notebook_are_left_out_and_parameters_come_last():
+    cells = markdown("quick here", "notebook"), shows("PARAMETERS", "appendix"), shows("PICTURES")
+    assert arranged(*cells) == ["PICTURES", pages.LAST, "PARAMETERS"]
+    assert arranged(shows("", "appendix"), shows("PICTURES")) == ["PICTURES"]
+
+
+def test_code_stays_where_it_was_written():
+    cells = pages.arrange(
+        nbformat.v4.new_notebook(cells=[shows("A", "appendix"), shows("B")])
+    ).cells
+    assert [c.source for c in cells] == ["x = 1", "x = 1", pages.LAST, ""]
+
+
+def test_headings_of_nothing_are_dropped():
+    assert arranged(markdown("## A"), shows(""), markdown("## B"), shows("B")) == ["## B", "B"]
+    assert arranged(markdown("## A"), markdown("### B"), shows("B")) == ["## A", "### B", "B"]
+    assert arranged(markdown("## A"), markdown("### B"), shows(""), markdown("## C\n\nText")) == [
+        "## C\n\nText"
+    ]
+    assert arranged(shows("A"), markdown("## B")) == ["A"]
+
+
+def test_no_id_is_there_twice():
+    text = '<h2 id="a">A</h2><h2 class="b" id="a">A</h2><p>say id="a"</p><svg x="1" id="c"/>'
+    wanted = '<h2 id="a">A</h2><h2 class="b" id="a-2">A</h2><p>say id="a"</p><svg x="1" id="c"/>'
+    assert pages.distinct_ids(text) == wanted

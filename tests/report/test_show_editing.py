@@ -15,7 +15,7 @@ from helpers.pages import read_tags
 
 
 def cells(text):
-    return re.findall(r"<td[^>]*>([^<]*)", text)
+    return re.findall(r'<t(?:d|h scope="row")[^>]*>([^<]*)', text)
 
 
 def with_pictures(found, folder):
@@ -64,7 +64,8 @@ def test_photographs_that_could_not_be_measured_are_counted():
 
 def test_directions_have_a_column_each():
     text = show_editing.directions_table(made_up(1, noise=0.0).study)
-    assert re.findall(r"<th>([^<]*)", text) == ["own ÷ others ↑", "smile", "yaw"]
+    assert re.findall(r'<th scope="col"[^>]*>([^<]*)', text) == ["edited", "smile", "yaw"]
+    assert "own ÷ others ↑ of each direction" in text
     assert cells(text)[:3] == ["W", "5.00", "5.00"]
 
 
@@ -72,7 +73,7 @@ def test_the_trade_is_drawn_with_a_name_for_each_variant():
     for photographs in (1, 8):
         found = made_up(photographs)
         text = show_editing.trade_off(found)
-        assert "<svg" in text and all(f">{v.name}<" in text for v in found.study.variants)
+        assert "<svg" in text and all(f" {v.name}</li>" in text for v in found.study.variants)
 
 
 def test_a_trade_without_numbers_is_drawn_empty():
@@ -107,5 +108,5 @@ def test_everything_shown_escapes_names_and_loads_nothing(name, tmp_path):
     text = shown[name](found)
     tags = read_tags(text)
     assert not tags.handlers
-    assert all(a.startswith(("data:image/jpeg", "#")) for a in tags.addresses)
+    assert all(a.startswith(("data:image/webp", "#")) for a in tags.addresses)
     assert "onerror=alert(1)>" not in text.replace("&gt;", "")

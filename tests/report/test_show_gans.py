@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganinv.analysis import trainings
-from ganinv.report import show_gans
+from ganinv.report import show_gan_curves, show_gans
 from ganinv.report.html import ABSENT
 from helpers.gans import train_small
 
@@ -42,14 +42,14 @@ def test_pages_show_a_training_and_escape_its_name(trained):
     samples = trainings.draw_samples(trained, 8)
     group = seeds(trained)
     shown = [
-        show_gans.training_curves(trained),
+        show_gan_curves.training_curves(trained),
         show_gans.progress(trained),
         show_gans.final_samples(trained, rows=2),
         show_gans.looks_table(trained),
         show_gans.comparison_table([group, group]),
         show_gans.card_table(trained),
-        show_gans.measure_curves([group]),
-        show_gans.measure_curves([[trained]], "seconds"),
+        show_gan_curves.measure_curves([group]),
+        show_gan_curves.measure_curves([[trained]], "seconds"),
         show_gans.images_html(samples, 4, alt=""),
         show_gans.steadiness_table([group]),
     ]

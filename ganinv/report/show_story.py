@@ -1,0 +1,112 @@
+"""The first screen of the report: one face, what each step of the way gives, and the words for it.
+
+Every function returns HTML that needs no other file, with every text in it escaped.
+"""
+
+import html
+from collections.abc import Sequence
+
+from ganinv import figures
+from ganinv.analysis.finished import Experiment, value
+from ganinv.measures.identity import SAME_PERSON
+from ganinv.measures.reconstruction import METRICS
+from ganinv.report.html import words
+from ganinv.runs.params import Params
+
+SIDE = 360  # pixels of a picture; a screen of twice the density shows it sharp
+JUDGED = {"l2": "pixels", "lpips": "perceptual"}
+WORDS = {
+    "W": "The space in which one vector w steers all layers of the generator: few faces, all of "
+    "them natural.",
+    "W+": "The space with a vector of its own for each layer: it reproduces more, and leaves what "
+    "the generator was trained on.",
+    "PSNR": "How near the pixels are, in decibels: higher is nearer, and a blurred picture scores "
+    "well.",
+    "SSIM": "How alike small windows are in brightness, contrast and structure: 1 for equal "
+    "pictures.",
+    "LPIPS": "How far apart two pictures are in the features of a network (AlexNet or VGG16), much "
+    "as eyes judge: 0 for equal pictures.",
+    "Identity": "How far apart a face recognizer sees the two faces: below "
+    f"{SAME_PERSON} they pass for one person. No search minimizes it.",
+}
+
+
+def step_name(params: Params) -> str:
+    """Name a step of the way: "W+, perceptual"; a start other than the mean is the name."""
+    if params.refine != "none":
+        return "beyond the code"
+    if params.init == "encoder":
+        return "from an encoder"
+    judged = JUDGED.get(params.loss, "a sum of losses") if isinstance(params.loss, str) else "mixed"
+    return f"{params.space.upper()}, {judged}"
+
+
+def _what(params: Params) -> str:
+    if params.refine != "none":
+        return "A code, and beside it what no code can hold"
+    if params.init == "encoder":
+        return f"A network's first guess, and {params.steps} steps from it"
+    vectors = "One vector for all layers" if params.space == "w" else "A vector for each layer"
+    judged = {"l2": "judged by pixels", "lpips": "judged by a network's features"}
+    return f"{vectors}, {judged.get(str(params.loss), 'judged by several losses')}"
+
+
+def sentence(experiment: Experiment, image_id: str) -> str:
+    """Say what a step does and what came of it on a photograph."""
+    lpips, identity = (value(experiment, image_id, name) for name in ("lpips_alex", "identity"))
+    found = []
+    if lpips is not None:
+        found.append(f"LPIPS-alex {METRICS['lpips_alex'].show(lpips)}")
+    if identity is not None:
+        who = "the same person" if identity < SAME_PERSON else "another person"
+        found.append(f"a face recognizer sees {who}")
+    told = " and ".join(found)
+    return f"{_what(experiment.params)}{': ' if told else ''}{told}."
+
+
+def story(
+    experiments: Sequence[Experiment], image_id: str, beyond: Experiment | None = None
+) -> str:
+    """Show a photograph and what each step of the way makes of it, a sentence under each.
+
+    `beyond`, a refined run, comes last where it has the photograph.
+    """
+    steps = [*experiments, *([beyond] if beyond and image_id in beyond.images else [])]
+    title = experiments[0].images[image_id]["title"]
+    shown = [
+        _step(
+            experiments[0].picture(image_id, "target"),
+            title,
+            "the photograph",
+            f"{title}, cut out as the generator's faces are: what every step is to reproduce.",
+        )
+    ]
+    for experiment in steps:
+        picture = experiment.picture(image_id, "reconstruction")
+        name = step_name(experiment.params)
+        shown.append(_step(picture, title, name, sentence(experiment, image_id)))
+    style = (
+        "display: grid; gap: 0.8rem; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr))"
+    )
+    return f'<div class="story" style="{style}">{"".join(shown)}</div>'
+
+
+def _step(picture, title, name, text):
+    uri = figures.data_uri(figures.shrink(picture, SIDE))
+    return (
+        f'<figure style="margin: 0"><img src="{uri}" alt="{html.escape(f"{title}, {name}")}" '
+        f'style="max-width: 100%"><figcaption><strong>{html.escape(name)}</strong> '
+        f"{html.escape(text)}</figcaption></figure>"
+    )
+
+
+def explain_words() -> str:
+    """Explain in a sentence each the words of the page."""
+    return words(WORDS)
+
+
+def advice_html(advice: str) -> str:
+    """Show a sentence of advice; "" for none."""
+    return f'<p class="advice"><strong>What to use.</strong> {html.escape(advice)}</p>' * bool(
+        advice
+    )

@@ -1,0 +1,43 @@
+"""Ways between reports: from that on inversion to that on GANs and to studies, and back.
+
+A page is written before the other report may be there, so its head keeps a place for ways, which
+are set, and set anew, once both are.
+"""
+
+import re
+from pathlib import Path
+
+from ganinv.files import write_text
+
+REPORTS = {  # by their first pages, as seen from the folder of the report on inversion
+    "index.html": "Inversion",
+    "study.html": "Study of recipes",
+    "starts.html": "Study of starts",
+    "gan/index.html": "Small GANs",
+}
+PLACE = re.compile(r'<span class="ways">.*?</span>', re.S)
+
+
+def join_reports(folder: str | Path) -> None:
+    """Link every page of the reports in a folder, and below its gan/, to the reports beside it."""
+    folder = Path(folder)
+    there = {page: title for page, title in REPORTS.items() if (folder / page).is_file()}
+    alone = {"study.html", "starts.html"}
+    for path in [*sorted(folder.glob("*.html")), *sorted(folder.glob("gan/*.html"))]:
+        below = path.parent != folder
+        first = path.name if path.name in alone else "index.html"
+        own = "gan/index.html" if below else first
+        links = "".join(
+            f'<a href="{_from(page, below)}">{title}</a>'
+            for page, title in there.items()
+            if page != own
+        )
+        text = path.read_text(encoding="utf-8")
+        joined = PLACE.sub(f'<span class="ways">{links}</span>', text, count=1)
+        if joined != text:
+            write_text(path, joined)
+
+
+def _from(page: str, below: bool) -> str:
+    """A first page's address, from the folder of the report or from the one below it."""
+    return f"../{page}" if below else page

@@ -1,0 +1,174 @@
+"""Pages as a browser shows them: quiet, offline, no wider than the window, and at work.
+
+Without Chromium these tests are skipped, and say why; `.ci/run` installs it.
+"""
+
+import pytest
+
+from ganinv.paths import project_root
+from helpers import report_page
+from helpers.browser import AXE, Visit, chromium, why_not
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is a browser")
+WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
+
+
+def published():
+    """The published pages that have these scripts; older ones are made anew with the next run."""
+    folder = project_root() / "reports" / "published"
+    found = [*sorted(folder.glob("*.html")), *sorted(folder.glob("gan/*.html"))]
+    return [path for path in found if 'class="ways"' in path.read_text(encoding="utf-8")]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return report_page.write(tmp_path_factory.mktemp("page"))
+
+
+def check(browser, path, width, scheme):
+    with Visit(browser, path, width=width, scheme=scheme) as visit:
+        visit.page.wait_for_load_state("load")
+        assert visit.overflow() <= 0
+        assert visit.messages == [] and visit.requests == []
+        ids = visit.page.evaluate("[...document.querySelectorAll('[id]')].map(x => x.id)")
+        assert len(ids) == len({*ids})
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_page_is_quiet_offline_and_not_too_wide(browser, path, width, scheme):
+    check(browser, path, width, scheme)
+
+
+@pytest.mark.parametrize("page", published(), ids=lambda page: page.name)
+def test_published_pages_are_too(browser, page):
+    for width in WIDTHS:
+        check(browser, page, width, "light")
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="there is no axe-core: make browser")
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_nothing_serious(browser, path, width, scheme):
+    with Visit(browser, path, width=width, scheme=scheme) as visit:
+        assert visit.serious_findings() == []
+        visit.page.check("#show-code")
+        assert visit.serious_findings() == []
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="there is no axe-core: make browser")
+@pytest.mark.parametrize("page", published(), ids=lambda page: page.name)
+def test_nor_in_published_pages(browser, page):
+    with Visit(browser, page) as visit:
+        assert visit.serious_findings() == []
+
+
+def share(stage):
+    return float(stage.locator("input[type=range]").input_value())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_slider_uncovers_one_picture_over_the_other(browser, path, width):
+    with Visit(browser, path, width=width) as visit:
+        viewer = visit.page.locator(".viewer").first
+        stage, cut = viewer.locator(".stage"), viewer.locator(".cut")
+        over, under = cut.locator("img.over"), cut.locator("img.under")
+        target = viewer.locator(".shot img").first
+        assert over.get_attribute("src") == target.get_attribute("src")
+        assert under.get_attribute("alt").endswith("W+, LPIPS")
+        stage.locator("input[type=range]").fill("25")
+        assert over.evaluate("x => getComputedStyle(x).clipPath") == "inset(0px 75% 0px 0px)"
+        stage.locator("select").nth(1).select_option(label="W, L2")
+        assert under.get_attribute("alt").endswith("W, L2")
+
+
+def test_a_drag_moves_the_edge_and_taps_and_keys_flicker(browser, path):
+    with Visit(browser, path) as visit:
+        stage = visit.page.locator(".stage").first
+        stage.locator(".cut").evaluate("x => x.scrollIntoView({ block: 'center' })")
+        box = stage.locator(".cut").bounding_box()
+        middle = box["x"] + box["width"] / 2, 400
+        visit.page.mouse.move(*middle)
+        visit.page.mouse.down()
+        visit.page.mouse.move(box["x"] + box["width"] / 4, middle[1], steps=4)
+        visit.page.mouse.up()
+        assert share(stage) == pytest.approx(25, abs=1)
+        visit.page.mouse.click(*middle)
+        assert share(stage) == 100
+        visit.page.keyboard.press("f")
+        assert share(stage) == 0
+        stage.get_by_role("button", name="flicker").click()
+        assert share(stage) == 100
+
+
+def test_a_picture_opens_alone_and_closes(browser, path):
+    with Visit(browser, path, width=390) as visit:
+        dialog = visit.page.locator("dialog.lightbox")
+        shots = visit.page.locator(".shot > .enlarge")
+        assert not dialog.is_visible()
+        shots.nth(1).click()
+        shown = dialog.locator("img")
+        assert dialog.is_visible() and shown.get_attribute("alt").endswith("W, L2")
+        shown.click()
+        assert shown.evaluate("x => x.getBoundingClientRect().width") == report_page.SIDE
+        visit.page.keyboard.press("ArrowRight")
+        assert "W, L2" in shown.get_attribute("alt")  # its close-ups come next
+        visit.page.keyboard.press("Escape")
+        assert not dialog.is_visible()
+
+
+def test_a_film_is_scrubbed(browser, path):
+    with Visit(browser, path) as visit:
+        player = visit.page.locator(".film .player").first
+        said = player.locator(".tools span")
+        assert said.inner_text() == "result"
+        player.locator("input").fill("1")
+        assert said.inner_text() == "step 5"
+        player.get_by_role("button", name="play").click()
+        assert said.inner_text() == "step 0"
+        visit.page.wait_for_function(
+            "document.querySelector('.film .player span').textContent === 'result'", timeout=9000
+        )
+        assert player.get_by_role("button", name="play").is_visible()
+
+
+def test_close_ups_are_not_scaled(browser, path):
+    with Visit(browser, path, width=390) as visit:
+        widths = visit.page.evaluate(
+            "[...document.querySelectorAll('.crops img')].map(x => x.clientWidth - x.naturalWidth)"
+        )
+        assert widths and not any(widths)
+
+
+def test_the_first_column_stays_on_a_phone(browser, path):
+    with Visit(browser, path, width=390) as visit:
+        scrolled = visit.page.locator(".scroll").first
+        place = "x => x.querySelector('tbody th').getBoundingClientRect().left"
+        before = scrolled.evaluate(place)
+        scrolled.evaluate("x => { x.scrollLeft = 200; }")
+        assert scrolled.evaluate("x => x.scrollLeft") == 200
+        assert scrolled.evaluate(place) == before
+
+
+def test_letters_of_plots_have_eleven_pixels_on_a_phone(browser, path):
+    sizes = """[...document.querySelectorAll('.plot svg')].flatMap(svg => {
+        const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        return [...svg.querySelectorAll('text')].map(
+            text => scale * parseFloat(getComputedStyle(text).fontSize));
+    })"""
+    with Visit(browser, path, width=390) as visit:
+        found = visit.page.evaluate(sizes)
+        assert found and min(found) >= 11
+
+
+def test_without_scripts_all_pictures_are_there(browser, path):
+    with Visit(browser, path, scripts=False) as visit:
+        assert visit.page.locator(".shot > img").first.is_visible()
+        assert visit.page.locator(".film .frames img").first.is_visible()
+        assert visit.page.locator(".stage, dialog, .player").count() == 0

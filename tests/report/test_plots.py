@@ -1,0 +1,67 @@
+"""Plots are readable on a phone, on a dark page, and to who hears the page."""
+
+import re
+
+import pytest
+
+from ganinv import figures
+from ganinv.report import plots
+from helpers.runs import HOSTILE
+
+PHONE = 358  # pixels between the margins of a page 390 wide
+
+
+def line(axis):
+    axis.plot([1, 2, 3], [0.6, 0.2, 0.1])
+    axis.set(xlabel="step", ylabel="loss: L2")
+    figures.plain_log(axis)
+
+
+def test_text_is_at_least_eleven_pixels_on_a_phone():
+    text = plots.panel(line, alt="a")
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', text)[1])
+    sizes = [float(x) for x in re.findall(r"font(?:-size)?: ([\d.]+)px", text)]
+    assert sizes and min(sizes) * PHONE / width >= 11
+
+
+def test_numbers_are_plain():
+    found = re.findall(r">([\d.]+)</text>", plots.panel(line, alt="a"))
+    assert {"0.1", "0.2", "0.6"} <= {*found}
+
+
+def test_ids_are_those_that_are_used_and_no_two_plots_share_one():
+    def other(axis):
+        axis.plot([1, 2], [3, 4], "o")
+
+    texts = [plots.panel(draw, alt="a") for draw in (line, other)]
+    ids = [re.findall(r' id="([^"]+)"', text) for text in texts]
+    for text, own in zip(texts, ids, strict=True):
+        used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
+        assert used == {*own} and len(own) == len({*own})
+    assert not {*ids[0]} & {*ids[1]}
+
+
+def test_a_plot_says_what_is_seen_and_is_escaped():
+    text = plots.panels(
+        [plots.panel(line, alt=HOSTILE, title=HOSTILE)], [plots.Key(HOSTILE, "#000")]
+    )
+    assert 'role="img" aria-label="&quot;&gt;' in text and "<img" not in text
+
+
+def test_lines_and_letters_take_the_page_s_colour():
+    text = plots.panel(line, alt="a")
+    assert figures.INK not in text and "currentColor" in text
+    assert "fill: #ffffff" not in text  # no white behind a dark page's plot
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#15171a"])  # as in style.css
+@pytest.mark.parametrize("colour", figures.COLOURS)
+def test_no_colour_is_under_three_to_one(colour, page):
+    dark, light = sorted((luminance(colour), luminance(page)))
+    assert (light + 0.05) / (dark + 0.05) >= 3
