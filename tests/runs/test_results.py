@@ -5,6 +5,7 @@ import torch
 
 from ganinv.errors import BadArgumentsError
 from ganinv.images.pixels import to_uint8
+from ganinv.inversion.invert import invert
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.results import read_inversion
 
@@ -12,7 +13,6 @@ from ganinv.runs.results import read_inversion
 @pytest.fixture
 def results(toy_params, make_photo, tmp_path):
     """What a search returned, by how it went, and the folder that it was saved in."""
-    from ganinv.inversion.invert import invert
 
     def make(**changes):
         found = []
@@ -58,7 +58,9 @@ def test_a_result_is_read_as_it_was_found(results, changes):
 def test_a_folder_saved_by_hand_is_read_too(results, tmp_path):
     found, _ = results()
     again = read_inversion(found.save(tmp_path / "mine"))
-    assert torch.equal(again.latent, found.latent) and again.params == found.params
+    assert torch.equal(again.latent, found.latent) and again.stopped == ""
+    searched = again.params.model_dump()
+    assert searched == found.params.model_dump(include=searched.keys())
 
 
 @pytest.mark.parametrize(

@@ -52,10 +52,7 @@ def test_choices_stay_when_looked_for_again(written, out):
     widget = MorphWidget(out)
     written("ann", seed=3)
     widget.look()
-    assert [choice.value.parent.name for choice in (widget.pair.first, widget.pair.second)] == [
-        "bob",
-        "cat",
-    ]
+    assert [path.parent.name for path in widget.pair.paths] == ["bob", "cat"]
 
 
 def test_only_finished_images_are_faces(written, out):
