@@ -4,6 +4,10 @@ PYTHON ?= python3
 GENERATOR ?=
 # and the encoder that Exp-04 starts from with it: make report GENERATOR=stylegan2-ffhq ENCODER=e4e-ffhq
 ENCODER ?=
+# the project's address, where it is not that of git's remote: make address REPOSITORY=https://…
+REPOSITORY ?=
+# what `make app` hands to voila: make app APP="--port 8000 --no-browser"
+APP ?=
 BIN := .venv/bin
 READY := .venv/.ready
 # where weights and samples lie: here, unless GANINV_HOME names another folder
@@ -19,7 +23,7 @@ NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 ex
     exp04_wplus_lpips_encoder comparison indomain beyond_the_code what_the_code_is_for study \
     train_encoder quickstart benchmarks train_gan gan_objectives invert_dcgan))
 
-.PHONY: help setup report study gan quick test lint clean lock publish publish-study publish-gan encoder
+.PHONY: app address help setup report study gan quick test lint clean lock publish publish-study publish-gan encoder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -32,6 +36,12 @@ report: setup  ## run the experiments in full and write reports/index.html
 	$(FETCH_GENERATOR)
 	$(FETCH_ENCODER)
 	$(BIN)/ganinv report --out reports $(SET_GENERATOR)
+
+app: setup  ## serve the quickstart as a page, for people without Jupyter (it opens in the browser)
+	$(BIN)/voila notebooks/quickstart.ipynb $(APP)
+
+address: $(READY)  ## write the address of git's remote, or REPOSITORY=https://…, into the quickstart
+	$(BIN)/python -m ganinv.report.address $(REPOSITORY)
 
 study: setup  ## compare recipes over photographs and restarts, into runs/study/ (hours; goes on where it stopped)
 	$(BIN)/ganinv study --params params/starts.yaml
