@@ -4,6 +4,10 @@ PYTHON ?= python3
 GENERATOR ?=
 # and the encoder that Exp-04 starts from with it: make report GENERATOR=stylegan2-ffhq ENCODER=e4e-ffhq
 ENCODER ?=
+# the project's address, where it is not that of git's remote: make address REPOSITORY=https://…
+REPOSITORY ?=
+# what `make app` hands to voila: make app APP="--port 8000 --no-browser"
+APP ?=
 BIN := .venv/bin
 READY := .venv/.ready
 # where weights and samples lie: here, unless GANINV_HOME names another folder
@@ -22,7 +26,7 @@ NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 ex
 # checks pages in a browser; fetched into .browser/, which git ignores
 AXE := axe-core@4.10.3
 
-.PHONY: help setup report study gan quick browser test lint clean lock publish publish-study publish-gan encoder
+.PHONY: help setup report study gan quick app address browser test lint clean lock publish publish-study publish-gan encoder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -35,6 +39,12 @@ report: setup  ## run the experiments in full and write reports/index.html
 	$(FETCH_GENERATOR)
 	$(FETCH_ENCODER)
 	$(BIN)/ganinv report --out reports $(SET_GENERATOR)
+
+app: setup  ## serve the quickstart as a page, for people without Jupyter (it opens in the browser)
+	$(BIN)/voila notebooks/quickstart.ipynb $(APP)
+
+address: $(READY)  ## write the address of git's remote, or REPOSITORY=https://…, into the quickstart
+	$(BIN)/python -m ganinv.report.address $(REPOSITORY)
 
 study: setup  ## compare recipes over photographs and restarts, into runs/study/ (hours; goes on where it stopped)
 	$(BIN)/ganinv study --params params/starts.yaml

@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -353,8 +353,8 @@ class Work:
             params=self.params,
             keep=self.params.keep,
         )
-        if inversion.stopped:
-            self._fail(photo, inversion.stopped)
+        if inversion.stopped:  # the best so far is saved: its numbers stand beside the reason
+            self._fail(photo, inversion.stopped, _entry(photo, inversion) | marks)
         else:
             place = self.folder.path / photo.id
             sha256 = marks.get("image_sha256", "")
@@ -366,15 +366,16 @@ class Work:
         if inversion.interrupted:
             raise KeyboardInterrupt
 
-    def _fail(self, photo: Photo, reason: str) -> None:
-        """Note a failure; an earlier result of this run is not overwritten by it."""
+    def _fail(self, photo: Photo, reason: str, kept: Mapping[str, Any] | None = None) -> None:
+        """Note a failure, with the entry of what is kept; it overwrites no earlier result."""
         self.say(f"warning: {printable(photo.path)}: {printable(reason)}")
         reason = printable(f"{photo.title}: {reason}")
         self.failed[photo.id] = reason
         self.changed = True
         try:
             if not is_finished(read_record(self.folder.path, photo.id)):
-                self.folder.note(photo.id, {"failed": reason, "title": photo.title})
+                entry = {"failed": reason, "title": photo.title}
+                self.folder.note(photo.id, dict(kept or {}) | entry)
         except OSError as error:  # the disk is full for this one too
             self.say(f"warning: {error}")
 

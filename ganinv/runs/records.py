@@ -150,6 +150,11 @@ def is_finished(record: Mapping[str, Any] | None) -> bool:
     return record is not None and "failed" not in record
 
 
+def has_latent(record: Mapping[str, Any] | None) -> bool:
+    """Tell whether a record is that of a result, or of a search that ended early and kept one."""
+    return record is not None and (is_finished(record) or "best_step" in record)
+
+
 def gather(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Make of records what metrics.json holds: images, mean, std, failed."""
     images = {name: record for name, record in records.items() if is_finished(record)}

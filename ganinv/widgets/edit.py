@@ -27,6 +27,7 @@ from ganinv.inversion.refinement import (
     save_refinement,
 )
 from ganinv.runs.names import SAVED
+from ganinv.widgets.choices import WIDE
 from ganinv.widgets.shared import LIVE, Face, Note, open_codes, preview_of
 
 MOST = 3.0  # standard deviations of W, to either side
@@ -180,5 +181,5 @@ def _slider(direction: Direction, *, continuous: bool) -> ipywidgets.FloatSlider
         readout_format="+.1f",
         continuous_update=continuous,
         style={"description_width": "8em"},
-        layout={"width": "32em"},
+        layout=WIDE,
     )

@@ -1,122 +1,163 @@
-"""Controls for one inversion: a photograph, the choices, a button, the result."""
+"""Controls for one inversion: a photograph, the choices, a button, the result, its edits."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
-from IPython.display import Image, display
 
-from ganinv.errors import GaninvError
-from ganinv.runs.experiment import run_experiment
+from ganinv.inversion.latent_files import LATENT
+from ganinv.inversion.result import Inversion
+from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
-from ganinv.runs.samples import photographs
-from ganinv.weights.manifest import load_manifest
+from ganinv.runs.records import has_latent, read_record
+from ganinv.runs.results import read_inversion
+from ganinv.widgets.choices import LABELS, WIDE, NameOrFile, weights_named
 from ganinv.widgets.edit import EditWidget
+from ganinv.widgets.photo import PhotoWidget
+from ganinv.widgets.results import ResultView
+from ganinv.widgets.search import SearchWidget
+from ganinv.widgets.shared import Note
+
+MEAN = "mean_w"
+USUAL = "domain-ffhq"  # the start, while the generator is the one that this encoder is for
+STEPS = 100
 
 
 class InversionWidget(ipywidgets.VBox):
-    """Controls for one inversion; the panel is shown below the button, and edits of it below that.
+    """Controls for one inversion; its result is shown below the button, and edits of it below that.
 
-    Results go to `out`/results, and are set aside as results-1 and so on when the next ones are
-    under other parameters; photographs uploaded lie in `out`/uploads. Show the controls by naming
-    the widget on a cell's last line.
+    The search runs in a thread, and *Stop* ends it with the best so far. `result` is the last
+    `Inversion`, for the next cell, and `folder` where it lies. Each setting has a folder of its
+    own in `out`, named after it, so that two of them can be compared; photographs uploaded lie in
+    `out`/uploads. Show the controls by naming the widget on a cell's last line.
     """
 
-    def __init__(self, out: str | Path = "runs/quickstart"):
-        self.out = Path(out)
-        self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Photo")
-        self.sample = ipywidgets.Dropdown(options=photographs(), description="or sample")
-        names, encoders = _names("generator"), _names("encoder")
-        self.generator = ipywidgets.Combobox(
-            value=names[0],
-            options=names,
-            ensure_option=False,
-            description="generator",
-            tooltip="a name, or the path of a file: my.pkl",
+    def __init__(self, out: str | Path = "runs/quickstart") -> None:
+        self.out = Path(out).expanduser()
+        self.result: Inversion | None = None
+        self.folder: Path | None = None
+        self._after: list[Callable[[], object]] = []
+        self.photo = PhotoWidget(self.out / "uploads")
+        self._make_choices()
+        self.button = ipywidgets.Button(
+            description="Invert", button_style="primary", icon="play", tooltip="begin the search"
         )
-        self.space = ipywidgets.ToggleButtons(options=["w", "w+"], value="w+", description="space")
-        self.loss = ipywidgets.ToggleButtons(
-            options=["l2", "lpips"], value="lpips", description="loss"
-        )
-        self.start = ipywidgets.Combobox(
-            value="mean_w",
-            options=["mean_w", *encoders],
-            ensure_option=False,
-            description="start",
-            tooltip="mean_w, or an encoder: a name, or the path of a file",
-        )
-        self.steps = ipywidgets.IntSlider(100, min=1, max=1000, description="steps")
-        self.align = ipywidgets.Checkbox(True, description="find and crop the face")
-        self.button = ipywidgets.Button(description="Invert", button_style="primary")
-        self.output = ipywidgets.Output()
-        self.edits = ipywidgets.VBox()
+        self.search = SearchWidget(self._show)
+        self.message = Note()
+        self.shown, self.edits = ipywidgets.VBox(), ipywidgets.VBox()
         self.button.on_click(self.run)
         super().__init__(
             [
-                ipywidgets.HBox([self.upload, self.sample]),
-                self.generator,
-                self.space,
-                self.loss,
-                self.start,
-                self.steps,
-                self.align,
-                self.button,
-                self.output,
-                self.edits,
+                self.photo,
+                *(self.generator, self.start, self.space, self.loss, self.refine, self.steps),
+                ipywidgets.HBox([self.button, self.search.stop_button]),
+                *(self.message, self.search, self.shown, self.edits),
             ]
         )
 
-    def image(self) -> str:
-        """Name the photograph chosen: an uploaded one, saved beside the results, or a sample.
+    def _make_choices(self) -> None:
+        how = dict(layout=WIDE, style=LABELS)
+        self.generator = NameOrFile(
+            weights_named("generator"), "generator", "what renders; a name or a file of your own"
+        )
+        encoders = [(f"the code of {label}", name) for label, name in weights_named("encoder")]
+        self.start = NameOrFile(
+            [("the mean face", MEAN), *encoders], "start", "where the search begins"
+        )
+        self.start.value = USUAL
+        self.space = ipywidgets.Dropdown(
+            options=[("W+, one vector per layer", "w+"), ("W, one vector for all", "w")],
+            description="space",
+            **how,
+        )
+        self.loss = ipywidgets.Dropdown(
+            options=[("LPIPS, what looks alike", "lpips"), ("L2, pixel by pixel", "l2")],
+            description="loss",
+            **how,
+        )
+        self.refine = ipywidgets.Dropdown(
+            options=[("nothing more", "none"), ("features, for the photograph itself", "features")],
+            description="then",
+            tooltip="what is added to the generator after the latent is found",
+            **how,
+        )
+        self.steps = ipywidgets.IntSlider(STEPS, min=1, max=1000, description="steps", **how)
+        self.generator.choice.observe(self._fit_start, "value")
 
-        Raises OSError where it cannot be saved.
-        """
-        if not self.upload.value:
-            return f"sample:{self.sample.value}"
-        uploaded = self.upload.value[0]
-        path = self.out / "uploads" / Path(uploaded["name"]).name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bytes(uploaded["content"]))
-        return str(path)
+    def _fit_start(self, _: Any) -> None:
+        """Begin another generator's searches from its mean: the encoder is not for it."""
+        is_usual = self.generator.value == weights_named("generator")[0][1]
+        if self.start.value in (USUAL, MEAN):
+            self.start.value = USUAL if is_usual else MEAN
 
-    def run(self, _: Any = None) -> None:
-        """Invert with the values shown; progress, result and errors appear in the output area."""
-        self.button.disabled = True
-        self.output.clear_output()
-        self.edits.children = []
-        with self.output:
-            try:
-                self._invert()
-            except (GaninvError, OSError) as error:
-                print(error)
-            finally:
-                self.button.disabled = False
+    def on_result(self, call: Callable[[], object]) -> None:
+        """Call a function after each search, such as the `look` of a comparison."""
+        self._after.append(call)
 
     def params(self) -> Params:
         """Make the parameters that the controls stand for.
 
-        Raises ParamsError for values that cannot be used, OSError where an uploaded photograph
-        cannot be saved.
+        Raises ParamsError for values that cannot be used.
         """
         start = self.start.value
-        begin = {} if start == "mean_w" else {"init": "encoder", "encoder": start}
         values = {
             "generator": self.generator.value,
-            "images": [self.image()],
+            "images": [self.photo.image],
+            "align": self.photo.align.value,
+            "face": self.photo.which_face(),
             "space": self.space.value,
             "loss": self.loss.value,
+            "refine": self.refine.value,
             "steps": self.steps.value,
-            "align": self.align.value,
-            "out": str(self.out / "results"),
+            "log_every": 0,
+            "snapshot_every": max(1, self.steps.value // 40),
         }
-        return Params.make(values | begin)
+        begin = {} if start == MEAN else {"init": "encoder", "encoder": start}
+        params = Params.make(values | begin)
+        return params.model_copy(update={"out": str(self.out / settings_name(params))})
 
-    def _invert(self):
-        run = run_experiment(self.params(), set_aside=True)
-        for image_id in run.results["images"]:
-            display(Image(filename=run.out / image_id / "panel.png"))
-        self.edits.children = [EditWidget(run.out / image_id) for image_id in run.results["images"]]
+    def run(self, _: Any = None) -> None:
+        """Begin a search with the values shown; progress, result and errors appear below."""
+        if self.search.is_running:
+            return
+        self.shown.children, self.edits.children = [], []
+        self.result = self.folder = None
+        self.message.tell()
+        with self.message.told():
+            params = self.params()
+            (photo,) = find_photos(params.images, params.align, params.face)
+            self._place = Path(params.out) / photo.id
+            self.button.disabled = True
+            self.search.start(params)
+
+    def wait(self, seconds: float | None = None) -> Inversion | None:
+        """Wait until the search has ended, or for so many seconds; return its result."""
+        self.search.wait(seconds)
+        return self.result
+
+    def _show(self, found: Inversion | None) -> None:
+        """Show what a search has found, or what is kept of an earlier one under these settings."""
+        self.button.disabled = False
+        record = read_record(self._place.parent, self._place.name)
+        if not has_latent(record) or not (self._place / LATENT).is_file():
+            return
+        with self.message.told():
+            self.result, self.folder = found or read_inversion(self._place), self._place
+            self.shown.children = [ResultView(self._place, self.result)]
+            self.edits.children = [EditWidget(self._place)]
+            for call in self._after:
+                call()
 
 
-def _names(kind):
-    return [name for name, entry in load_manifest().items() if entry.kind == kind]
+def settings_name(params: Params) -> str:
+    """Name a folder after the parameters that the controls choose: w+-lpips-domain-ffhq-100."""
+    start = Path(params.encoder).stem if params.encoder else params.init
+    parts = [params.space, str(params.loss), start, str(params.steps)]
+    usual = Params.model_fields["generator"].default
+    parts += [Path(params.generator).stem] if params.generator != usual else []
+    parts += [params.refine] if params.refine != "none" else []
+    parts += [] if params.align else ["uncropped"]
+    parts += [] if params.face == "largest" else [f"face{params.face}"]
+    return re.sub(r"[^\w+.-]", "_", "-".join(parts))

@@ -11,11 +11,9 @@ from ganinv.compute.device import resolve_precision
 from ganinv.compute.render import make_preview
 from ganinv.editing.morph import Way
 from ganinv.editing.sources import read_code
-from ganinv.errors import printable
-from ganinv.inversion.latent_files import LATENT
 from ganinv.inversion.refinement import weight_changes
-from ganinv.runs.names import SAVED
-from ganinv.runs.records import is_finished, read_record
+from ganinv.widgets.choices import LABELS, WIDE
+from ganinv.widgets.pair import FacePair
 from ganinv.widgets.shared import LIVE, Face, Note, open_codes, preview_of
 
 STEP = 0.05  # of the way
@@ -29,51 +27,36 @@ class MorphWidget(ipywidgets.VBox):
     """
 
     def __init__(self, out: str | Path = "runs/quickstart") -> None:
-        self.out = Path(out)
         self.face, self.message = Face(), Note()
-        self.first = ipywidgets.Dropdown(description="from")
-        self.second = ipywidgets.Dropdown(description="to")
+        self.pair = FacePair(out, ("from", "to"), "A morph", self.choose)
         self.share = ipywidgets.FloatSlider(
-            0.5, min=0.0, max=1.0, step=STEP, description="share", readout_format=".0%"
+            0.5,
+            min=0.0,
+            max=1.0,
+            step=STEP,
+            description="share",
+            readout_format=".0%",
+            layout=WIDE,
+            style=LABELS,
         )
-        self.look_button = ipywidgets.Button(description="Look again")
-        self.look_button.on_click(self.look)
         self._way: Way | None = None
-        self._is_looking = False
         super().__init__()
         self.look()
-        for choice in (self.first, self.second):
-            choice.observe(self.choose, "value")
         self.share.observe(self.render, "value")
 
-    def look(self, _: Any = None) -> None:
+    def look(self) -> None:
         """Look for inverted faces; keep the choices where they are still there."""
-        faces = {printable(name): path for name, path in find_faces(self.out).items()}
-        chosen = self.first.value, self.second.value
-        self._is_looking = True
-        for number, choice in enumerate((self.first, self.second)):
-            choice.options = list(faces.items())
-            there = [path for path in faces.values() if path == chosen[number]]
-            choice.value = next(iter(there or list(faces.values())[number:]), None)
-        self._is_looking = False
-        if len(faces) < 2:
-            self.children = [self.look_button, self.message]
-            self.message.tell(
-                f"A morph needs two inverted faces; {self.out} holds {len(faces) or 'none'}. "
-                "Invert another one, then look again."
-            )
-            return
-        choices = ipywidgets.HBox([self.first, self.second, self.look_button])
-        self.children = [choices, self.face, self.share, self.message]
-        self.choose()
+        self.pair.look()
 
-    def choose(self, _: Any = None) -> None:
+    def choose(self) -> None:
         """Read the two faces that are chosen, and show the share of the way between them."""
-        if self._is_looking:
+        self.children = [self.pair]
+        if not self.pair.is_whole:
             return
+        self.children = [self.pair, self.face, self.share, self.message]
         self._way = None
         with self.message.told():
-            paths = self.first.value, self.second.value
+            paths = self.pair.paths
             generator, codes = open_codes([read_code(path.parent.name, path) for path in paths])
             # changed weights make another generator at each place, not worth compiling
             tuned = any(weight_changes(code.refinement) for code in codes)
@@ -96,18 +79,3 @@ class MorphWidget(ipywidgets.VBox):
     def _picture(self) -> Tensor:
         assert self._way is not None
         return self._way.render(self.share.value)
-
-
-def find_faces(out: str | Path) -> dict[str, Path]:
-    """Find the latents of finished images in a run, or in the runs of a folder, by their names.
-
-    A name is the image's, with its run's where `out` holds several. Edits are left out.
-    """
-    found = sorted({*Path(out).glob(f"*/{LATENT}"), *Path(out).glob(f"*/*/{LATENT}")})
-    faces = {}
-    for path in found:
-        folder = path.parent
-        record = read_record(folder.parent, folder.name)
-        if folder.parent.name != SAVED and (record is None or is_finished(record)):
-            faces[folder.relative_to(out).as_posix()] = path
-    return faces

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import ipywidgets
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ganinv.compute.device import resolve_device, resolve_precision
@@ -19,6 +21,7 @@ from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, to_pil
 
 SIDE = 512  # pixels of a face that is shown
+LARGE = 768  # of a result
 LIVE = 0.3  # seconds: a picture that takes less is rendered while a slider moves
 QUALITY = 95  # of JPEG, whose colours are as fine as its lines; PNG takes ten times as long
 
@@ -26,25 +29,33 @@ _kept: dict[tuple[str, str], Generator] = {}  # the last one: compiling it again
 
 
 class Face(ipywidgets.Image):
-    """A face that is shown in place of the last one."""
+    """A face that is shown in place of the last one, `side` pixels wide, or as wide as there is
+    room for; `alt` says to those who cannot see it what it is."""
 
-    def __init__(self) -> None:
-        super().__init__(format="jpeg", width=SIDE, height=SIDE)
+    def __init__(self, side: int = SIDE, alt: str = "a face") -> None:
+        self.side = side
+        layout = {"width": f"{side}px", "max_width": "100%", "height": "auto"}
+        super().__init__(format="jpeg", layout=layout)
+        self.tooltip = alt
+        self.add_class("ganinv-face")
 
     def show(self, image: Tensor) -> None:
-        """Show an image (3, H, W) in [-1, 1], averaged to 512 pixels."""
+        """Show an image (3, H, W) in [-1, 1], averaged to `side` pixels."""
+        self.draw(np.asarray(to_pil(box_resize(image[None].float(), self.side)[0])))
+
+    def draw(self, picture: np.ndarray) -> None:
+        """Show a picture (H, W, 3) of 8 bits as it is."""
         data = io.BytesIO()
-        small = box_resize(image[None].float(), SIDE)[0]
-        to_pil(small).save(data, format="JPEG", quality=QUALITY, subsampling=0)
+        Image.fromarray(picture).save(data, format="JPEG", quality=QUALITY, subsampling=0)
         self.value = data.getvalue()
 
 
 class Note(ipywidgets.HTML):
-    """A line of text; what stands in it is text, whatever it looks like."""
+    """Lines of text; what stands in them is text, whatever it looks like."""
 
-    def tell(self, text: object = "") -> None:
-        """Show a text in place of the last one."""
-        self.value = html.escape(printable(text))
+    def tell(self, *texts: object) -> None:
+        """Show texts, each on a line, in place of the last ones."""
+        self.value = "<br>".join(html.escape(printable(text)) for text in texts)
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
@@ -68,6 +79,12 @@ def open_codes(codes: Sequence[Code]) -> tuple[Generator, list[Code]]:
     _kept.clear()
     _kept[key] = generator
     return generator, fitted
+
+
+def keep_generator(generator: Generator) -> None:
+    """Keep a generator that a search has loaded, for the codes that it finds."""
+    _kept.clear()
+    _kept[generator.sha256, generator.name] = generator
 
 
 def preview_of(code: Code, generator: Generator) -> Callable[..., Tensor]:

@@ -1,74 +1,133 @@
 """The quickstart's controls."""
 
-from datetime import UTC, datetime
-
 import pytest
+import torch
 
 from ganinv.errors import ParamsError
+from ganinv.inversion.latent_files import load_latent
 from ganinv.runs.records import read_run
+from ganinv.runs.results import read_inversion
 from ganinv.widgets.invert import InversionWidget
+from helpers.uploads import uploaded
+
+SEARCHING = 60  # seconds that a search of the toy never takes
 
 
-def test_the_quickstart_starts_from_what_is_chosen():
-    widget = InversionWidget()
-    assert "domain-ffhq" in widget.start.options
+def test_the_quickstart_starts_from_what_is_chosen(tmp_path):
+    widget = InversionWidget(tmp_path)
+    values = [value for _, value in widget.start.choice.options]
+    assert "domain-ffhq" in values and "mean_w" in values
+    assert (widget.params().init, widget.params().encoder) == ("encoder", "domain-ffhq")
+    widget.start.value = "mean_w"
     assert (widget.params().init, widget.params().encoder) == ("mean_w", None)
     widget.start.value = "my_encoder.pt"
     assert (widget.params().init, widget.params().encoder) == ("encoder", "my_encoder.pt")
+    assert widget.start.path in widget.start.children
+
+
+def test_another_generator_is_started_from_its_mean(tmp_path):
+    widget = InversionWidget(tmp_path)
+    widget.generator.value = "mine.pkl"
+    assert widget.params().init == "mean_w"
+    widget.generator.value = "ffhq-student"
+    assert widget.params().encoder == "domain-ffhq"
 
 
 @pytest.fixture
 def widget(toy_path, make_photo, tmp_path):
     """Controls with an uploaded photograph and a quick search of the toy."""
-    photo = make_photo(tmp_path / "me.png", 0)
     widget = InversionWidget(tmp_path / "quickstart")
-    widget.upload.value = (
-        {
-            "name": "me.png",
-            "type": "image/png",
-            "size": photo.stat().st_size,
-            "content": memoryview(photo.read_bytes()),
-            "last_modified": datetime.now(UTC),
-        },
-    )
-    widget.generator.value, widget.loss.value = str(toy_path), "l2"
-    widget.align.value, widget.steps.value = False, 2
+    widget.photo.align.value = False
+    widget.photo.upload.value = uploaded(make_photo(tmp_path / "me.png", 0))
+    widget.generator.value, widget.loss.value, widget.steps.value = str(toy_path), "l2", 2
     return widget
 
 
-def test_other_values_set_the_results_aside_and_keep_the_upload(widget):
-    widget.run()
-    widget.steps.value = 3
-    widget.run()
-    for name, steps in {"results-1": 2, "results": 3}.items():
-        params, metrics = read_run(widget.out / name)
+def press(widget):
+    widget.button.click()
+    return widget.wait(SEARCHING)
+
+
+def test_an_upload_is_inverted_when_the_button_is_pressed(widget):
+    found = press(widget)
+    assert widget.folder == widget.out / "w+-l2-mean_w-2-toy-uncropped" / "me"
+    assert torch.equal(found.latent, load_latent(widget.folder / "latent.safetensors")[0])
+    assert found is widget.result and len(found.history) == 2
+    assert (found.target - read_inversion(widget.folder).target).abs().max() == 0
+    assert not widget.button.disabled and widget.search.stop_button.disabled
+    assert [view.files.value.count("download=") for view in widget.shown.children] == [3]
+    assert 'download="me-reconstruction.png"' in widget.shown.children[0].files.value
+
+
+def test_each_setting_has_a_folder_of_its_own(widget):
+    folders = []
+    for steps in (2, 3, 2):
+        widget.steps.value = steps
+        press(widget)
+        folders.append(widget.folder.parent)
+        params, metrics = read_run(widget.folder.parent)
         assert params.steps == metrics["images"]["me"]["steps"] == steps
-    assert [path.name for path in (widget.out / "uploads").iterdir()] == ["me.png"]
-    assert not widget.button.disabled
+        assert len(widget.result.history) == steps  # the third was finished earlier
+    assert folders[0] == folders[2] != folders[1]
+    kept = {path.name for path in widget.out.iterdir()}
+    assert kept == {"uploads", folders[0].name, folders[1].name}
 
 
-def test_values_that_cannot_be_used_are_told_below_the_button(widget, capsys):
+def test_values_that_cannot_be_used_are_told_below_the_button(widget):
     widget.generator.value = ""
     with pytest.raises(ParamsError, match="generator"):
         widget.params()
-    widget.run()
-    assert "generator" in capsys.readouterr().out and not widget.button.disabled
+    assert press(widget) is None
+    assert "generator" in widget.message.value + widget.search.message.value
+    assert not widget.button.disabled
 
 
 def test_under_the_inverted_face_are_its_edits(widget):
     assert not widget.edits.children
-    widget.run()
+    press(widget)
     (edits,) = widget.edits.children
-    assert edits.code.path == widget.out / "results" / "me" / "latent.safetensors"
+    assert edits.code.path == widget.folder / "latent.safetensors"
     before = edits.face.value
     next(iter(edits.sliders.values())).value = 3.0
     assert edits.face.value != before
     widget.generator.value = ""
-    widget.run()
-    assert not widget.edits.children
+    press(widget)
+    assert not widget.edits.children and widget.result is None
 
 
-def test_a_photograph_without_a_face_is_told(widget, capsys):
-    widget.align.value = True
-    widget.run()
-    assert "no face" in capsys.readouterr().out and not widget.edits.children
+def test_a_photograph_without_a_face_is_told(widget):
+    widget.photo.align.value = True
+    assert "no face found" in widget.photo.message.value
+    assert press(widget) is None
+    assert "no face" in widget.search.message.value and not widget.edits.children
+
+
+def test_stop_keeps_the_best_so_far(widget):
+    widget.steps.value = 1000
+    heard = []
+    widget.on_result(lambda: heard.append(widget.result))
+    widget.search.bar.observe(lambda change: widget.search.stop_button.click(), "value")
+    found = press(widget)
+    assert found.interrupted and 1 <= len(found.history) < 1000
+    assert "interrupted at step" in widget.search.message.value
+    assert torch.equal(found.latent, load_latent(widget.folder / "latent.safetensors")[0])
+    assert widget.edits.children and heard == [found]
+    again = read_inversion(widget.folder)
+    assert again.best_step == found.best_step and "interrupted" in again.stopped
+    _, metrics = read_run(widget.folder.parent)
+    assert list(metrics["failed"]) == ["me"]  # so that the same settings search it to the end
+
+
+def test_stop_before_the_first_step_leaves_nothing(widget):
+    begun = widget.search._stopping.set
+    widget.search.line.observe(lambda change: begun(), "value")
+    assert press(widget) is None
+    assert "before the first step" in widget.search.message.value
+    assert not widget.shown.children and not widget.button.disabled
+
+
+def test_an_error_nobody_foresaw_is_told(widget, monkeypatch):
+    monkeypatch.setattr("threading.excepthook", lambda args: None)  # which would warn of it
+    widget.search.bar.observe(lambda change: 1 // change["new"] // 0, "value")
+    assert press(widget) is None
+    assert "ZeroDivisionError" in widget.search.message.value and not widget.button.disabled

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from ganinv.widgets.morph import MorphWidget, find_faces
+from ganinv.widgets.morph import MorphWidget
+from ganinv.widgets.pair import find_faces
 from helpers.faces import ANOTHER, SAME, apart, pixels, shown
 from helpers.refinements import AT, smooth_offset
 
@@ -16,7 +17,7 @@ def out(tmp_path):
 def test_the_ends_are_the_faces_and_the_middle_lies_on_the_line(named_toy, written, out):
     (_, a), (_, b) = written("ann", seed=1), written("bob", seed=2)
     widget = MorphWidget(out)
-    assert [name for name, _ in widget.first.options] == ["results/ann", "results/bob"]
+    assert [name for name, _ in widget.pair.first.options] == ["results/ann", "results/bob"]
     faces = {}
     for share in (0.0, 0.25, 1.0):
         widget.share.value = share
@@ -30,18 +31,19 @@ def test_another_choice_shows_another_face(named_toy, written, out):
     latents = [written(name, seed=k)[1] for k, name in enumerate(("ann", "bob", "cat"))]
     widget = MorphWidget(out)
     widget.share.value = 1.0
-    widget.second.value = widget.second.options[2][1]
+    widget.pair.second.value = widget.pair.second.options[2][1]
     assert apart(shown(widget.face), pixels(named_toy.synthesis(latents[2][None])[0])) < SAME
 
 
 def test_fewer_than_two_faces_are_told_and_looked_for_again(written, out):
     widget = MorphWidget(out)
-    assert "two inverted faces" in widget.message.value and "none" in widget.message.value
+    assert "two inverted faces" in widget.pair.message.value
+    assert "none" in widget.pair.message.value
     written("ann", seed=1)
-    widget.look_button.click()
-    assert "holds 1" in widget.message.value and widget.face not in widget.children
+    widget.pair.look_button.click()
+    assert "holds 1" in widget.pair.message.value and widget.face not in widget.children
     written("bob", seed=2)
-    widget.look_button.click()
+    widget.pair.look_button.click()
     assert widget.message.value == "" and widget.face.value and widget.face in widget.children
 
 
@@ -50,7 +52,7 @@ def test_choices_stay_when_looked_for_again(written, out):
     widget = MorphWidget(out)
     written("ann", seed=3)
     widget.look()
-    assert [choice.value.parent.name for choice in (widget.first, widget.second)] == ["bob", "cat"]
+    assert [path.parent.name for path in widget.pair.paths] == ["bob", "cat"]
 
 
 def test_only_finished_images_are_faces(written, out):
@@ -92,7 +94,9 @@ def test_damaged_files_are_told_in_a_sentence(named_toy, written, out):
     assert "refinement.safetensors is not a whole" in widget.message.value
     widget.share.value = 0.0  # still says so, and renders nothing
     assert "refinement" in widget.message.value
-    widget.first.value = widget.second.value
+    widget.pair.first.value = widget.pair.second.value
     assert "follows itself" in widget.message.value
-    widget.second.value = next(path for name, path in widget.second.options if "cat" in name)
+    widget.pair.second.value = next(
+        path for name, path in widget.pair.second.options if "cat" in name
+    )
     assert widget.message.value == "" and widget.face.value
