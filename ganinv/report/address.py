@@ -52,7 +52,7 @@ def badge(address: str, notebook: str = QUICKSTART) -> str:
 
 
 def read_address(notebook: Path) -> str:
-    """Read the address that a notebook installs from. Raises BadArgumentsError without one."""
+    """Read the address that a notebook installs from. Raises BadArgumentsError."""
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         if found := _SETTING.search("".join(cell["source"])):
             return found[1]
