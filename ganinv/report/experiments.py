@@ -22,9 +22,9 @@ from ganinv.inversion.params import STARTS
 from ganinv.paths import benchmarks_folder, params_folder, study_file, work_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
-from ganinv.runs.experiment import prepare
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
+from ganinv.runs.plan import prepare
 from ganinv.runs.samples import photographs
 from ganinv.weights.manifest import load_manifest
 
