@@ -70,3 +70,7 @@ class WriteError(GaninvError, OSError):
 
 class InUseError(GaninvError, RuntimeError):
     """A folder that another process is writing to."""
+
+
+class EngineError(GaninvError, RuntimeError):
+    """An engine that is not installed, cannot be reached, or broke down; the message says what."""
