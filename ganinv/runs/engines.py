@@ -122,7 +122,10 @@ class RayEngine:
         self.threads = before
 
     def _outcomes(self, numbered, setup: Setup, wait: float) -> Iterator[Outcome]:
-        """Run the pool over photographs and yield what came of each, as it comes."""
+        """Run the pool over photographs and yield what came of each, as it comes.
+
+        Ray Data restarts actors that died, and hands out again what they had, without a limit.
+        """
         import ray.data
 
         items = [pickle.dumps(item) for item in numbered]
@@ -142,8 +145,6 @@ class RayEngine:
                     compute=ray.data.ActorPoolStrategy(size=min(self.workers, len(items))),
                     num_cpus=self.cpus,
                     num_gpus=self.gpus or None,
-                    max_restarts=-1,
-                    max_task_retries=-1,
                 )
                 .iter_rows()
             )

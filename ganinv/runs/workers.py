@@ -142,7 +142,9 @@ class Worker:
                 " the process that plans the call; its results would differ"
             )
         plan = dataclasses.replace(plan, environment=lambda: setup.environment)
-        own = starts_of(plan.params, setup.photos)
+        own = _same_start(plan.params)
+        if setup.photos:
+            own = starts_of(plan.params, setup.photos)
         return Work(
             folder,
             plan.params,
@@ -179,6 +181,10 @@ class Worker:
             f"a worker on {_host()} does not see {self.folder.path}, where the results go; name a "
             "folder by --out on a file system that all workers see"
         )
+
+
+def _same_start(params: Params) -> Callable[[Photo], Params]:
+    return lambda photo: params
 
 
 def _add_byte(path: Path) -> None:
