@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ganinv.errors import EngineError, printable
@@ -64,8 +64,9 @@ def connected(
         if gpus is None:
             has = any(node.get("GPU", 0) >= 1 for node in nodes)
             gpus = 1 if has and device != "cpu" else 0
-        cpus = _cpus(nodes, workers, threads, cpus_per_worker, say)
-        room = sum(_room(node, cpus, gpus) for node in nodes)
+        given = cpus_per_worker is not None
+        cpus = cpus_of(nodes, workers, threads, given=given, say=say)
+        room = sum(room_of(node, cpus, gpus) for node in nodes)
         if not room:
             most = {name: max(node.get(name, 0) for node in nodes) for name in ("CPU", "GPU")}
             raise EngineError(
@@ -77,35 +78,44 @@ def connected(
             say(f"notice: the cluster has room for {room} of {workers} workers now")
         count = room if workers is None else min(workers, room)
         say(f"Ray: {count} worker{'s' * (count != 1)} of {threads} thread{'s' * (threads != 1)}")
-        given = cpus_per_worker is not None
         yield RayEngine(count, cpus, gpus, threads, given, say, finds)
     finally:
         ray.shutdown()
 
 
-def _room(node: dict[str, float], cpus: float, gpus: float) -> int:
+def room_of(node: Mapping[str, float], cpus: float, gpus: float) -> int:
     """How many workers a machine has room for."""
     room = node.get("CPU", 0) / cpus
     return int(min(room, node.get("GPU", 0) / gpus) if gpus else room)
 
 
-def _cpus(nodes, workers, threads, given, say) -> float:
-    """The CPUs to set aside for a worker: its threads, or its share where more are asked for."""
-    if given or workers is None:
-        largest = max((node.get("CPU", 0) for node in nodes), default=0)
-        return threads if given or not largest else min(threads, int(largest) or largest)
-    for cpus in range(threads, 0, -1):
-        if sum(int(node.get("CPU", 0) // cpus) for node in nodes) >= workers:
-            break
-    else:
-        return 1.0
-    if cpus < threads:
+def cpus_of(
+    nodes: Sequence[Mapping[str, float]],
+    workers: int | None,
+    threads: int,
+    *,
+    given: bool,
+    say: Callable[[str], None],
+) -> int:
+    """Return the CPUs to set aside for a worker: its threads, where they are `given`.
+
+    Else fewer, where as many `workers` are to be placed, or no machine has as many CPUs.
+    """
+    if given:
+        return threads
+
+    def room(cpus):
+        return sum(int(node.get("CPU", 0) // cpus) for node in nodes)
+
+    wanted = workers or 1
+    cpus = next((cpus for cpus in range(threads, 0, -1) if room(cpus) >= wanted), 1)
+    if cpus < threads and room(cpus) >= wanted:
         say(
-            f"notice: {workers} workers share the CPUs, each on {threads} threads, so that the "
+            f"notice: workers share CPUs, {cpus} for each of {threads} threads, so that the "
             f"results are those of a call without Ray to the bit; --cpus-per-worker {cpus} is "
             "faster, and its last bits differ"
         )
-    return float(cpus)
+    return cpus
 
 
 def _connect(address: str, say: Callable[[str], None]) -> None:

@@ -73,7 +73,7 @@ class RayEngine:
     def do_each(self, work: Work, plan: Plan, photos: list[Photo]) -> None:
         """Hand out the photographs; those that another process is at come last."""
         out = work.folder.path.absolute()
-        self._check_threads(out, plan)
+        self.take_threads(out, plan)
         token = secrets.token_hex(8)
         marker = out / f"{MARKER}-{token}"
         params = plan.params.model_copy(update={"out": str(out)})
@@ -105,7 +105,7 @@ class RayEngine:
         finally:
             remove_file(marker)
 
-    def _check_threads(self, out: Path, plan: Plan) -> None:
+    def take_threads(self, out: Path, plan: Plan) -> None:
         """Take the threads that the folder's results were computed by: others change last bits."""
         try:
             known = read_json(out / ENVIRONMENT)

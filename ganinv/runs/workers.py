@@ -65,9 +65,9 @@ class Outcome:
     lines: list[str] = field(default_factory=list)
 
 
-def finds_marker(folder: Path, token: str) -> bool:
+def finds_marker(folder: Path, token: str, *, patience: float = PATIENCE) -> bool:
     """Tell whether this process sees the marker file that the driver wrote into `folder`."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     while True:
         with contextlib.suppress(OSError):
             if (folder / f"{MARKER}-{token}").read_text(encoding="utf-8") == token:
