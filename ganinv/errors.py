@@ -74,3 +74,7 @@ class InUseError(GaninvError, RuntimeError):
 
 class LostProcessError(GaninvError, RuntimeError):
     """Processes that worked together, of which one has ended."""
+
+
+class EngineError(GaninvError, RuntimeError):
+    """An engine that is not installed, cannot be reached, or broke down; the message says what."""

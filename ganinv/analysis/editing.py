@@ -26,8 +26,8 @@ from ganinv.editing.named import cards_of
 from ganinv.errors import ParamsError
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
-from ganinv.runs.experiment import prepare
 from ganinv.runs.params import Params
+from ganinv.runs.plan import prepare
 
 MANY = 30  # drawn faces: the standard deviation of as many is known to 13 %
 IN_DOMAIN = "indomain"  # the parameters of eq. 4, a file of params/

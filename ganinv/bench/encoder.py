@@ -17,9 +17,9 @@ from ganinv.inversion.invert import invert
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe_metrics
 from ganinv.runs.environment import environment
-from ganinv.runs.experiment import prepare, settle, weights_used
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
+from ganinv.runs.plan import prepare, settle, weights_used
 
 JUDGES = ("lpips_alex", "lpips_vgg")
 MINIMIZED = "lpips_vgg"

@@ -36,9 +36,9 @@ from ganinv.params import find_params
 from ganinv.paths import presets_folder
 from ganinv.runs.describe import describe_metrics
 from ganinv.runs.environment import describe_machine, environment
-from ganinv.runs.experiment import prepare, settle, weights_used
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
+from ganinv.runs.plan import prepare, settle, weights_used
 
 OWN = "fast"
 IN_W = f"{OWN}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result

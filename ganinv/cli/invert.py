@@ -1,8 +1,10 @@
 """ganinv invert | collect | verify."""
 
+import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -60,6 +62,32 @@ ShardOption = Annotated[
         help="I/N: those photographs that fall to process I of N, or slurm: as the job array says",
     ),
 ]
+Engine = Annotated[
+    Literal["serial", "ray"],
+    typer.Option(help="serial: in this process, one after another; ray: by workers of a cluster"),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="of the Ray cluster: HOST:PORT, local (this machine alone), or auto: the cluster that "
+        "this machine belongs to, else a local one",
+        show_default="auto",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="of Ray", show_default="as many as there is room for")
+]
+GpusPerWorker = Annotated[
+    float | None, typer.Option(min=0, help="of Ray", show_default="1 where there are GPUs")
+]
+CpusPerWorker = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="of Ray, and the threads of a worker; another number changes last bits",
+        show_default="the threads of a serial run",
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="a folder that invert wrote", parser=a_run)]
 
 
@@ -83,6 +111,11 @@ def invert(
     fresh: Fresh = False,
     keep_interrupted: KeepInterrupted = False,
     shard: ShardOption = None,
+    engine: Engine = "serial",
+    address: Address = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = None,
+    cpus_per_worker: CpusPerWorker = None,
 ) -> None:
     """Invert photographs. The same command again continues where it stopped.
 
@@ -102,24 +135,42 @@ def invert(
         **{name: value for name, value in changes.items() if value is not None},
     )
     part = None if shard is None else parse_shard(shard)
+    pool = dict(address=address, workers=workers, gpus_per_worker=gpus_per_worker)
+    pool |= dict(cpus_per_worker=cpus_per_worker)
+    asked = {name: value for name, value in pool.items() if value is not None}
+    _check_engine(engine, asked, keep_interrupted)
     _check(settings, params)
-    from ganinv.runs.experiment import run_experiment
-
-    try:
-        run = run_experiment(
-            settings,
-            fresh=fresh,
-            keep_interrupted=keep_interrupted,
-            only=part,
-            collecting=part is None,
-            say=tell,
-        )
-    except ValueError as error:
-        raise BadArgumentsError(error) from None
+    call = dict(fresh=fresh, keep_interrupted=keep_interrupted, only=part)
+    run = _run(settings, engine, asked, call | dict(collecting=part is None))
     _summarize(run)
     gathered = f"this was shard {part}; once all are done, ganinv collect {run.out} gathers them"
     tell(f"look at {run.out / INDEX}" if part is None else gathered)
     raise typer.Exit(1 if run.failed else 0)
+
+
+def _check_engine(engine: str, asked: Mapping[str, Any], keep_interrupted: bool) -> None:
+    """Refuse options that the engine does not know."""
+    if engine == "serial" and asked:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        raise BadArgumentsError(f"{named}: only with --engine ray")
+    if engine == "ray" and keep_interrupted:
+        raise BadArgumentsError("--keep-interrupted: only with --engine serial, on this machine")
+
+
+def _run(settings: Params, engine: str, asked: Mapping[str, Any], options: Mapping[str, Any]):
+    """Run in this process, or by the workers of a Ray cluster."""
+    from ganinv.runs.experiment import run_experiment
+
+    with contextlib.ExitStack() as stack:
+        used = None
+        if engine == "ray":
+            from ganinv.runs.cluster import connected
+
+            used = stack.enter_context(connected(**asked, device=settings.device, say=tell))
+        try:
+            return run_experiment(settings, engine=used, say=tell, **options)
+        except ValueError as error:
+            raise BadArgumentsError(error) from None
 
 
 def _check(settings: Params, params: str | None) -> None:

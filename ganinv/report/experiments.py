@@ -24,9 +24,9 @@ from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.report.ways import join_reports
 from ganinv.runs.describe import name_run
-from ganinv.runs.experiment import prepare
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
+from ganinv.runs.plan import prepare
 from ganinv.runs.samples import photographs
 from ganinv.weights.manifest import load_manifest
 

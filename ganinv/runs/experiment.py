@@ -8,43 +8,32 @@ processes may share a folder; each image is done by one of them.
 import contextlib
 import functools
 import hashlib
-import json
 import time
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from ganinv.compute.device import resolve_device
-from ganinv.encoders.base import Encoder
-from ganinv.errors import ImageError, InUseError, ParamsError, printable
-from ganinv.files import sha256_file, split_part, write_json
-from ganinv.generators.base import Generator
-from ganinv.generators.load import load_generator
+from ganinv.errors import ImageError, InUseError, printable
+from ganinv.files import write_json
 from ganinv.images.alignment import cut_squares
 from ganinv.images.crops import describe_crop
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
-from ganinv.inversion.invert import invert, resolve
-from ganinv.inversion.params import STARTS, losses_of, start_folder
-from ganinv.inversion.refinement import beside, check_refine
+from ganinv.inversion.invert import invert
+from ganinv.inversion.params import STARTS
 from ganinv.inversion.result import Inversion
-from ganinv.inversion.spaces import check_space
-from ganinv.inversion.starts import check_start, find_encoder
-from ganinv.inversion.style_axes import find_style_matrices
-from ganinv.losses.terms import check_own
 from ganinv.numerics import NUMERICS
 from ganinv.runs.describe import describe_seconds
-from ganinv.runs.environment import environment
 from ganinv.runs.folder import Marks, RunFolder, default_folder
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT, lacks
 from ganinv.runs.overview import show
 from ganinv.runs.params import Params
+from ganinv.runs.plan import Plan, make_plan
 from ganinv.runs.records import (
-    SETTINGS,
     SETTINGS_KEY,
     collect,
     gather,
@@ -54,7 +43,18 @@ from ganinv.runs.records import (
     write_params,
 )
 from ganinv.runs.starts import start_marks, starts_of
-from ganinv.weights.find import ensure
+
+
+class Engine(Protocol):
+    """What does the photographs of a call elsewhere than in this process."""
+
+    def plan(self, params: Params, invert: Callable[..., Inversion]) -> Plan:
+        """Settle a call's parameters where they will be used."""
+        ...
+
+    def do_each(self, work: "Work", plan: Plan, photos: list[Photo]) -> None:
+        """Do every photograph, and note in `work` what came of it."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -77,48 +77,6 @@ class Run:
         return self.results["failed"]
 
 
-def settle(params: Params, generator: Generator) -> Params:
-    """Replace every `auto` of the parameters by what it means here.
-
-    Raises ParamsError for images too small to be measured.
-    """
-    if generator.resolution < 32:
-        raise ParamsError(
-            f"{generator.name} makes images of {generator.resolution} pixels; LPIPS needs 32"
-        )
-    return resolve(params, generator).model_copy(update={"device": str(generator.device)})
-
-
-def weights_used(generator: Generator, encoder: Encoder | None = None) -> dict[str, str]:
-    """Return the SHA-256 of every weight file that decides the result, by name."""
-    used = {generator.name: generator.sha256}
-    if encoder is not None:
-        used[f"{encoder.name} (encoder)"] = encoder.sha256  # a generator may have the same name
-    return used | {name: sha256_file(ensure(name)) for name in ("lpips-alex", "lpips-vgg")}
-
-
-def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUMERICS) -> str:
-    """Hash all that decides an image's result, the image aside: parameters, weights, numerics.
-
-    Of weights and starts it is their bytes that count, not where they lie, and of a device its
-    kind, so that several GPUs can share a run.
-    """
-    values = params.deciding(SETTINGS - {"generator", "encoder", "init_any"})
-    values["device"] = params.device.partition(":")[0]
-    file, part = split_part(params.init)
-    begun = [file] if file.is_file() else []
-    if params.refine == "none":  # what cannot decide has no say
-        values = {name: x for name, x in values.items() if not name.startswith("refine")}
-    elif refinement := beside(params.init):
-        begun.append(refinement)
-    if start_folder(params.init):
-        values["init"] = "folder"  # an image's entry says which latent
-    if begun:
-        values["init"] = "+".join(map(sha256_file, begun)) + (part and f":{part}")
-    text = json.dumps([numerics, values, sorted(weights.values())], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def run_experiment(
     params: Params,
     *,
@@ -129,6 +87,7 @@ def run_experiment(
     collecting: bool = True,
     say: Callable[[str], None] = print,
     invert: Callable[..., Inversion] = invert,
+    engine: Engine | None = None,
 ) -> Run:
     """Invert every image of `params` into `params.out`; return a `Run`.
 
@@ -139,20 +98,18 @@ def run_experiment(
     keeps the best latent so far of the running image. `only` are the ids of those images that are
     to be done, where not all. Without `collecting` the folder's metrics are not gathered, so that
     the cost of one of many calls does not grow with what the others have done. `invert` is the
-    function that searches.
+    function that searches. An `engine` does the photographs elsewhere than in this process.
     Raises ParamsError, WeightsError or InUseError before anything runs.
     """
     started = time.perf_counter()
-    device = resolve_device(params.device)
     left_out: list[str] = []
     photos = find_photos(
         params.images, params.align, params.face, only=only, left_out=left_out.append
     )
-    generator = load_generator(params.generator, device)
-    params = settle(params, generator)
-    encoder = prepare(params, generator)
-    weights = weights_used(generator, encoder)
-    key = settings_key(params, weights)
+    if keep_interrupted:
+        invert = functools.partial(invert, keep_interrupted=True)
+    plan = (make_plan if engine is None else engine.plan)(params, invert)
+    params, key = plan.params, plan.key
     if params.out == "auto":
         params = params.model_copy(update={"out": str(default_folder(params, key))})
     folder = RunFolder(params.out, key)
@@ -161,17 +118,14 @@ def run_experiment(
     own = _own_starts(params, photos, only)
     marks = functools.cache(functools.partial(marks_of, params, own))
 
-    note_environment = functools.partial(_note_environment, folder, params, weights, [])
-    if keep_interrupted:
-        invert = functools.partial(invert, keep_interrupted=True)
-    shown = params if params.keep == "all" else params.replace(snapshot_every=0)  # no animation
-    search = functools.partial(invert, generator, params=shown, encoder=encoder)
-    count = len(photos)
-    work = Work(folder, params, generator, search, own, marks, note_environment, say, count, fresh)
+    note_environment = note_environment_of(folder, plan)
+    search, size, count = plan.search, plan.resolution, len(photos)
+    work = Work(folder, params, size, search, own, marks, note_environment, say, count, fresh)
     asked = {photo.id: functools.partial(marks, photo) for photo in photos}
     whole = dict(fresh=fresh, set_aside=set_aside, alone=collecting)
     with folder.opened(params, asked, **whole, say=say):
-        work.do_all(photos, collecting)
+        do_each = work.do_each if engine is None else functools.partial(engine.do_each, work, plan)
+        work.do_all(do_each, photos, collecting)
     results = gather(work.entries) | {"failed": work.failed}
     for text in left_out:
         say(f"notice: {text}")
@@ -185,31 +139,17 @@ def _own_starts(params, photos, only):
     return starts_of(params, photos)
 
 
-def prepare(params: Params, generator: Generator) -> Encoder | None:
-    """Check that a search can begin; return the encoder that every image is given, or None.
-
-    Raises ParamsError or WeightsError for a start, or coordinates, that no image could begin with.
-    """
-    encoder = find_encoder(params, generator)
-    try:
-        for loss in losses_of(params):
-            check_own(loss, {})
-        check_refine(params, generator)
-        check_space(params.space, generator)
-        if params.coordinates == "style":
-            find_style_matrices(generator)
-        check_start(params, generator, encoder)
-    except ValueError as error:
-        raise ParamsError(str(error)) from None
-    return encoder
-
-
-def _note_environment(folder, params, weights, noted):
-    """Write environment.json: once, and not where everything was finished by an earlier call."""
+def note_environment_of(folder: RunFolder, plan: Plan) -> Callable[[], None]:
+    """Make the function that writes environment.json: once, and again where it has gone."""
     path = folder.path / ENVIRONMENT
-    if not noted or not path.is_file():
-        write_json(path, environment(params, weights) | {SETTINGS_KEY: folder.key})
-        noted.append(path)
+    noted: list[Path] = []
+
+    def note_environment() -> None:
+        if not noted or not path.is_file():
+            write_json(path, plan.environment() | {SETTINGS_KEY: folder.key})
+            noted.append(path)
+
+    return note_environment
 
 
 def marks_of(params: Params, own: Callable[[Photo], Params], photo: Photo) -> Marks:
@@ -233,7 +173,7 @@ class Work:
 
     folder: RunFolder
     params: Params
-    generator: Generator
+    resolution: int  # of the generator, in pixels
     search: Callable[..., Inversion]
     own: Callable[[Photo], Params]
     marks: Callable[[Photo], Marks]
@@ -246,17 +186,19 @@ class Work:
     seconds: list[float] = field(default_factory=list)  # of each image done
     changed: bool = False
 
-    def do_all(self, photos: list[Photo], collecting: bool) -> None:
+    def do_all(
+        self, do_each: Callable[[list[Photo]], None], photos: list[Photo], collecting: bool
+    ) -> None:
         """Do every photograph and finish, also where that is cut short."""
         try:
-            self._do_each(photos)
+            do_each(photos)
         except BaseException:
             with contextlib.suppress(OSError):
                 self.finish(collecting)
             raise
         self.finish(collecting)
 
-    def _do_each(self, photos: list[Photo]) -> None:
+    def do_each(self, photos: list[Photo]) -> None:
         """Do every photograph; those that another process is at come last."""
         left = []
         for number, photo in enumerate(photos, 1):
@@ -327,7 +269,7 @@ class Work:
                 " this name; replace it by --fresh (fresh = True in Python), or name another --out"
             )
         face = photo.face or "largest"
-        (cut,) = cut_squares(picture, self.generator.resolution, photo.align, notice, face)
+        (cut,) = cut_squares(picture, self.resolution, photo.align, notice, face)
         self.note_environment()
         waiting = self.folder.code_file(photo.id, marks, fresh=self.fresh)
         more: dict[str, Any] = {"code_file": waiting} if self.params.refine != "none" else {}

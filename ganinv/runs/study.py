@@ -22,16 +22,10 @@ from ganinv.inversion.search import REFINE
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.environment import commit, describe_machine
-from ganinv.runs.experiment import (
-    marks_of,
-    prepare,
-    run_experiment,
-    settings_key,
-    settle,
-    weights_used,
-)
+from ganinv.runs.experiment import marks_of, run_experiment
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT
+from ganinv.runs.plan import prepare, settings_key, settle, weights_used
 from ganinv.runs.records import is_finished, is_measured, read_record
 from ganinv.runs.starts import starts_of
 from ganinv.runs.study_params import Recipe, StudyParams, recipes_of

@@ -5,7 +5,8 @@ import pytest
 from ganinv.errors import ParamsError
 from ganinv.inversion.params import SearchParams, losses_of
 from ganinv.inversion.refinement import check_refine
-from ganinv.runs.experiment import prepare, run_experiment
+from ganinv.runs.experiment import run_experiment
+from ganinv.runs.plan import prepare
 from helpers.commands import cli
 from helpers.refinements import refined
 from helpers.toys import build_dcgan, draw_image

@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from ganinv.errors import ParamsError, WeightsError
 from ganinv.numerics import NUMERICS
-from ganinv.runs.experiment import run_experiment, settings_key
+from ganinv.runs.experiment import run_experiment
 from ganinv.runs.params import Params
+from ganinv.runs.plan import settings_key
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
 from helpers.toys import build_toy, save_dcgan, save_toy

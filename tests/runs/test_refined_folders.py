@@ -9,10 +9,11 @@ from ganinv.inversion.latent_files import GeneratorFile, save_latent
 from ganinv.inversion.refinement import REFINEMENT, save_refinement
 from ganinv.inversion.saved_code import CodeFile, restore_code
 from ganinv.runs.describe import describe, describe_refine
-from ganinv.runs.experiment import run_experiment, settings_key
+from ganinv.runs.experiment import run_experiment
 from ganinv.runs.folder import RunFolder, default_folder
 from ganinv.runs.names import CODE, OUTPUTS, REFINED
 from ganinv.runs.params import Params
+from ganinv.runs.plan import settings_key
 from ganinv.runs.records import read_record
 from helpers.runs import USUAL
 from helpers.tensors import quiet

@@ -6,8 +6,9 @@ import torch
 from ganinv.errors import ParamsError
 from ganinv.inversion.latent_files import GeneratorFile, load_latent, save_latent
 from ganinv.runs.checks import check_run
-from ganinv.runs.experiment import run_experiment, settings_key
+from ganinv.runs.experiment import run_experiment
 from ganinv.runs.params import Params
+from ganinv.runs.plan import settings_key
 from helpers import foreign_latents as tools
 
 WS = torch.randn(2, 8, 32, generator=torch.Generator().manual_seed(5))
