@@ -19,7 +19,7 @@ FETCH_ENCODER = $(if $(ENCODER),@test -f "$(ENCODER)" || $(BIN)/ganinv weights f
 SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)") $(if $(ENCODER),--set "encoder=$(ENCODER)")
 # tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
 # the four before it left
-NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,exp01_w_l2 exp02_wplus_l2 exp03_wplus_lpips \
+NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,00_from_scratch exp01_w_l2 exp02_wplus_l2 exp03_wplus_lpips \
     exp04_wplus_lpips_encoder comparison indomain beyond_the_code what_the_code_is_for study \
     train_encoder quickstart benchmarks train_gan gan_objectives invert_dcgan))
 

@@ -208,7 +208,11 @@ def settle_in(here: str, threads: int) -> None:
 
 
 def plan_there(
-    params: Params, invert: Callable, here: str, threads: int, command: list[str]
+    params: Params,
+    invert: Callable[..., Inversion],
+    here: str,
+    threads: int,
+    command: list[str],
 ) -> tuple[Params, dict[str, str], str, int, dict[str, Any]] | GaninvError:
     """Make the plan of a call on a worker: what of it can be sent, or the error."""
     try:
