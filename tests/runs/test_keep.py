@@ -11,9 +11,10 @@ from ganinv.editing.sources import find_latents
 from ganinv.errors import ParamsError
 from ganinv.images.writing import read_png
 from ganinv.inversion.latent_files import load_latent
-from ganinv.runs.experiment import run_experiment, settings_key
+from ganinv.runs.experiment import run_experiment
 from ganinv.runs.names import INDEX, RECORD, SHEET
 from ganinv.runs.params import Params
+from ganinv.runs.plan import settings_key
 from ganinv.runs.records import collect
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
