@@ -149,7 +149,7 @@ def test_one_image_is_a_list_of_one():
 
 
 def test_a_search_has_the_parameters_of_a_run_that_are_its_own():
-    ours = {"images", "out", "generator", "device", "align", "face"}
+    ours = {"images", "out", "generator", "device", "align", "face", "keep"}
     assert set(Params.model_fields) - set(SearchParams.model_fields) == ours
     assert all(f.description for f in Params.model_fields.values())
 
