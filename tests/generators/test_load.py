@@ -15,8 +15,10 @@ from helpers.toys import TOY_CONFIG, save_toy
 
 def test_loaded_generator_is_the_saved_one(toy, toy_path, toy_images):
     loaded = load_generator(toy_path)
-    images, ws = toy_images
-    assert torch.equal(loaded.synthesis(ws), images)
+    _, ws = toy_images
+    for generator in (loaded, toy):  # a search may have left toy so; layouts decide last bits
+        generator.to(memory_format=torch.channels_last)
+    assert torch.equal(loaded.synthesis(ws), toy.synthesis(ws))
     assert torch.equal(loaded.w_avg, toy.w_avg) and torch.equal(loaded.w_std, toy.w_std)
     assert loaded.name == "toy"
     assert loaded.sha256 == hashlib.sha256(toy_path.read_bytes()).hexdigest()
