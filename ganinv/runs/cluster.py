@@ -124,9 +124,11 @@ def _connect(address: str, say: Callable[[str], None]) -> None:
     import ray
 
     variables = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    runtime = {"env_vars": variables} if variables else None
-    options: dict[str, Any] = dict(log_to_driver=False, logging_level=logging.CRITICAL)
-    options["runtime_env"] = runtime
+    options: dict[str, Any] = dict(
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+        runtime_env={"env_vars": variables} if variables else None,
+    )
     if address != "local":
         try:
             ray.init(address, **options)

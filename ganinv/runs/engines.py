@@ -25,12 +25,11 @@ from ganinv.inversion.params import STARTS
 from ganinv.inversion.result import Inversion
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.experiment import Work
-from ganinv.runs.folder import SETTINGS_KEY
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT
 from ganinv.runs.params import Params
 from ganinv.runs.plan import Plan
-from ganinv.runs.records import read_record
+from ganinv.runs.records import SETTINGS_KEY, read_record
 from ganinv.runs.workers import MARKER, Outcome, Setup, Worker, finds_marker, plan_there
 
 BLOCKS = 10_000  # at most that many parts are handed out, which the driver keeps in memory
@@ -67,8 +66,8 @@ class RayEngine:
             made = ray.get(task.remote(*sent))
         if isinstance(made, GaninvError):
             raise made
-        settled, weights, key, resolution, self.made = made
-        return Plan(settled, weights, key, resolution, _elsewhere, lambda: self.made)
+        settled, key, resolution, self.made = made
+        return Plan(settled, key, resolution, _elsewhere, lambda: self.made)
 
     def do_each(self, work: Work, plan: Plan, photos: list[Photo]) -> None:
         """Hand out the photographs; those that another process is at come last."""
@@ -77,12 +76,15 @@ class RayEngine:
         token = secrets.token_hex(8)
         marker = out / f"{MARKER}-{token}"
         params = plan.params.model_copy(update={"out": str(out)})
+        places: list[Photo] = []  # that starts are found by: those of all shards
+        if params.init not in STARTS:
+            places = find_photos(params.images, params.align, params.face)
         setup = Setup(
             params,
             plan.key,
             self.invert,
             self.made | {"threads": self.threads},
-            _all_photos(params) if params.init not in STARTS else [],
+            places,
             len(photos),
             self.threads,
             work.fresh,
@@ -150,11 +152,6 @@ class RayEngine:
             )
             for row in outcomes:
                 yield pickle.loads(row["outcome"])
-
-
-def _all_photos(params: Params) -> list[Photo]:
-    """The photographs of which `starts_of` counts the places: those of all shards."""
-    return find_photos(params.images, params.align, params.face)
 
 
 class _Tally:

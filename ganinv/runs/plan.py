@@ -37,7 +37,6 @@ class Plan:
     """
 
     params: Params
-    weights: dict[str, str]
     key: str
     resolution: int
     search: Callable[..., Inversion]
@@ -56,7 +55,6 @@ def make_plan(params: Params, invert: Callable[..., Inversion]) -> Plan:
     shown = params if params.keep == "all" else params.replace(snapshot_every=0)  # no animation
     return Plan(
         params,
-        weights,
         settings_key(params, weights),
         generator.resolution,
         functools.partial(invert, generator, params=shown, encoder=encoder),

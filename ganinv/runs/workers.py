@@ -122,9 +122,8 @@ class Worker:
             work.do(photo, number, wait=self.wait)
         except InUseError:
             return Outcome(photo.id, "busy")
-        lines = [
-            text for text in self.lines if not text.startswith("[")
-        ]  # not what serial runs say
+        # the driver numbers the images itself
+        lines = [text for text in self.lines if not text.startswith("[")]
         if begun:
             lines.append(f"notice: {photo.id}: done again, a worker had died at it")
         reason = work.failed.get(photo.id, "")
@@ -142,9 +141,8 @@ class Worker:
                 " the process that plans the call; its results would differ"
             )
         plan = dataclasses.replace(plan, environment=lambda: setup.environment)
-        own = _same_start(plan.params)
-        if setup.photos:
-            own = starts_of(plan.params, setup.photos)
+        settled = plan.params
+        own = starts_of(settled, setup.photos) if setup.photos else lambda photo: settled
         return Work(
             folder,
             plan.params,
@@ -183,10 +181,6 @@ class Worker:
         )
 
 
-def _same_start(params: Params) -> Callable[[Photo], Params]:
-    return lambda photo: params
-
-
 def _add_byte(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -213,12 +207,12 @@ def plan_there(
     here: str,
     threads: int,
     command: list[str],
-) -> tuple[Params, dict[str, str], str, int, dict[str, Any]] | GaninvError:
+) -> tuple[Params, str, int, dict[str, Any]] | GaninvError:
     """Make the plan of a call on a worker: what of it can be sent, or the error."""
     try:
         settle_in(here, threads)
         plan = make_plan(params, invert)
         made = plan.environment() | {"command": command}
-        return plan.params, plan.weights, plan.key, plan.resolution, made
+        return plan.params, plan.key, plan.resolution, made
     except GaninvError as error:
         return error

@@ -57,7 +57,7 @@ def engine_of(threads, given, say):
 
 
 def plan_of(device="cpu"):
-    return Plan(Params(device=device), {}, "key", 32, print, dict)
+    return Plan(Params(device=device), "key", 32, print, dict)
 
 
 def test_a_folder_keeps_its_number_of_threads(tmp_path, silent):
