@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ganinv.analysis.finished import Experiment, common_images, value
+from ganinv.analysis.finished import Experiment, common_images, finite_values
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe_seconds
 
@@ -16,9 +16,8 @@ QUICKER = 0.67  # of the best's seconds that make an experiment as good the bett
 
 def mean_of(experiment: Experiment, images: Sequence[str], name: str) -> float:
     """Average a metric, or seconds, over images; NaN where none has it."""
-    found = [value(experiment, image, name) for image in images]
-    there = [x for x in found if x is not None and math.isfinite(x)]
-    return float(np.mean(there)) if there else math.nan
+    found = finite_values(experiment, images, name)
+    return float(np.mean(found)) if found else math.nan
 
 
 def choose(experiments: Sequence[Experiment], images: Sequence[str]) -> Experiment | None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganinv.analysis.finished import Experiment, make_experiment, value
+from ganinv.analysis.finished import Experiment, make_experiment
 from ganinv.analysis.statistics import mean_interval
 from ganinv.analysis.verdicts import (
     NOT_DECIDED,
@@ -92,12 +92,6 @@ def kept_bytes(folder: str | Path) -> tuple[int, int]:
     paths = (Path(folder, name) for name in (LATENT, REFINEMENT))
     code, refinement = (path.stat().st_size if path.is_file() else 0 for path in paths)
     return code, refinement
-
-
-def finite_values(experiment: Experiment, images: Iterable[str], metric: str) -> list[float]:
-    """List a metric over those of the images that have it, and finite: null is left out."""
-    values = (value(experiment, image_id, metric) for image_id in images)
-    return [x for x in values if x is not None and math.isfinite(x)]
 
 
 @dataclass(frozen=True)

@@ -174,3 +174,9 @@ def value(experiment: Experiment, image_id: str, name: str) -> float | None:
         return entry.get(name)
     number = METRICS[name].read(entry[name]) if name in entry else math.nan
     return None if math.isnan(number) else number
+
+
+def finite_values(experiment: Experiment, images: Iterable[str], metric: str) -> list[float]:
+    """List a metric, or seconds, of those images that have it, and finite: null is left out."""
+    values = (value(experiment, image_id, metric) for image_id in images)
+    return [x for x in values if x is not None and math.isfinite(x)]

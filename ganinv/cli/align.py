@@ -10,6 +10,7 @@ import typer
 from ganinv.cli.shared import a_path, complain
 from ganinv.errors import BadArgumentsError, ImageError, printable
 from ganinv.files import read_json
+from ganinv.runs.names import files_of
 
 Inputs = Annotated[
     list[str], typer.Argument(help="images, folders, sample:NAME, samples, set:NAME")
@@ -152,7 +153,7 @@ def _has_result(folder):
     if (folder / "reconstruction.png").is_file():
         return True
     try:
-        return read_json(folder / "record.json").get("keep") == "latents"
+        return "reconstruction.png" not in files_of(read_json(folder / "record.json"))
     except (OSError, ValueError, AttributeError):
         return False
 

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ganinv import figures
-from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, finite_values, kept_bytes
+from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, kept_bytes
 from ganinv.analysis.close_ups import close_ups
-from ganinv.analysis.finished import Experiment
+from ganinv.analysis.finished import Experiment, finite_values
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import ABSENT, column_head, row_name, still, table, wide_grid
 from ganinv.report.plots import Key, colour, panel, panels

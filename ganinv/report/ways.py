@@ -22,10 +22,9 @@ def join_reports(folder: str | Path) -> None:
     """Link every page of the reports in a folder, and below its gan/, to the reports beside it."""
     folder = Path(folder)
     there = {page: title for page, title in REPORTS.items() if (folder / page).is_file()}
-    alone = {"study.html", "starts.html"}
     for path in [*sorted(folder.glob("*.html")), *sorted(folder.glob("gan/*.html"))]:
         below = path.parent != folder
-        first = path.name if path.name in alone else "index.html"
+        first = path.name if path.name in REPORTS else "index.html"
         own = "gan/index.html" if below else first
         links = "".join(
             f'<a href="{_from(page, below)}">{title}</a>'

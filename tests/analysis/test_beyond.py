@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganinv.analysis import beyond
+from ganinv.analysis import beyond, finished
 from ganinv.analysis.study import settings_of
 from ganinv.errors import ParamsError
 from ganinv.inversion.latent_files import GeneratorFile, load_latent
@@ -240,7 +240,7 @@ def test_one_resolution_tests_nothing_of_their_order():
 def test_a_null_metric_is_left_out():
     experiments, _ = made_up(LPIPS, KEEPS)
     experiments[0].images["i0"]["psnr"] = None
-    assert beyond.finite_values(experiments[0], ["i0", "i1"], "psnr") == [20.0]
+    assert finished.finite_values(experiments[0], ["i0", "i1"], "psnr") == [20.0]
 
 
 def test_the_summary_is_strict_json(study, tmp_path):
