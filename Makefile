@@ -17,11 +17,9 @@ SAMPLES := $(PLACE)/data/samples/control.png
 FETCH_GENERATOR = $(if $(GENERATOR),@test -f "$(GENERATOR)" || $(BIN)/ganinv weights fetch "$(GENERATOR)")
 FETCH_ENCODER = $(if $(ENCODER),@test -f "$(ENCODER)" || $(BIN)/ganinv weights fetch "$(ENCODER)")
 SET_GENERATOR = $(if $(GENERATOR),--set "generator=$(GENERATOR)") $(if $(ENCODER),--set "encoder=$(ENCODER)")
-# tried in a copy, so that results of your own in notebooks/runs/ stay; the comparison reads what
-# the four before it left
-NOTEBOOKS := $(addprefix .nbval/,$(addsuffix .ipynb,00_from_scratch exp01_w_l2 exp02_wplus_l2 exp03_wplus_lpips \
-    exp04_wplus_lpips_encoder comparison indomain beyond_the_code what_the_code_is_for study \
-    train_encoder quickstart benchmarks train_gan gan_objectives invert_dcgan))
+# tried in a copy, so that results of your own in notebooks/runs/ stay; in the order of their
+# numbers, since the comparison reads what the four before it left
+NOTEBOOKS := $(patsubst notebooks/%,.nbval/%,$(sort $(wildcard notebooks/*.ipynb)))
 
 # checks pages in a browser; fetched into .browser/, which git ignores
 AXE := axe-core@4.10.3

@@ -111,7 +111,18 @@ def test_notebooks_assert_something(path):
     assert any("assert " in "".join(c["source"]) for c in cells if c["cell_type"] == "code")
 
 
-@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.name[:3] in ("exp", "bey")], ids=str)
+def test_notebooks_are_numbered_in_reading_order():
+    numbered = [path.name for path in NOTEBOOKS if path.name != "quickstart.ipynb"]
+    assert [name[:3] for name in numbered] == [f"{n:02}_" for n in range(len(numbered))]
+    listed = re.findall(
+        r"\]\(\.\./notebooks/(\w+\.ipynb)\)", (ROOT / "reports/README.md").read_text()
+    )
+    assert sorted(listed) == [path.name for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in NOTEBOOKS if p.name[:2] in ("01", "02", "03", "04", "07")], ids=str
+)
 def test_a_parameters_cell_is_its_experiment_made_quick(path, monkeypatch):
     monkeypatch.chdir(path.parent)
     cells = json.loads(path.read_text())["cells"]

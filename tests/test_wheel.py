@@ -197,7 +197,7 @@ from pathlib import Path
 from ganinv.paths import benchmarks_folder
 from ganinv.report.notebooks import from_notebooks, run_notebook
 values = {"folder": from_notebooks(benchmarks_folder())}
-print(run_notebook("benchmarks.ipynb", Path("out"), values))
+print(run_notebook("11_benchmarks.ipynb", Path("out"), values))
 """
 
 
@@ -206,8 +206,8 @@ def test_a_notebook_of_the_report_runs_in_the_home(python, elsewhere, tmp_path):
     project = tmp_path / "project"
     variables = elsewhere | {"GANINV_HOME": "../home"}  # as seen from the project
     said = run(python, "-c", NOTEBOOK, env=variables, cwd=project).stdout
-    assert said.splitlines()[-1] == str(Path("out", "benchmarks.ipynb"))
-    assert (project / "out" / "benchmarks.ipynb").is_file()
+    assert said.splitlines()[-1] == str(Path("out", "11_benchmarks.ipynb"))
+    assert (project / "out" / "11_benchmarks.ipynb").is_file()
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["notebooks"]
     assert files_in(python.parents[1]) == before
 

@@ -42,15 +42,15 @@ PAGES = {
     "benchmarks": "Benchmarks",
 }
 NOTEBOOKS = {
-    "index": "comparison.ipynb",
-    "exp01": "exp01_w_l2.ipynb",
-    "exp02": "exp02_wplus_l2.ipynb",
-    "exp03": "exp03_wplus_lpips.ipynb",
-    "exp04": "exp04_wplus_lpips_encoder.ipynb",
-    "indomain": "indomain.ipynb",
-    "beyond": "beyond_the_code.ipynb",
-    "editing": "what_the_code_is_for.ipynb",
-    "benchmarks": "benchmarks.ipynb",
+    "index": "05_comparison.ipynb",
+    "exp01": "01_w_l2.ipynb",
+    "exp02": "02_wplus_l2.ipynb",
+    "exp03": "03_wplus_lpips.ipynb",
+    "exp04": "04_wplus_lpips_encoder.ipynb",
+    "indomain": "06_indomain.ipynb",
+    "beyond": "07_beyond_the_code.ipynb",
+    "editing": "08_what_the_code_is_for.ipynb",
+    "benchmarks": "11_benchmarks.ipynb",
 }
 RECIPES = {f"exp0{n}": f"Exp-0{n}" for n in range(1, 5)}  # what studies call the experiments
 STUDIED = ("exp02", "exp03", "exp04")  # experiments whose pages the study judges

@@ -30,9 +30,9 @@ from ganinv.training.sets.names import COUNT
 
 PAGES = {"index": "Objectives", "train_gan": "One training", "invert_dcgan": "Inversion"}
 NOTEBOOKS = {
-    "index": "gan_objectives.ipynb",
-    "train_gan": "train_gan.ipynb",
-    "invert_dcgan": "invert_dcgan.ipynb",
+    "index": "13_gan_objectives.ipynb",
+    "train_gan": "12_train_gan.ipynb",
+    "invert_dcgan": "14_invert_dcgan.ipynb",
 }
 QUICK_NOTICE = "A quick run, a few steps of tiny networks: a check of the pipeline, not a result."
 SHARED = (

@@ -1,6 +1,6 @@
 """A study run, and its page: OUT/study.json and OUT/study.html.
 
-The page is that of notebooks/study.ipynb, which reads what the study found.
+The page is that of notebooks/09_study.ipynb, which reads what the study found.
 """
 
 from collections.abc import Callable
@@ -53,6 +53,6 @@ def write_study(
         remove_file(page)
         return None
     values = {"results": from_notebooks(out / RESULTS), "out": from_notebooks(out)}
-    executed = run("study.ipynb", out / "notebooks", values)
+    executed = run("09_study.ipynb", out / "notebooks", values)
     write(executed, page, "study", pages={"study": "Study"})
     return page

@@ -72,7 +72,7 @@ def test_the_full_study_is_judged_by_what_no_loss_holds():
 
 
 def test_the_notebooks_parameters_are_the_studys_made_quick():
-    path = project_root() / "notebooks" / "what_the_code_is_for.ipynb"
+    path = project_root() / "notebooks" / "08_what_the_code_is_for.ipynb"
     (cell,) = [
         c
         for c in json.loads(path.read_text())["cells"]

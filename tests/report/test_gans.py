@@ -30,7 +30,7 @@ class Notebooks(dict):
         self[name] = values
         out = work_folder() / values["out"]
         summary = {"page": name}
-        if name == "gan_objectives.ipynb":
+        if name == "13_gan_objectives.ipynb":
             changes = {key: values[key] for key in SHARED}
             objectives = ["lsgan", "wgan-gp", "hinge"]
             self.plans = analysis.plan(objectives, [False, True], values["seeds"], out, changes)
@@ -75,8 +75,8 @@ def of(values):
 
 def test_objectives_come_first_and_are_trained_with_three_seeds(report, tmp_path):
     ran = report("steps=7", "images=faces:100", "seed=5")
-    assert list(ran) == ["gan_objectives.ipynb", "train_gan.ipynb", "invert_dcgan.ipynb"]
-    study = ran["gan_objectives.ipynb"]
+    assert list(ran) == ["13_gan_objectives.ipynb", "12_train_gan.ipynb", "14_invert_dcgan.ipynb"]
+    study = ran["13_gan_objectives.ipynb"]
     assert study["seeds"] == [5, 6, 7] and study["steps"] == 7
     assert study["diff_augment"] == "color,translation,cutout"
     published = project_root() / "reports" / "published" / "gan" / "results"
@@ -91,7 +91,7 @@ def test_objectives_come_first_and_are_trained_with_three_seeds(report, tmp_path
 @pytest.mark.parametrize("best", ["LSGAN", "WGAN-GP", "hinge + SN"])
 def test_the_best_objective_goes_on_from_its_checkpoint(report, best):
     ran = report("images=faces:100", best=best)
-    alone = of(ran["train_gan.ipynb"])
+    alone = of(ran["12_train_gan.ipynb"])
     begun = ran.plans[best][0]
     assert GAN.decisive(alone) == GAN.decisive(begun) and alone.images == begun.images
     assert alone.steps > begun.steps and alone.patience > 0
@@ -99,7 +99,7 @@ def test_the_best_objective_goes_on_from_its_checkpoint(report, best):
     assert folder.parent.name == "train_gan"
     assert (folder / "checkpoint.safetensors").read_text() == begun.out
     assert not (folder / ".lock").exists()
-    inversion = ran["invert_dcgan.ipynb"]
+    inversion = ran["14_invert_dcgan.ipynb"]
     assert (work_folder() / inversion["generator"]).resolve().parent == folder
 
 
@@ -113,7 +113,7 @@ def test_a_training_that_went_on_is_not_replaced(report, tmp_path):
 
 def test_an_objective_that_is_named_is_trained_in_place_of_the_best(report):
     ran = report("objective=nonsaturating", "spectral_norm=false", "images=faces:100", "steps=9")
-    alone = of(ran["train_gan.ipynb"])
+    alone = of(ran["12_train_gan.ipynb"])
     assert (alone.objective, alone.spectral_norm, alone.steps) == ("nonsaturating", False, 9)
     folder = (work_folder() / alone.out).resolve()
     assert folder.name == "gan_0" and not (folder / "checkpoint.safetensors").exists()
@@ -121,10 +121,10 @@ def test_an_objective_that_is_named_is_trained_in_place_of_the_best(report):
 
 def test_quick_leaves_what_was_asked_for(report):
     ran = report("width=4", quick=True)
-    study = ran["gan_objectives.ipynb"]
+    study = ran["13_gan_objectives.ipynb"]
     assert (study["width"], study["images"], len(study["seeds"])) == (4, "faces:64", 2)
-    assert ran["train_gan.ipynb"]["steps"] == study["steps"] == 12
-    assert ran["train_gan.ipynb"]["patience"] == 0
+    assert ran["12_train_gan.ipynb"]["steps"] == study["steps"] == 12
+    assert ran["12_train_gan.ipynb"]["patience"] == 0
 
 
 def test_report_refuses_unknown_parameters_before_anything_runs(tmp_path):

@@ -79,7 +79,7 @@ def test_the_page_on_a_training_shows_no_picture_of_a_set_that_says_so(named, tr
         "HTML": str,
         "Markdown": str,
     }
-    cells = read_cells("train_gan.ipynb", "display(HTML(show_sets.")
+    cells = read_cells("12_train_gan.ipynb", "display(HTML(show_sets.")
     assert len(cells) == 2
     for cell in cells:
         exec(cell, names)
@@ -96,7 +96,7 @@ def test_targets_of_inversions_are_generated_where_the_set_is_not_to_be_shown(
 ):
     generator, pages = build_dcgan(), []
     real = load_image_set(named[which], generator.resolution, say=lambda text: None)
-    (cell,) = read_cells("invert_dcgan.ipynb", "show_sets.")
+    (cell,) = read_cells("14_invert_dcgan.ipynb", "show_sets.")
     for unseen in (False, True):
         names = {
             "images": named[which],

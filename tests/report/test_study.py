@@ -26,8 +26,8 @@ def test_results_and_page_are_written(toy_path, make_photo, tmp_path):
     found = read_json(tmp_path / "out" / "study.json")
     assert found["photographs"] == ["a", "b"] and len(found["runs"]) == 6
     (name, values), shown = pages
-    assert name == "study.ipynb" and values["results"].endswith("out/study.json")
-    assert shown == ("study.ipynb", "study.html")
+    assert name == "09_study.ipynb" and values["results"].endswith("out/study.json")
+    assert shown == ("09_study.ipynb", "study.html")
     again = plan_study(study.replace(kept=str(tmp_path / "out" / "study.json")), print)
     assert again.rows() == found["runs"]
 
