@@ -1,7 +1,8 @@
 """Pages: an executed notebook converted by nbconvert into HTML that needs no other file.
 
 A notebook's cells may be tagged for its page: `notebook` leaves a cell out, as remarks on how to
-run it, and `appendix` moves what a cell shows to the end, as its parameters.
+run it, `appendix` moves what a cell shows to the end, as its parameters, and `code` shows its code
+unfolded, as an algorithm that the text speaks of.
 """
 
 import re
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from ganinv.files import atomic_path
+from ganinv.report.formulas import PageExporter
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("style.css", "pictures.css")
@@ -32,7 +33,7 @@ def write_page(
     `pages` are the titles of all pages of the report by their names, which are linked from the
     head of each; `name` is this one's. A `notice` is shown above it. Returns the page's path.
     """
-    exporter = HTMLExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
+    exporter = PageExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
     resources = {
         "page_title": f"ganinv: {pages[name]}",
         "page_style": _together(STYLES),
