@@ -2,8 +2,8 @@
 
 The results of a training are one JSON file, from which tables and pages are made where the training
 itself is there no more: its card, the measures of its looks, its curves in few points, how steady
-it was, how many different images its samples are near to, and some samples. They belong to one key:
-a hash of the parameters, the images and the generation of numerics.
+it was, how many different images its samples are near to, some samples, and a film of them. They
+belong to one key: a hash of the parameters, the images and the generation of numerics.
 """
 
 import base64
@@ -47,6 +47,8 @@ CURVES = (
 )
 RESULTS = "results"  # the folder of results, beside those of trainings
 KEPT_ROWS = 4  # of the last grid of samples
+CORNER = 4  # rows and columns of a grid that are the training's film
+FRAMES, FRAME_QUALITY = 8, 70  # of the film that is kept
 DIGITS = 6  # of a curve's numbers
 
 
@@ -59,7 +61,7 @@ class Trained:
     logarithm of the generator's gradient norm in the later half of the steps, `neighbours` the
     share of samples with different nearest images, NaN where that was not counted. `folder` is
     where it lies, None where only its results are here; `samples` are rows of its last grid, uint8
-    (H, W, 3).
+    (H, W, 3). `frames` are what is kept of its film, (step, data URI) each.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Trained:
     samples: np.ndarray
     neighbours: float = float("nan")
     folder: Path | None = None
+    frames: Sequence[tuple[int, str]] = ()
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -87,11 +90,21 @@ class Trained:
         """The number of samples that a look measures."""
         return min(self.params["measure_count"], self.card["images"]["count"])
 
-    def pictures(self) -> list[tuple[int, np.ndarray]]:
-        """Read the grids of the same z, one per look: [(step, uint8 (H, W, 3))]."""
+    def film(self) -> list[tuple[int, np.ndarray]]:
+        """Read the same z as drawn on the way: [(step, uint8 (H, W, 3))], in its order.
+
+        A picture is the upper left `CORNER` rows and columns of a grid. Where only results are
+        here, these are the frames that they hold, or the last samples alone.
+        """
         if self.folder is None:
-            return [(self.last["step"], self.samples)]
-        return [(_step_of(path), read_png(path)) for path in _pictures(self.folder)]
+            kept = [(step, decode(uri)) for step, uri in self.frames]
+            return kept or [(self.last["step"], self._corner(self.samples))]
+        found = _pictures(self.folder)
+        return [(_step_of(path), self._corner(read_png(path))) for path in found]
+
+    def _corner(self, picture):
+        size = picture.shape[1] // self.params["grid"]
+        return picture[: CORNER * size, : CORNER * size]
 
     def setback(self) -> float:
         """Find the largest rise of KID above the lowest before it, at looks of the later steps."""
@@ -167,6 +180,7 @@ def write_results(path: str | Path, trained: Trained, key: str) -> None:
         for name, values in trained.curves.items()
     }
     kept["samples"] = data_uri(trained.samples[: KEPT_ROWS * size])
+    kept["frames"] = [(n, data_uri(shown, FRAME_QUALITY)) for n, shown in spaced(trained.film())]
     write_json(path, {"key": key} | kept)
 
 
@@ -176,12 +190,23 @@ def read_results(path: str | Path, key: str) -> Trained | None:
         kept = read_json(path)
         if kept.pop("key") != key:
             return None
-        encoded = kept.pop("samples").partition(",")[2]
-        with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
-            samples = np.asarray(picture.convert("RGB"))
-        return Trained(**kept, samples=samples)
+        kept["samples"] = decode(kept["samples"])
+        return Trained(**kept)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
+
+
+def spaced(frames: Sequence[tuple[int, np.ndarray]]) -> list[tuple[int, np.ndarray]]:
+    """Choose at most `FRAMES` pictures of a film, evenly, the first and the last among them."""
+    places = np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int)
+    return [frames[place] for place in places]
+
+
+def decode(uri: str) -> np.ndarray:
+    """Decode a picture from a data URI: uint8 (H, W, 3)."""
+    encoded = uri.partition(",")[2]
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 def make_training(

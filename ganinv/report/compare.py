@@ -15,6 +15,7 @@ from ganinv import figures
 from ganinv.analysis.close_ups import close_ups
 from ganinv.analysis.finished import Experiment
 from ganinv.images.writing import read_png_text
+from ganinv.report.html import film as html_film
 from ganinv.runs.describe import describe_metrics
 
 QUALITY = 80  # of pictures at full size
@@ -138,8 +139,4 @@ def film(experiment: Experiment, image_id: str) -> str:
         picture = figures.shrink(strip[:side, k * side : (k + 1) * side], FRAME)
         alt = f"{title}, {experiment.name}, {name}"
         frames.append(figures.image_html(picture, alt=alt, caption=name))
-    style = "display: grid; gap: 0.4rem; grid-template-columns: repeat(auto-fit, minmax(76px, 1fr))"
-    return (
-        f'<div class="film" data-title="{html.escape(title)}"><div class="frames" '
-        f'style="{style}">{"".join(frames)}</div></div>'
-    )
+    return html_film(title, frames)

@@ -81,6 +81,20 @@ def grid(pictures: Iterable[str], columns: int, css: str = "") -> str:
     return f'<div class="grid {css}" style="{style}">{"".join(pictures)}</div>'
 
 
+def film(title: str, frames: Sequence[str], least: int = 76) -> str:
+    """Show HTML figures in their order, which a page's script plays in one place.
+
+    Without the script they stand side by side, each at least `least` pixels wide. A figure's
+    caption is what is shown beside the slider while it plays.
+    """
+    columns = f"repeat(auto-fill, minmax({least}px, 1fr))"
+    style = f"display: grid; gap: 0.4rem; grid-template-columns: {columns}"
+    return (
+        f'<div class="film" data-title="{html.escape(title)}"><div class="frames" '
+        f'style="{style}">{"".join(frames)}</div></div>'
+    )
+
+
 def picture_html(picture: np.ndarray, alt: str, caption: str) -> str:
     """Show a picture uint8 (H, W, 3) with a caption, at most `PICTURE_WIDTH` wide."""
     return figures.image_html(picture, alt=alt, caption=caption, width=PICTURE_WIDTH)

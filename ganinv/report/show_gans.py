@@ -19,8 +19,10 @@ from ganinv.analysis.gans import (
 from ganinv.analysis.statistics import CONFIDENCE, Interval
 from ganinv.analysis.trainings import Trained
 from ganinv.measures.distributions import FEATURES
-from ganinv.report.html import ABSENT, grid, table
+from ganinv.report.html import ABSENT, film, table
 from ganinv.training.gan.settings import GanParams
+
+FRAME = 120  # pixels of a film's picture, at least
 
 
 @dataclass(frozen=True)
@@ -75,15 +77,13 @@ def _enlarged(picture, *, alt, caption):
     return figures.image_html(doubled, alt=alt, caption=caption)
 
 
-def progress(trained: Trained, side: int = 4) -> str:
-    """Show the same z at every look: the upper left `side` x `side` samples of each grid."""
-    across = trained.params["grid"]
-    shown = []
-    for step, picture in trained.pictures():
-        size = picture.shape[1] // across
-        corner = picture[: side * size, : side * size]
-        shown.append(_enlarged(corner, alt=f"{trained.name}, step {step}", caption=f"step {step}"))
-    return grid(shown[-8:], min(4, len(shown)))
+def training_film(trained: Trained) -> str:
+    """Show the same z on the way through a training, as a film."""
+    frames = [
+        figures.image_html(shown, alt=f"{trained.name}, step {step}", caption=f"step {step}")
+        for step, shown in trained.film()
+    ]
+    return film(trained.name, frames, least=FRAME)
 
 
 def final_samples(trained: Trained, rows: int | None = None) -> str:

@@ -73,6 +73,21 @@ def test_different_neighbours_counts_images():
     assert share == 0.5 and index.tolist() == [3, 3, 3, 5]
 
 
+def test_a_film_is_the_corner_of_each_grid(trained):
+    params = dict(trained.params) | {"grid": 8}
+    large = np.arange(64 * 64 * 3).astype(np.uint8).reshape(64, 64, 3)
+    card = dict(trained.card) | {"params": params}
+    alone = replace(trained, folder=None, card=card, samples=large)
+    ((step, shown),) = alone.film()
+    assert step == 4 and np.array_equal(shown, large[:32, :32])
+
+
+def test_frames_are_spaced_from_the_first_to_the_last():
+    frames = [(n, None) for n in range(15)]
+    assert [n for n, _ in trainings.spaced(frames)] == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert trainings.spaced(frames[:3]) == frames[:3]
+
+
 def test_samples_are_those_of_the_seed(trained):
     samples = trainings.draw_samples(trained, 6)
     assert samples.shape == (6, 16, 16, 3) and samples.dtype == np.uint8
@@ -89,6 +104,8 @@ def test_results_stand_for_a_training_that_is_there_no_more(study, tmp_path):
         first.neighbours
         == trainings.different_neighbours(trainings.draw_samples(first, 4), known)[0]
     )
+    first_film = first.film()
+    assert [step for step, _ in first_film] == [0, 2, 4]
     shutil.rmtree(params.out)
     said = Said()
     again = make_training(*study, say=said)
@@ -106,7 +123,10 @@ def test_results_stand_for_a_training_that_is_there_no_more(study, tmp_path):
         assert again.curves[key] == pytest.approx(first.curves[key], rel=1e-5)
     assert again.samples.shape == first.samples.shape
     assert abs(again.samples.astype(int) - first.samples).mean() < 8  # JPEG's
-    assert again.pictures()[0][0] == 4
+    for (step, kept), (wanted, drawn) in zip(again.film(), first_film, strict=True):
+        assert step == wanted and kept.shape == drawn.shape
+        assert abs(kept.astype(int) - drawn).mean() < 12  # WebP's
+    assert [step for step, _ in replace(again, frames=()).film()] == [4]
     with pytest.raises(ValueError, match="only the results"):
         trainings.draw_samples(again, 2)
 

@@ -43,7 +43,7 @@ def test_pages_show_a_training_and_escape_its_name(trained):
     group = seeds(trained)
     shown = [
         show_gan_curves.training_curves(trained),
-        show_gans.progress(trained),
+        show_gans.training_film(trained),
         show_gans.final_samples(trained, rows=2),
         show_gans.looks_table(trained),
         show_gans.comparison_table([group, group]),
@@ -54,7 +54,7 @@ def test_pages_show_a_training_and_escape_its_name(trained):
         show_gans.steadiness_table([group]),
     ]
     assert all(html.startswith("<") and "<b>" not in html for html in shown)
-    assert shown[1].count("<img") == 3  # steps 0, 2, 4
+    assert shown[1].count("<img") == 3 and 'class="film"' in shown[1]  # steps 0, 2, 4
     assert "step 4" in shown[1]
 
 

@@ -11,11 +11,13 @@ from torch import Tensor
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
 from ganinv.measures.distributions import compare_sets, diversity, set_features
+from ganinv.training.folder import SAMPLES
 from ganinv.training.gan.networks import Networks
 from ganinv.training.gan.trouble import begun, find_trouble, spread
 from ganinv.training.loop import Progress, Say, step_rng
 
 LEAST = 1e-12  # of a spread that is divided by
+EARLY = (25, 50, 100, 200, 400)  # steps after which samples are pictured, since most happens there
 SAID = ("spread", "fid", "kid", "precision", "recall", "diversity")
 Measure = Callable[[np.ndarray], dict[str, float]]  # samples uint8 (N, S, S, 3) -> figures
 
@@ -27,17 +29,13 @@ def look(networks: Networks, progress: Progress, say: Say, measure: Measure) -> 
     when it begins.
     """
     params = networks.params
-    networks.settle()
-    samples = networks.render(networks.draw_z(params.grid**2, step_rng(params, "grid")))
+    samples = picture_samples(networks, progress.step)
     real = networks.draw_real(len(samples), step_rng(params, "grid, real"), False)
     figures = {"spread": spread(samples) / max(spread(real), LEAST)}
     if params.measure_count:
         count = _measured(networks)
         drawn = networks.render(networks.draw_z(count, step_rng(params, "measured")))
         figures |= measure(np.stack([to_uint8(image) for image in drawn]))
-    rows = [torch.cat(list(row), 2) for row in samples.split(params.grid)]
-    picture = Path(params.out) / "samples" / f"step_{progress.step:06d}.png"
-    save_png(picture, to_uint8(torch.cat(rows, 1)))
     if progress.step:
         text = " ".join(f"{name} {figures[name]:.3f}" for name in SAID if name in figures)
         say(f"step {progress.step}/{params.steps}  {text}")
@@ -47,6 +45,20 @@ def look(networks: Networks, progress: Progress, say: Say, measure: Measure) -> 
     for trouble in begun(progress.step, found, before):
         say(f"warning: step {progress.step}: {trouble['text']}")
     return figures | {"trouble": list(found)}
+
+
+def picture_samples(networks: Networks, step: int) -> Tensor:
+    """Write a grid of the running average's samples, of the same z at every step; return them.
+
+    They are (grid^2, 3, S, S), and the picture is OUT/samples/step_NNNNNN.png.
+    """
+    params = networks.params
+    networks.settle()
+    samples = networks.render(networks.draw_z(params.grid**2, step_rng(params, "grid")))
+    rows = [torch.cat(list(row), 2) for row in samples.split(params.grid)]
+    path = Path(params.out) / SAMPLES / f"step_{step:06d}.png"
+    save_png(path, to_uint8(torch.cat(rows, 1)))
+    return samples
 
 
 def make_measure(

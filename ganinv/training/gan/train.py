@@ -28,7 +28,14 @@ from ganinv.files import write_json
 from ganinv.training.folder import held
 from ganinv.training.gan.augment import read_changes
 from ganinv.training.gan.checks import GAN, check_gan_folder
-from ganinv.training.gan.looks import Measure, look, looks_since_lowest, make_measure
+from ganinv.training.gan.looks import (
+    EARLY,
+    Measure,
+    look,
+    looks_since_lowest,
+    make_measure,
+    picture_samples,
+)
 from ganinv.training.gan.model_card import gan_card
 from ganinv.training.gan.networks import Networks
 from ganinv.training.gan.settings import GanParams
@@ -108,6 +115,8 @@ def _step(networks, step):
     )
     decay = averaging_decay(params.ema, params.batch, step + 1)
     average_weights(networks.average, networks.generator, decay)
+    if step + 1 in EARLY:
+        networks.part.processes.by_first(picture_samples, networks, step + 1)
     return row
 
 

@@ -1,4 +1,4 @@
-// A film: the pictures of a search in one place, moved by a slider or by itself.
+// A film: the pictures of a search, or of a training, in one place, moved by a slider or by itself.
 (() => {
   const PACE = 600; // milliseconds for a picture
 
@@ -8,7 +8,7 @@
     const picture = make("img", { alt: "" });
     const text = make("span", {});
     const slider = make("input", { type: "range", min: "0", max: String(frames.length - 1), step: "1" });
-    slider.setAttribute("aria-label", `${film.dataset.title}: pictures of the search`);
+    slider.setAttribute("aria-label", `${film.dataset.title}: pictures in their order`);
     const button = make("button", { type: "button" }, "play");
     let timer = null;
 
