@@ -52,6 +52,14 @@ def save_figure(figure: Figure, path: Path | str, dpi: int = 110) -> None:
     figure.savefig(path, format=str(path).rsplit(".", 1)[-1], dpi=dpi)
 
 
+def pixels(figure: Figure, dpi: int = 110) -> np.ndarray:
+    """Draw a figure as a picture, uint8 (H, W, 3)."""
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(dpi)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
 def panel(
     target: np.ndarray,
     reconstruction: np.ndarray,

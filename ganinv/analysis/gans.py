@@ -236,12 +236,14 @@ def write_summary(
     verdicts: Iterable[Verdict] = (),
     *,
     neighbours: Neighbours | None = None,
+    ring: Mapping[str, Sequence[int]] | None = None,
 ) -> None:
     """Write trainings and verdicts as JSON, for the report and for tests.
 
     `last` are the measures of the last look: mean, interval, and the value of each seed. `best`
     names the trainings with the lowest mean FID, None where that was not measured. `neighbours` are
-    those of the samples of one training, where they were found.
+    those of the samples of one training, where they were found; `ring` is {setting: the modes that
+    each seed covered on the ring of Gaussians}.
     """
     found = {
         group[0].name: {
@@ -256,7 +258,11 @@ def write_summary(
     }
     best = best_of(groups)[0].name if all("fid" in g[0].last for g in groups) else None
     summary = {"trainings": found, "best": best, "verdicts": listed(verdicts)}
-    write_json(path, summary | ({"neighbours": neighbours.summary()} if neighbours else {}))
+    if neighbours:
+        summary["neighbours"] = neighbours.summary()
+    if ring:
+        summary["modes covered"] = {name: list(modes) for name, modes in ring.items()}
+    write_json(path, summary)
 
 
 def _described(group, name):

@@ -214,7 +214,9 @@ def test_summary_is_strict_json(trained, tmp_path):
     own = found["trainings"][trained.name]
     assert own["steps"] == [4] and own["params"]["width"] == 2
     assert own["last"]["fid"]["mean"] == trained.last["fid"] and own["last"]["fid"]["low"] is None
-    assert "neighbours" not in found
+    assert "neighbours" not in found and "modes covered" not in found
+    gans.write_summary(tmp_path / "summary.json", [[trained]], ring={"G is faster": (1, 2)})
+    assert strict_json(tmp_path / "summary.json")["modes covered"] == {"G is faster": [1, 2]}
 
 
 def test_summary_of_one_training_says_how_near_its_samples_lie(trained, tmp_path):
