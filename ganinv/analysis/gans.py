@@ -257,7 +257,11 @@ def write_summary(
         for group in groups
     }
     best = best_of(groups)[0].name if all("fid" in g[0].last for g in groups) else None
-    summary = {"trainings": found, "best": best, "verdicts": listed(verdicts)}
+    summary: dict[str, Any] = {
+        "trainings": found,
+        "best": best,
+        "verdicts": listed(verdicts),
+    }
     if neighbours:
         summary["neighbours"] = neighbours.summary()
     if ring:
