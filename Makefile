@@ -24,12 +24,19 @@ NOTEBOOKS := $(patsubst notebooks/%,.nbval/%,$(sort $(wildcard notebooks/*.ipynb
 # checks pages in a browser; fetched into .browser/, which git ignores
 AXE := axe-core@4.10.3
 
-.PHONY: help setup report study gan quick app address browser test lint clean lock publish publish-study publish-gan encoder
+# portraits of the repository that judge refinements and edits
+EVIDENCE = 014 030 050 069 078 081 082 098
+comma := ,
+empty :=
+space := $(empty) $(empty)
+EVIDENCE_IMAGES = $(subst $(space),$(comma),$(addprefix sample:portrait-,$(EVIDENCE)))
+
+.PHONY: help setup report evidence study gan quick app address browser test lint clean lock publish publish-evidence publish-study publish-gan encoder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) $(WEIGHTS) $(SAMPLES)  ## make .venv, fetch the weights and the sample photographs
 
@@ -37,6 +44,9 @@ report: setup  ## run the experiments in full and write reports/index.html
 	$(FETCH_GENERATOR)
 	$(FETCH_ENCODER)
 	$(BIN)/ganinv report --out reports $(SET_GENERATOR)
+
+evidence: setup  ## make the pages that judge over eight portraits, into reports/evidence/ (hours; goes on where it stopped)
+	$(BIN)/ganinv report --only beyond,editing --set "images=[$(EVIDENCE_IMAGES)]" --out reports/evidence
 
 app: setup  ## serve the quickstart as a page, for people without Jupyter (it opens in the browser)
 	$(BIN)/voila notebooks/quickstart.ipynb $(APP)
@@ -74,7 +84,7 @@ lint: $(READY)  ## check style and types
 
 clean:  ## remove .venv, reports and runs; weights and samples stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info build dist .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
-	rm -rf reports/gan
+	rm -rf reports/gan reports/evidence
 	rm -f reports/*.html reports/overview.jpg
 
 lock: $(READY)  ## pin the dependencies of pyproject.toml anew
@@ -83,10 +93,19 @@ lock: $(READY)  ## pin the dependencies of pyproject.toml anew
 
 JOIN = $(BIN)/python -c "from ganinv.report.ways import join_reports; join_reports('reports/published')"
 
-publish:  ## copy the last full report to reports/published/
+publish:  ## copy the last full report to reports/published/, without the pages of `make evidence`
 	mkdir -p reports/published
-	cp reports/*.html reports/overview.jpg reports/runs/comparison.json reports/published/
-	for run in reports/runs/exp0[1-4] reports/runs/beyond reports/runs/editing; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+	cp $(filter-out $(addprefix reports/,beyond.html editing.html),$(wildcard reports/*.html)) reports/published/
+	cp reports/overview.jpg reports/runs/comparison.json reports/published/
+	for run in reports/runs/exp0[1-4]; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
+	$(JOIN)
+
+publish-evidence:  ## copy the pages of `make evidence`, and what they found, to reports/published/
+	mkdir -p reports/published
+	for page in beyond editing; do \
+	    cp reports/evidence/$$page.html reports/published/ && \
+	    cp reports/evidence/runs/$$page/summary.json reports/published/$$page.json || exit 1; \
+	done
 	$(JOIN)
 
 publish-study:  ## copy the study to reports/published/, from where the next one takes its results

@@ -155,14 +155,19 @@ def benchmarks_folder() -> Path:
     return project_root() / "reports" / "benchmarks"
 
 
+def published_folder() -> Path:
+    """Locate published reports, which a clone may have."""
+    return project_root() / "reports" / "published"
+
+
 def study_file() -> Path:
-    """Locate the results of the published study, which a clone may have."""
-    return project_root() / "reports" / "published" / "study.json"
+    """Locate the results of the published study."""
+    return published_folder() / "study.json"
 
 
 def published_trainings_folder() -> Path:
     """Locate the results of finished trainings of small GANs; outside a clone it is not there."""
-    return project_root() / "reports" / "published" / "gan" / "results"
+    return published_folder() / "gan" / "results"
 
 
 def notebooks_folder() -> Path:

@@ -39,6 +39,7 @@ from ganinv.inversion.latent_files import LATENT, load_latent, load_noise
 from ganinv.inversion.refinement import REFINEMENT, feature_offsets, load_refinement, tune
 from ganinv.measures.codes import interpolate
 from ganinv.measures.reconstruction import METRICS, Pair, lpips_alex
+from ganinv.numerics import NUMERICS
 from ganinv.runs.params import Params
 
 RESOLUTIONS = (16, 32, 64, 128)  # of the features, in the full study
@@ -306,8 +307,12 @@ def write_summary(
     experiments: Sequence[Experiment],
     edits: Edits,
     verdicts: Iterable[Verdict],
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the study as JSON: metrics and bytes of each run, the edits, and the verdicts."""
+    """Write the study as JSON: metrics and bytes of each run, the edits, and the verdicts.
+
+    `settings` are by name what decides the edits beside the runs' parameters.
+    """
     runs = {}
     for e in experiments:
         kept = {i: sum(kept_bytes(e.folder / i)) for i in e.images}
@@ -315,5 +320,6 @@ def write_summary(
         each = {i: {m: entry.get(m) for m in METRICS} for i, entry in e.images.items()}
         runs[e.name] = metrics | {"images": each, "bytes": kept}
     params = experiments[0].params.model_dump(exclude={"out"})
-    found = {"params": params, "experiments": runs, "edits": edits.rows}
-    write_json(path, found | {"verdicts": listed(verdicts)})
+    found = {"params": params, "numerics": NUMERICS, **(settings or {})}
+    found |= {"experiments": runs, "edits": edits.rows, "verdicts": listed(verdicts)}
+    write_json(path, found)

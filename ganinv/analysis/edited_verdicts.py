@@ -1,9 +1,10 @@
 """Verdicts of the study "What the code is good for", with intervals over photographs."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ganinv.analysis.verdicts import (
 )
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
+from ganinv.numerics import NUMERICS
 from ganinv.runs.params import Params
 
 FEWEST = 8  # photographs, for a verdict
@@ -222,9 +224,17 @@ def advise(found: Found) -> str:
 
 
 def write_summary(
-    path: str | Path, params: Params, found: Found, verdicts: Iterable[Verdict], advice: str
+    path: str | Path,
+    params: Params,
+    found: Found,
+    verdicts: Iterable[Verdict],
+    advice: str,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the study as JSON: metrics of each run, places of codes, edits, verdicts, advice."""
+    """Write the study as JSON: metrics of each run, places of codes, edits, verdicts, advice.
+
+    `settings` are by name what decides the edits beside the parameters.
+    """
     runs = {}
     for e in found.experiments:
         each = {i: {m: entry.get(m) for m in METRICS} for i, entry in e.images.items()}
@@ -235,6 +245,8 @@ def write_summary(
         path,
         {
             "params": params.model_dump(exclude={"out"}),
+            "numerics": NUMERICS,
+            **(settings or {}),
             "experiments": runs,
             "attributes": own,
             "places": found.study.places,

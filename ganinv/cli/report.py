@@ -21,6 +21,9 @@ def report(
         Path | None,
         typer.Option(parser=a_path, help="a study.json that judges; else the published one"),
     ] = None,
+    only: Annotated[
+        str, typer.Option(metavar="PAGES", help="the pages to make, as beyond,editing; else all")
+    ] = "",
 ) -> None:
     """Run the experiments' notebooks and assemble the comparison."""
     from ganinv.errors import ReportError
@@ -30,17 +33,19 @@ def report(
     check_out(str(out))
     if study is not None and not study.is_file():
         raise BadArgumentsError(f"--study {printable(study)}: there is no such file")
-    from ganinv.report.experiments import make_report
+    from ganinv.report.experiments import check_pages, make_report
 
+    names = [name.strip() for name in only.split(",")] if only.strip() else []
+    check_pages(names)
     if study is not None:
         _check_study(study)
     try:
         page, failed = make_report(
-            out, quick=quick, overrides=overrides or (), fresh=fresh, study=study
+            out, quick=quick, overrides=overrides or (), fresh=fresh, study=study, only=names
         )
     except ReportError as error:
         raise typer.Exit(complain(error, 1)) from None
-    print(f"the comparison is {page}")
+    print(f"the {'comparison' if page.stem == 'index' else 'first page'} is {page}")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -9,17 +9,24 @@ Pages hold their own style and pictures and open offline. Every parameter is che
 `ganinv.Params` before the first notebook starts, because papermill only warns.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganinv.analysis.beyond import COMPONENTS, RESOLUTIONS
 from ganinv.analysis.editing import EditingParams
-from ganinv.errors import ParamsError
+from ganinv.errors import ParamsError, shorten
 from ganinv.files import read_json
 from ganinv.generators.load import load_generator
 from ganinv.inversion.params import STARTS
-from ganinv.paths import benchmarks_folder, params_folder, study_file, work_folder
+from ganinv.paths import (
+    benchmarks_folder,
+    params_folder,
+    published_folder,
+    study_file,
+    work_folder,
+)
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.report.ways import join_reports
@@ -55,11 +62,22 @@ NOTEBOOKS = {
 RECIPES = {f"exp0{n}": f"Exp-0{n}" for n in range(1, 5)}  # what studies call the experiments
 STUDIED = ("exp02", "exp03", "exp04")  # experiments whose pages the study judges
 EXPERIMENTS = ("exp01", "exp02", "exp03", "exp04")
+EVIDENCE = ("beyond", "editing")  # pages that published photographs judge
+READING = ("benchmarks", "index")  # pages that make no runs
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
 QUICK_NOTICE = (
     f"A quick run at a {QUICK}th of the steps, on the first of the images: a check of the "
     "pipeline, not a result."
 )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A page to be made: its name, its notebook's parameters, what is added to its title."""
+
+    name: str
+    values: Mapping[str, Any]
+    heading: str = ""
 
 
 def make_report(
@@ -69,59 +87,90 @@ def make_report(
     overrides: Iterable[str] = (),
     fresh: bool = False,
     study: str | Path | None = None,
+    only: Collection[str] = (),
     run: Callable[..., Path] = run_notebook,
     write: Callable[..., Any] = write_page,
 ) -> tuple[Path, bool]:
-    """Run every experiment and the comparison; return (path of index.html, whether images failed).
+    """Run every experiment and the comparison; return (path of the first page, if images failed).
 
     Images that an earlier call finished under the same settings are kept unless `fresh`.
     `study` is the study.json that judges, by default the published one, of a full report under the
-    usual parameters. Where the encoder was not made for the generator, all that needs it is left
-    out, with a notice.
+    usual parameters. `only` are the names of the pages that are made, where not all. Where the
+    encoder was not made for the generator, all that needs it is left out, with a notice.
     Raises ParamsError before anything runs, and ReportError when a notebook fails; pages and runs
     of earlier calls stay. `run` and `write` are called as `run_notebook` and `write_page`.
     """
-    out = Path(out).resolve()
-    overrides = tuple(overrides)
+    out, overrides = Path(out).resolve(), tuple(overrides)
+    check_pages(only)
     plans = {name: plan_experiment(name, out, quick, overrides) for name in EXPERIMENTS}
-    beyond = plan_experiment("beyond", out, quick, overrides)
-    editing = plan_experiment("editing", out, quick, overrides)
-    shown = [*EXPERIMENTS, "indomain"]
+    studies = {name: plan_experiment(name, out, quick, overrides) for name in EVIDENCE}
     if not _encoder_fits(plans["exp04"]):
         del plans["exp04"]
-        shown = [*plans]
     titles = PAGES | {name: name_run(params) for name, params in plans.items()}
-    pages = {name: titles[name] for name in ("index", *shown, "beyond", "editing", "benchmarks")}
-
-    def show(name: str, values: Mapping[str, Any], heading: str = "") -> None:
-        print(f"== {titles[name]}{heading}", flush=True)
-        # benchmarks are shown as measured before, at full length
-        notice = QUICK_NOTICE if quick and name != "benchmarks" else ""
-        executed = run(NOTEBOOKS[name], out / "notebooks", values)
-        write(executed, out / f"{name}.html", name, pages=pages, notice=notice)
+    left_out = () if "exp04" in plans else ("exp04", "indomain")
+    pages = {name: title for name, title in titles.items() if name not in left_out}
 
     # a quick run, or one with other parameters, is not what was studied
-    usual = study_file() if study is None and not quick and not overrides else Path(study or "")
-    studied = {"study": from_notebooks(usual.resolve())} if usual.is_file() else {}
-    for name, params in plans.items():
-        file = from_notebooks(params_folder() / f"{name}.yaml")
-        values = params.model_dump() | {"file": file, "fresh": fresh}
-        values |= {"previous": _previous(name, plans)} | (studied if name in STUDIED else {})
-        show(name, values, f": {params.steps} steps")
-    if "indomain" in pages:
-        full = plan_experiment("exp04", out, False, overrides)
-        show("indomain", _in_domain(full, out, quick) | {"fresh": fresh})
-    show("beyond", _beyond(beyond, quick) | {"fresh": fresh})
-    show("editing", _editing(editing, quick) | {"fresh": fresh})
-    show("benchmarks", {"folder": from_notebooks(benchmarks_folder())})
-    runs = {RECIPES[name]: params.out for name, params in plans.items()}
-    only = _ids(plans["exp01"])  # the folders may hold images of earlier calls
-    values = {"runs": runs, "only": only, "overview": from_notebooks(out / "overview.jpg")}
-    values |= {"beyond": f"{beyond.out}/features{beyond.refine_resolution}"}
-    show("index", values | studied)
+    usual = not quick and not overrides
+    judges = Path(study or "") if study or not usual else study_file()
+    studied = {"study": from_notebooks(judges.resolve())} if judges.is_file() else {}
+    jobs = [
+        *_experiments(plans, studied),
+        *(
+            []
+            if left_out
+            else [_in_domain(plan_experiment("exp04", out, False, overrides), out, quick)]
+        ),
+        Job("beyond", _beyond(studies["beyond"], quick) | _evidence("beyond", usual)),
+        Job("editing", _editing(studies["editing"], quick) | _evidence("editing", usual)),
+        Job("benchmarks", {"folder": from_notebooks(benchmarks_folder())}),
+        Job("index", _comparison(plans, studies["beyond"], out) | studied),
+    ]
+    jobs = [job for job in jobs if not only or job.name in only]
+    for job in jobs:
+        print(f"== {titles[job.name]}{job.heading}", flush=True)
+        # benchmarks are shown as measured before, at full length
+        notice = QUICK_NOTICE if quick and job.name != "benchmarks" else ""
+        values = dict(job.values) | ({} if job.name in READING else {"fresh": fresh})
+        executed = run(NOTEBOOKS[job.name], out / "notebooks", values)
+        write(executed, out / f"{job.name}.html", job.name, pages=pages, notice=notice)
     join_reports(out)
-    failed = any(_failed(out / "runs" / name) for name in plans)
-    return out / "index.html", failed
+    done = [job.name for job in jobs]
+    failed = any(_failed(out / "runs" / name) for name in plans if name in done)
+    return out / f"{'index' if 'index' in done else done[0]}.html", failed
+
+
+def check_pages(names: Iterable[str]) -> None:
+    """Raise ParamsError for a name that is no page of the report."""
+    for name in names:
+        if name not in PAGES:
+            raise ParamsError(f"no page {shorten(repr(name))}; there are {', '.join(PAGES)}")
+
+
+def _experiments(plans, studied):
+    """The jobs of the experiments, each compared with the one before."""
+    jobs = []
+    for name, params in plans.items():
+        values = params.model_dump() | {"file": from_notebooks(params_folder() / f"{name}.yaml")}
+        values |= {"previous": _previous(name, plans)} | (studied if name in STUDIED else {})
+        jobs.append(Job(name, values, f": {params.steps} steps"))
+    return jobs
+
+
+def _evidence(name, usual):
+    """The published photographs that judge a page of the usual parameters, where there are any."""
+    path = published_folder() / f"{name}.json"
+    return {"published": from_notebooks(path)} if usual and path.is_file() else {}
+
+
+def _comparison(plans, beyond, out):
+    """The parameters of the comparison of the experiments."""
+    return {
+        "runs": {RECIPES[name]: params.out for name, params in plans.items()},
+        "only": _ids(plans["exp01"]),  # the folders may hold images of earlier calls
+        "overview": from_notebooks(out / "overview.jpg"),
+        "beyond": f"{beyond.out}/features{beyond.refine_resolution}",
+    }
 
 
 def _ids(params: Params) -> list[str]:
@@ -156,8 +205,8 @@ def _from_root(name):
 
 
 def _in_domain(params, out, quick):
-    """The parameters of the notebook on eq. 4: Exp-04's generator, encoder and first two images."""
-    return {
+    """The job of the notebook on eq. 4: Exp-04's generator, encoder and first two images."""
+    values = {
         "generator": params.generator,
         "encoder": params.encoder,
         "align": params.align,
@@ -167,6 +216,7 @@ def _in_domain(params, out, quick):
         "device": params.device,
         "out": from_notebooks(out / "runs" / "indomain"),
     }
+    return Job("indomain", values)
 
 
 def _beyond(params, quick):

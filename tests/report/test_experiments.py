@@ -58,11 +58,26 @@ def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
     editing = ran[experiments.NOTEBOOKS["editing"]]
     steps = ("steps", "w_steps", "long_steps", "indomain_steps", "refine_steps")
     assert [editing[name] for name in steps] == [10, 30, 60, 10, 5]
-    assert editing["images"] == ["sample:astronaut"] and editing["strengths"] == [-2, 0, 2]
+    assert editing["images"] == ["sample:portrait-050"] and editing["strengths"] == [-2, 0, 2]
     assert editing["directions"] == ["yaw", "smile"]
     before = [ran[experiments.NOTEBOOKS[name]]["previous"] for name in experiments.EXPERIMENTS]
     outs = [ran[experiments.NOTEBOOKS[name]]["out"] for name in experiments.EXPERIMENTS]
     assert before == ["", *outs[:-1]]
+
+
+def made(out, **given):
+    """Make a report whose notebooks do nothing: the parameters of each that was to run."""
+    ran = {}
+
+    def run(name, folder, values):
+        ran[name] = values
+        return folder / name
+
+    for number in range(1, 5):
+        summary = {"metrics": {"failed": {}}}
+        write_json(out / "runs" / f"exp0{number}" / "summary.json", summary)
+    experiments.make_report(out, run=run, write=lambda *a, **b: None, **given)
+    return ran
 
 
 @pytest.mark.parametrize(
@@ -75,19 +90,36 @@ def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
     ],
 )
 def test_a_study_judges_where_it_is_of_the_same_recipes(tmp_path, given, named, judged):
-    ran = {}
-
-    def run(name, folder, values):
-        ran[name] = values
-        return folder / name
-
-    for number in range(1, 5):
-        summary = {"metrics": {"failed": {}}}
-        write_json(tmp_path / "runs" / f"exp0{number}" / "summary.json", summary)
     write_json(tmp_path / "study.json", {})
     study = tmp_path / "study.json" if named else None
-    experiments.make_report(tmp_path, run=run, write=lambda *a, **b: None, study=study, **given)
+    ran = made(tmp_path, study=study, **given)
     for name in (*experiments.STUDIED, "index"):
         values = ran[experiments.NOTEBOOKS[name]]
         assert values.get("study", "").endswith("study.json") == judged
     assert "study" not in ran[experiments.NOTEBOOKS["exp01"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "judged"), [({}, True), ({"quick": True}, False), ({"overrides": ["steps=3"]}, False)]
+)
+def test_published_photographs_judge_a_full_report_under_the_usual_parameters(
+    tmp_path, given, judged
+):
+    ran = made(tmp_path, **given)
+    told = ran[experiments.NOTEBOOKS["beyond"]].get("published", "")
+    assert told.endswith("reports/published/beyond.json") == judged
+    assert not any("published" in ran[experiments.NOTEBOOKS[n]] for n in experiments.EXPERIMENTS)
+
+
+def test_only_the_pages_that_are_asked_for_are_made(tmp_path):
+    images = ["sample:portrait-014", "sample:portrait-030"]
+    given = f"images=[{', '.join(images)}]"
+    ran = made(tmp_path, only=["editing", "beyond"], overrides=[given])
+    assert list(ran) == [experiments.NOTEBOOKS[name] for name in experiments.EVIDENCE]
+    assert all(values["images"] == images for values in ran.values())
+
+
+def test_a_page_that_is_none_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(ParamsError, match="no page 'beyonds'; there are index, exp01"):
+        experiments.make_report(tmp_path / "out", only=["beyonds"], run=never)
+    assert not (tmp_path / "out").exists()
