@@ -34,6 +34,7 @@ def report(
     if study is not None and not study.is_file():
         raise BadArgumentsError(f"--study {printable(study)}: there is no such file")
     from ganinv.report.experiments import check_pages, make_report
+    from ganinv.report.timing import estimate_report
 
     names = [name.strip() for name in only.split(",")] if only.strip() else []
     check_pages(names)
@@ -41,7 +42,13 @@ def report(
         _check_study(study)
     try:
         page, failed = make_report(
-            out, quick=quick, overrides=overrides or (), fresh=fresh, study=study, only=names
+            out,
+            quick=quick,
+            overrides=overrides or (),
+            fresh=fresh,
+            study=study,
+            only=names,
+            estimate=estimate_report,
         )
     except ReportError as error:
         raise typer.Exit(complain(error, 1)) from None

@@ -27,6 +27,7 @@ from ganinv.paths import (
     study_file,
     work_folder,
 )
+from ganinv.report.estimate import Estimate, tell_whole, watch
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
 from ganinv.report.ways import join_reports
@@ -90,6 +91,7 @@ def make_report(
     only: Collection[str] = (),
     run: Callable[..., Path] = run_notebook,
     write: Callable[..., Any] = write_page,
+    estimate: Callable[..., Estimate | None] | None = None,
 ) -> tuple[Path, bool]:
     """Run every experiment and the comparison; return (path of the first page, if images failed).
 
@@ -98,7 +100,8 @@ def make_report(
     usual parameters. `only` are the names of the pages that are made, where not all. Where the
     encoder was not made for the generator, all that needs it is left out, with a notice.
     Raises ParamsError before anything runs, and ReportError when a notebook fails; pages and runs
-    of earlier calls stay. `run` and `write` are called as `run_notebook` and `write_page`.
+    of earlier calls stay. `run` and `write` are called as `run_notebook` and `write_page`;
+    `estimate`, as `estimate_report`, lets it say how long it takes, and how long is left.
     """
     out, overrides = Path(out).resolve(), tuple(overrides)
     check_pages(only)
@@ -127,13 +130,17 @@ def make_report(
         Job("index", _comparison(plans, studies["beyond"], out) | studied),
     ]
     jobs = [job for job in jobs if not only or job.name in only]
+    expected = estimate and estimate([(job.name, job.values) for job in jobs], fresh=fresh)
+    if expected:
+        print(tell_whole(expected, titles), flush=True)
     for job in jobs:
         print(f"== {titles[job.name]}{job.heading}", flush=True)
         # benchmarks are shown as measured before, at full length
         notice = QUICK_NOTICE if quick and job.name != "benchmarks" else ""
         values = dict(job.values) | ({} if job.name in READING else {"fresh": fresh})
-        executed = run(NOTEBOOKS[job.name], out / "notebooks", values)
-        write(executed, out / f"{job.name}.html", job.name, pages=pages, notice=notice)
+        with watch(expected, job.name):
+            executed = run(NOTEBOOKS[job.name], out / "notebooks", values)
+            write(executed, out / f"{job.name}.html", job.name, pages=pages, notice=notice)
     join_reports(out)
     done = [job.name for job in jobs]
     failed = any(_failed(out / "runs" / name) for name in plans if name in done)

@@ -47,7 +47,7 @@ def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Pa
     where = work_folder()
     where = where if where.is_dir() else writable(where)
     target = Path(folder) / name
-    with quiet(), _absolute_places(), tempfile.TemporaryDirectory() as work:
+    with quiet(), absolute_places(), tempfile.TemporaryDirectory() as work:
         partial = Path(work) / name
         try:
             papermill.execute_notebook(
@@ -73,7 +73,7 @@ def run_notebook(name: str, folder: str | Path, values: Mapping[str, Any]) -> Pa
 
 
 @contextlib.contextmanager
-def _absolute_places():
+def absolute_places() -> Iterator[None]:
     """Let a notebook find the same folders from its own, were they given as seen from here."""
     given = {name: os.environ[name] for name in PLACES if os.environ.get(name)}
     os.environ.update(
