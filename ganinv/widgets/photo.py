@@ -33,7 +33,10 @@ class PhotoWidget(ipywidgets.VBox):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.upload = ipywidgets.FileUpload(
-            accept="image/*,.heic,.heif", multiple=False, description="Upload a photo"
+            accept="image/*,.heic,.heif",
+            multiple=False,
+            description="Upload a photo",
+            layout={"width": "auto"},
         )
         self.clear_button = ipywidgets.Button(description="Clear upload", disabled=True)
         self.samples = [(name, f"sample:{name}") for name in photographs()]
@@ -47,7 +50,6 @@ class PhotoWidget(ipywidgets.VBox):
             options=[("1", 1)], description="face", layout=WIDE, style=LABELS
         )
         self.preview, self.message = Face(alt="the photograph, and its crop"), Note()
-        self.preview.layout.width = "auto"
         self._found: tuple[str, Image.Image, list[np.ndarray]] | None = None
         self._uploaded: list[Path] = []
         super().__init__()
@@ -100,7 +102,9 @@ class PhotoWidget(ipywidgets.VBox):
             if not self.align.value:
                 quads = [centre_square(picture.size)]
             number = (self.face.value or 1) - 1
-            self.preview.draw(draw_crop(picture, quads, number))
+            drawn = draw_crop(picture, quads, number)
+            self.preview.draw(drawn)
+            self.preview.layout.width = f"{drawn.shape[1]}px"  # not stretched to the page's width
             shown = [self.preview]
             self.message.tell(self._words(picture, quads, number))
         except (GaninvError, OSError) as error:

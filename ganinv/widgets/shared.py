@@ -9,6 +9,7 @@ from pathlib import Path
 import ipywidgets
 import numpy as np
 import torch
+import traitlets
 from PIL import Image
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from ganinv.images.pixels import box_resize, to_pil
 
 SIDE = 512  # pixels of a face that is shown
 LARGE = 768  # of a result
+TEXT = "line-height: 1.5; overflow-wrap: anywhere"  # else lines are as high as controls
 LIVE = 0.3  # seconds: a picture that takes less is rendered while a slider moves
 QUALITY = 95  # of JPEG, whose colours are as fine as its lines; PNG takes ten times as long
 
@@ -30,7 +32,12 @@ _kept: dict[tuple[str, str], Generator] = {}  # the last one: compiling it again
 
 class Face(ipywidgets.Image):
     """A face that is shown in place of the last one, `side` pixels wide, or as wide as there is
-    room for; `alt` says to those who cannot see it what it is."""
+    room for; `alt` says to those who cannot see it what it is.
+
+    A picture of ipywidgets has no description, but its page reads one where there is a tooltip.
+    """
+
+    description = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, side: int = SIDE, alt: str = "a face") -> None:
         self.side = side
@@ -55,7 +62,8 @@ class Note(ipywidgets.HTML):
 
     def tell(self, *texts: object) -> None:
         """Show texts, each on a line, in place of the last ones."""
-        self.value = "<br>".join(html.escape(printable(text)) for text in texts)
+        lines = "<br>".join(html.escape(printable(text)) for text in texts)
+        self.value = f'<div style="{TEXT}">{lines}</div>' if texts else ""
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:

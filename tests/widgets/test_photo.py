@@ -23,6 +23,7 @@ def test_the_preview_shows_the_crop_that_is_inverted(widget):
     shown = np.asarray(Image.open(io.BytesIO(widget.preview.value)), float)
     (cut,) = cut_squares(open_image(find_sample("hopper").path), TALL, True, lambda text: None)
     assert np.abs(shown[:, -TALL:] - np.asarray(cut.image, float)).mean() < 3  # JPEG's
+    assert widget.preview.layout.width == f"{shown.shape[1]}px"  # not blown up
     assert "the face&#x27;s square" in widget.message.value
     widget.align.value = False
     assert "the centre square" in widget.message.value
