@@ -9,7 +9,7 @@ from ganinv.paths import is_in_clone
 from ganinv.weights.manifest import load_manifest, weight_path
 
 OTHER = "a file …"
-WIDE = {"width": "100%", "max_width": "30em"}  # narrower on a phone
+WIDE = {"width": "auto", "max_width": "30em"}  # narrower on a phone, with its margins
 LABELS = {"description_width": "6em"}
 
 

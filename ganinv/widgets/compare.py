@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import ipywidgets
+import torch
 
 from ganinv.errors import printable
 from ganinv.images.pixels import to_uint8
@@ -17,7 +18,11 @@ from ganinv.widgets.shared import Face, Note
 from ganinv.widgets.slide import Slide
 
 SMALL = 240  # pixels of a picture in the row
-CELL = "padding: 2px 12px; text-align: right"
+CELL = "padding: 2px 12px; text-align: right; line-height: 1.5"
+TWO = (
+    "A and B are two photographs: their numbers say how well each was found, not which setting is "
+    "better."
+)
 
 
 class CompareWidget(ipywidgets.VBox):
@@ -44,6 +49,9 @@ class CompareWidget(ipywidgets.VBox):
         with self.message.told():
             a, b = (read_inversion(path.parent) for path in self.pair.paths)
             named = {"photograph": a.target, "A": a.image, "B": b.image}
+            if not same_photograph(a, b):
+                named |= {"photograph of B": b.target}
+                self.message.tell(TWO)
             row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
             row.children = [_captioned(name, image) for name, image in named.items()]
             self.table.value = table(a, b)
@@ -52,6 +60,11 @@ class CompareWidget(ipywidgets.VBox):
                 pictures = {name: to_uint8(named[name]) for name in ("A", "B", "photograph")}
                 self.slide = Slide(pictures)
                 self.children = [self.pair, row, self.slide, self.table, self.message]
+
+
+def same_photograph(a: Inversion, b: Inversion) -> bool:
+    """Whether two results are of one photograph, cropped alike."""
+    return a.target.shape == b.target.shape and torch.equal(a.target, b.target)
 
 
 def _captioned(name, image):
@@ -63,11 +76,11 @@ def _captioned(name, image):
 
 def table(a: Inversion, b: Inversion) -> str:
     """Write the settings and metrics of two results as an HTML table, the better ones bold."""
-    rows = []
+    rows, bold = [], same_photograph(a, b)
     for name, metric in METRICS.items():
         x, y = (found.metrics.get(name, math.nan) for found in (a, b))
         cells = "".join(
-            f'<td style="{CELL}">{_bold(metric.show(one), metric.better(one, other))}</td>'
+            f'<td style="{CELL}">{_bold(metric.show(one), bold and metric.better(one, other))}</td>'
             for one, other in ((x, y), (y, x))
         )
         rows.append(f'<th scope="row" style="{CELL}">{metric.heading} {metric.arrow}</th>{cells}')

@@ -122,6 +122,9 @@ class InversionWidget(ipywidgets.VBox):
         """Begin a search with the values shown; progress, result and errors appear below."""
         if self.search.is_running:
             return
+        if self.photo.problem:  # what is shown of an earlier search stays
+            self.message.tell(self.photo.problem)
+            return
         self.shown.children, self.edits.children = [], []
         self.result = self.folder = None
         self.message.tell()

@@ -64,7 +64,7 @@ class FacePair(ipywidgets.VBox):
             self.children = [self.look_button, self.message]
             self.message.tell(
                 f"{self.purpose} needs two inverted faces; {self.out} holds "
-                f"{len(faces) or 'none'}. Invert another one, then look again."
+                f"{'one. Invert another one' if faces else 'none. Invert some'}, then look again."
             )
         else:
             self.children = [self.first, self.second, self.look_button]

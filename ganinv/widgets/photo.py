@@ -18,6 +18,7 @@ from ganinv.widgets.choices import LABELS, WIDE
 from ganinv.widgets.shared import Face, Note
 
 TALL = 256  # pixels of the preview
+LONGEST = 150  # bytes of a name; with a number, and while it is written, it is longer
 GAP = 16  # between the photograph and its crop
 CHOSEN, OTHERS = "#d55e00", "#56b4e9"  # lines about faces
 YOURS = "your upload: "
@@ -50,6 +51,7 @@ class PhotoWidget(ipywidgets.VBox):
             options=[("1", 1)], description="face", layout=WIDE, style=LABELS
         )
         self.preview, self.message = Face(alt="the photograph, and its crop"), Note()
+        self.problem = ""  # why what is chosen cannot be inverted
         self._found: tuple[str, Image.Image, list[np.ndarray]] | None = None
         self._uploaded: list[Path] = []
         super().__init__()
@@ -94,7 +96,7 @@ class PhotoWidget(ipywidgets.VBox):
 
     def show(self, _: Any = None) -> None:
         """Draw the photograph and its crop, and say what will be inverted."""
-        shown = []
+        shown, self.problem = [], ""
         try:
             picture, faces = self._look(self.image)
             self._count(len(faces) if self.align.value else 0)
@@ -108,7 +110,8 @@ class PhotoWidget(ipywidgets.VBox):
             shown = [self.preview]
             self.message.tell(self._words(picture, quads, number))
         except (GaninvError, OSError) as error:
-            self.message.tell(f"{Path(self.image).name}: {error}")
+            self.problem = f"{Path(self.image).name}: {error}"
+            self.message.tell(self.problem)
         faces_named = [self.face] if len(self.face.options) > 1 else []
         buttons = ipywidgets.HBox([self.upload, self.clear_button], layout={"flex_flow": "wrap"})
         rows = [buttons, self.choice, self.align, *faces_named]
@@ -147,7 +150,7 @@ def save_upload(folder: Path, name: str, data: bytes) -> Path:
     A second one of a name becomes NAME-2, so that each has results of its own. Raises WriteError.
     """
     safe = re.sub(r".*[/\\]", "", name)
-    safe = "photo" if safe in ("", ".", "..") else safe
+    safe = "photo" if safe in ("", ".", "..") else shorten_name(safe)
     place, number = folder / safe, 1
     while place.exists() and not (place.is_file() and place.read_bytes() == data):
         number += 1
@@ -155,6 +158,16 @@ def save_upload(folder: Path, name: str, data: bytes) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_bytes(place, data)
     return place
+
+
+def shorten_name(name: str) -> str:
+    """Cut a file's name to `LONGEST` bytes of UTF-8; its suffix stays."""
+    suffix = Path(name).suffix
+    suffix = suffix if len(suffix.encode(errors="replace")) <= LONGEST // 2 else ""
+    stem = name.removesuffix(suffix)
+    while len((stem + suffix).encode(errors="replace")) > LONGEST:
+        stem = stem[:-1]
+    return stem + suffix
 
 
 def draw_crop(picture: Image.Image, quads: list[np.ndarray], chosen: int) -> np.ndarray:

@@ -13,9 +13,11 @@ from ganinv.inversion.latent_files import LATENT
 from ganinv.inversion.refinement import REFINEMENT
 from ganinv.inversion.result import Inversion
 from ganinv.measures.reconstruction import metric_words
+from ganinv.widgets.shared import TEXT
 from ganinv.widgets.slide import Slide
 
 PHOTO, FOUND, CODE, APART = "photograph", "reconstruction", "the latent alone", "difference"
+LINK = "color: var(--jp-content-link-color, #0b57d0); text-decoration: underline"
 FILES = {  # what they are
     "reconstruction.png": ("picture (PNG)", "image/png"),
     "progress.gif": ("the search (GIF)", "image/gif"),
@@ -45,7 +47,7 @@ def _numbers(found: Inversion) -> str:
         lines.append("the latent alone: " + " · ".join(metric_words(found.code_metrics)))
     if found.stopped:
         lines.insert(0, found.stopped)
-    return "".join(f"<div>{html.escape(line)}</div>" for line in lines)
+    return "".join(f'<div style="{TEXT}">{html.escape(line)}</div>' for line in lines)
 
 
 def links(folder: Path) -> str:
@@ -62,9 +64,11 @@ def links(folder: Path) -> str:
         data = path.read_bytes()
         saved = html.escape(printable(f"{folder.name}-{name}"), quote=True)
         uri = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-        parts.append(f'<a href="{uri}" download="{saved}">{what}</a> {_size(len(data))}')
+        parts.append(f'<a style="{LINK}" href="{uri}" download="{saved}">{what}</a>')
+        parts[-1] += f" {_size(len(data))}"
     place = html.escape(printable(folder))
-    return f"<div>Save: {' · '.join(parts)}</div><div>All files: <code>{place}</code></div>"
+    lines = f"Save: {' · '.join(parts)}<br>All files: <code>{place}</code>"
+    return f'<div style="{TEXT}">{lines}</div>'
 
 
 def _size(count: int) -> str:

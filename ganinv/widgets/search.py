@@ -33,7 +33,7 @@ class SearchWidget(ipywidgets.VBox):
 
     def __init__(self, done: Callable[[Inversion | None], object]) -> None:
         self.done = done
-        self.bar = ipywidgets.IntProgress(layout={"width": "100%", "max_width": "32em"})
+        self.bar = ipywidgets.IntProgress(layout={"width": "auto", "max_width": "32em"})
         self.line, self.message = Note(), Note()
         self.face = Face(384, "the picture of the last step")
         self.stop_button = ipywidgets.Button(description="Stop", icon="stop", disabled=True)

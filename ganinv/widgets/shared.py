@@ -23,6 +23,7 @@ from ganinv.images.pixels import box_resize, to_pil
 
 SIDE = 512  # pixels of a face that is shown
 LARGE = 768  # of a result
+ROOM = "calc(100% - 4px)"  # what controls have beside their margins
 TEXT = "line-height: 1.5; overflow-wrap: anywhere"  # else lines are as high as controls
 LIVE = 0.3  # seconds: a picture that takes less is rendered while a slider moves
 QUALITY = 95  # of JPEG, whose colours are as fine as its lines; PNG takes ten times as long
@@ -41,7 +42,7 @@ class Face(ipywidgets.Image):
 
     def __init__(self, side: int = SIDE, alt: str = "a face") -> None:
         self.side = side
-        layout = {"width": f"{side}px", "max_width": "100%", "height": "auto"}
+        layout = {"width": f"{side}px", "max_width": ROOM, "height": "auto"}
         super().__init__(format="jpeg", layout=layout)
         self.tooltip = alt
         self.add_class("ganinv-face")

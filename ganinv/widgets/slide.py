@@ -29,7 +29,7 @@ class Slide(ipywidgets.VBox):
             ipywidgets.Dropdown(options=names, value=name, layout=short) for name in names[:2]
         )
         self.share = ipywidgets.FloatSlider(
-            0.5, min=0.0, max=1.0, step=0.01, readout=False, layout={"width": "100%"}
+            0.5, min=0.0, max=1.0, step=0.01, readout=False, layout={"width": "auto"}
         )
         ends = ipywidgets.HBox(
             [self.left, self.right], layout={"justify_content": "space-between", "width": "100%"}

@@ -99,7 +99,37 @@ def test_a_photograph_without_a_face_is_told(widget):
     widget.photo.align.value = True
     assert "no face found" in widget.photo.message.value
     assert press(widget) is None
-    assert "no face" in widget.search.message.value and not widget.edits.children
+    assert "no face" in widget.message.value and not widget.edits.children
+
+
+def test_an_upload_that_cannot_be_inverted_leaves_what_is_shown(widget, tmp_path):
+    found = press(widget)
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    widget.photo.upload.value = uploaded(tmp_path / "empty.jpg")
+    assert press(widget) is found
+    assert "empty.jpg: the file is empty" in widget.message.value
+    assert widget.shown.children and widget.edits.children
+
+
+def test_an_upload_of_an_earlier_name_leaves_the_earlier_result(widget, make_photo, tmp_path):
+    press(widget)
+    earlier = load_latent(widget.folder / "latent.safetensors")[0]
+    widget.photo.clear()
+    widget.photo.upload.value = uploaded(make_photo(tmp_path / "other.png", 1), "me.png")
+    press(widget)
+    kept = sorted(widget.out.glob("*/me/latent.safetensors"))
+    assert len(kept) == 2
+    assert any(torch.equal(load_latent(path)[0], earlier) for path in kept)
+
+
+def test_pressing_twice_searches_once(widget):
+    begun = []
+    widget.search.line.observe(
+        lambda change: "loading" in change["new"] and begun.append(1), "value"
+    )
+    widget.button.click()
+    widget.button.click()
+    assert widget.wait(SEARCHING) is not None and len(begun) == 1
 
 
 def test_stop_keeps_the_best_so_far(widget):
@@ -116,6 +146,21 @@ def test_stop_keeps_the_best_so_far(widget):
     assert again.best_step == found.best_step and "interrupted" in again.stopped
     _, metrics = read_run(widget.folder.parent)
     assert list(metrics["failed"]) == ["me"]  # so that the same settings search it to the end
+
+
+def test_stop_before_the_first_step_leaves_what_an_earlier_stop_kept(widget):
+    widget.steps.value = 1000
+
+    def at_a_step(change):
+        if change["new"]:
+            widget.search.stop_button.click()
+
+    widget.search.bar.observe(at_a_step, "value")
+    earlier = press(widget)
+    widget.search.bar.unobserve(at_a_step, "value")
+    widget.search.line.observe(lambda change: widget.search.stop_button.click(), "value")
+    assert torch.equal(press(widget).latent, earlier.latent)
+    assert "before the first step" in widget.search.message.value and widget.edits.children
 
 
 def test_stop_before_the_first_step_leaves_nothing(widget):

@@ -41,7 +41,7 @@ def test_fewer_than_two_faces_are_told_and_looked_for_again(written, out):
     assert "none" in widget.pair.message.value
     written("ann", seed=1)
     widget.pair.look_button.click()
-    assert "holds 1" in widget.pair.message.value and widget.face not in widget.children
+    assert "holds one" in widget.pair.message.value and widget.face not in widget.children
     written("bob", seed=2)
     widget.pair.look_button.click()
     assert widget.message.value == "" and widget.face.value and widget.face in widget.children

@@ -47,17 +47,37 @@ def test_another_photograph_of_one_name_has_another_file(make_photo, tmp_path):
     assert names == ["image.png", "image-2.png", "image.png", "image-2.png"]
 
 
-@pytest.mark.parametrize("name", ["", "..", "/etc/me.png", "..\\me.png", "a/../../me.png"])
+STRANGE = [
+    'it\'s "me" & <b>.png',
+    "Ærø 写真.png",
+    "a\n../b.png",
+    "é" * 120 + ".png",
+    "x." + "y" * 300,
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "/etc/me.png", "..\\me.png", "a/../../me.png", *STRANGE]
+)
 def test_an_upload_stays_in_its_folder(tmp_path, name):
     path = save_upload(tmp_path / "up", name, b"x")
     assert path.resolve().parent == (tmp_path / "up").resolve() and path.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_an_upload_of_any_name_is_listed(widget, make_photo, tmp_path, name):
+    widget.upload.value = uploaded(make_photo(tmp_path / "me.png", 0), name)
+    assert widget.image == str(next(widget.folder.iterdir())) and not widget.clear_button.disabled
+    assert "no face found" in widget.problem
 
 
 def test_what_is_no_photograph_is_told(widget, tmp_path):
     (tmp_path / "notes.png").write_text("no picture")
     widget.upload.value = uploaded(tmp_path / "notes.png")
     assert "notes.png" in widget.message.value and widget.preview not in widget.children
+    assert widget.problem.startswith("notes.png: not an image")
     widget.choice.value = "sample:hopper"
+    assert widget.problem == ""
     assert widget.preview in widget.children
 
 
