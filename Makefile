@@ -8,6 +8,8 @@ ENCODER ?=
 REPOSITORY ?=
 # what `make app` hands to voila: make app APP="--port 8000 --no-browser"
 APP ?=
+# the page holds what has buttons; cells that show code are left out, so that it is there at once
+PAGE := --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_cell_tags=by-code
 BIN := .venv/bin
 READY := .venv/.ready
 # where weights and samples lie: here, unless GANINV_HOME names another folder
@@ -49,7 +51,7 @@ evidence: setup  ## make the pages that judge over eight portraits, into reports
 	$(BIN)/ganinv report --only beyond,editing --set "images=[$(EVIDENCE_IMAGES)]" --out reports/evidence
 
 app: setup  ## serve the quickstart as a page, for people without Jupyter (it opens in the browser)
-	$(BIN)/voila notebooks/quickstart.ipynb $(APP)
+	$(BIN)/voila notebooks/quickstart.ipynb $(PAGE) $(APP)
 
 address: $(READY)  ## write the address of git's remote, or REPOSITORY=https://…, into the quickstart
 	$(BIN)/python -m ganinv.report.address $(REPOSITORY)
