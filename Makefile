@@ -8,8 +8,10 @@ ENCODER ?=
 REPOSITORY ?=
 # what `make app` hands to voila: make app APP="--port 8000 --no-browser"
 APP ?=
-# the page holds what has buttons; cells that show code are left out, so that it is there at once
-PAGE := --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_cell_tags=by-code
+# the page holds what has buttons; cells that show code are left out, so that it is there at once.
+# A page that is closed ends its search, whose best is saved first
+PAGE := --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_cell_tags=by-code \
+    --KernelManager.shutdown_wait_time=120
 BIN := .venv/bin
 READY := .venv/.ready
 # where weights and samples lie: here, unless GANINV_HOME names another folder

@@ -51,7 +51,6 @@ class CompareWidget(ipywidgets.VBox):
             named = {"photograph": a.target, "A": a.image, "B": b.image}
             if not same_photograph(a, b):
                 named |= {"photograph of B": b.target}
-                self.message.tell(TWO)
             row = ipywidgets.HBox(layout={"flex_flow": "row wrap"})
             row.children = [_captioned(name, image) for name, image in named.items()]
             self.table.value = table(a, b)
@@ -89,6 +88,7 @@ def table(a: Inversion, b: Inversion) -> str:
     heads = "".join(f'<th scope="col" style="{CELL}">{letter}</th>' for letter in "AB")
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     about = "".join(f"<div>{k}: {_words(found)}</div>" for k, found in (("A", a), ("B", b)))
+    about += "" if bold else f"<div>{TWO}</div>"
     return f"{about}<table><tr><td></td>{heads}</tr>{body}</table>"
 
 

@@ -1,9 +1,11 @@
 """A search in a thread: a bar, the growing picture once a second, and a button that ends it.
 
 The kernel stays free meanwhile, and an interrupt of the kernel does not reach the search: *Stop*
-does, after the step that is under way.
+does, after the step that is under way. So does the end of the kernel, as where a page of the app is
+closed; what it keeps is saved while the kernel waits.
 """
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from ganinv.runs.experiment import run_experiment
 from ganinv.runs.params import Params
 from ganinv.widgets.shared import Face, Note, keep_generator
 
+LEAVE = 120.0  # seconds that the end of the kernel waits for what is kept to be saved
 EVERY = 1.0  # seconds between two pictures
 NOTICES = ("notice: ", "warning: ")
 
@@ -44,6 +47,7 @@ class SearchWidget(ipywidgets.VBox):
         self._found: Inversion | None = None
         self._drawn = 0.0
         super().__init__([])
+        atexit.register(self._leave)
 
     @property
     def is_running(self) -> bool:
@@ -77,6 +81,11 @@ class SearchWidget(ipywidgets.VBox):
         """Wait until the search has ended and its result is shown, or for so many seconds."""
         if self._thread is not None:
             self._thread.join(seconds)
+
+    def _leave(self) -> None:
+        """Stop a search that is under way, and wait until its best is saved."""
+        self._stopping.set()
+        self.wait(LEAVE)
 
     def _run(self, params: Params) -> None:
         try:

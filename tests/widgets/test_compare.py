@@ -34,10 +34,11 @@ def test_the_better_of_two_settings_is_bold(out):
 
 def test_two_photographs_are_told_apart(out):
     widget = CompareWidget(out)  # of long/me and other/me
-    assert len(widget.children[1].children) == 4 and "two photographs" in widget.message.value
+    assert len(widget.children[1].children) == 4 and "two photographs" in widget.table.value
     assert "<b>" not in widget.table.value
     widget.pair.second.value = widget.pair.second.options[2][1]
-    assert len(widget.children[1].children) == 3 and widget.message.value == ""
+    assert len(widget.children[1].children) == 3
+    assert "two photographs" not in widget.table.value
 
 
 def test_results_are_looked_for_again(tmp_path, out):

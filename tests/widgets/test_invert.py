@@ -1,5 +1,10 @@
 """The quickstart's controls."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,6 +15,7 @@ from ganinv.runs.results import read_inversion
 from ganinv.widgets.invert import InversionWidget
 from helpers.uploads import uploaded
 
+ROOT = Path(__file__).parents[2]
 SEARCHING = 60  # seconds that a search of the toy never takes
 
 
@@ -161,6 +167,32 @@ def test_stop_before_the_first_step_leaves_what_an_earlier_stop_kept(widget):
     widget.search.line.observe(lambda change: widget.search.stop_button.click(), "value")
     assert torch.equal(press(widget).latent, earlier.latent)
     assert "before the first step" in widget.search.message.value and widget.edits.children
+
+
+LEAVING = """
+import sys, time
+from pathlib import Path
+from ganinv.widgets.invert import InversionWidget
+from helpers.uploads import uploaded
+out, photo, generator = sys.argv[1:]
+widget = InversionWidget(out)
+widget.photo.align.value = False
+widget.photo.upload.value = uploaded(Path(photo))
+widget.generator.value, widget.loss.value, widget.steps.value = generator, "l2", 1000
+widget.button.click()
+while not widget.search.bar.value:
+    time.sleep(0.01)
+"""
+
+
+def test_the_end_of_the_process_keeps_the_best_so_far(toy_path, make_photo, tmp_path):
+    photo = make_photo(tmp_path / "me.png", 0)
+    argv = [sys.executable, "-c", LEAVING, tmp_path / "out", photo, toy_path]
+    places = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    subprocess.run(argv, check=True, env=os.environ | {"PYTHONPATH": places})
+    (latent,) = (tmp_path / "out").glob("*/me/latent.safetensors")
+    again = read_inversion(latent.parent)
+    assert "interrupted" in again.stopped and len(again.history) < 1000
 
 
 def test_stop_before_the_first_step_leaves_nothing(widget):
