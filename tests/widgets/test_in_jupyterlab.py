@@ -41,6 +41,7 @@ def controls(lab):
     """The quickstart after all its cells were run, at the cell of the controls."""
     with browser.chromium() as opened, quickstart.Visit(opened, lab) as visit:
         visit.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        visit.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         visit.page.get_by_role("menuitem", name="Run", exact=True).click()
         visit.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         visit.page.wait_for_function(f"document.querySelector('.ganinv-face') && !({UNFINISHED})")
