@@ -99,10 +99,14 @@ class Visit:
         label = self.page.get_by_text(name, exact=True)
         return self.cell.locator(".widget-inline-hbox").filter(has=label).first
 
+    def is_searching(self):
+        """Wait until a search is under way."""
+        self.cell.get_by_role("button", name="Stop", disabled=False).wait_for()
+
     def sees_a_growing_picture(self):
         """Count the different pictures of a search until it has shown three or is over."""
         seen = set()
-        self.cell.get_by_role("button", name="Stop", disabled=False).wait_for()
+        self.is_searching()
         assert self.cell.get_by_role("progressbar").or_(self.cell.locator(".progress")).count()
         picture = self.cell.get_by_title("the picture of the last step")
         ends = time.monotonic() + PATIENCE

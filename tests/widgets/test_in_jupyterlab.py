@@ -48,7 +48,8 @@ def controls(lab):
         yield visit
 
 
-def test_all_cells_run_and_every_widget_is_shown(controls):
+def test_all_cells_run_and_every_widget_is_shown(controls, work):
+    assert (work / "runs" / "quickstart" / "summary.json").is_file()  # the last cell's
     page = controls.page
     assert (
         page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']").count()
@@ -101,6 +102,7 @@ def test_a_page_that_was_closed_finds_its_search(lab, controls, work):
     controls.page.keyboard.press("Control+s")
     controls.choose(steps=12, loss="L2, pixel by pixel", space="W+, one vector per layer")
     controls.press("Invert")
+    controls.is_searching()
     controls.reopen(lab)
     controls.cell.get_by_text("runs/quickstart/w+-l2-domain-ffhq-12/").wait_for()
     assert (quickstart.only_result(work, "w+-l2-domain-ffhq-12") / "latent.safetensors").is_file()
