@@ -9,7 +9,7 @@ REPOSITORY ?=
 # what `make app` hands to voila: make app APP="--port 8000 --no-browser"
 APP ?=
 # the page holds what has buttons; cells that show code are left out, so that it is there at once.
-# A page that is closed ends its search, whose best is saved first
+# A kernel that is ended in a search has time to save its best
 PAGE := --TagRemovePreprocessor.enabled=True --TagRemovePreprocessor.remove_cell_tags=by-code \
     --KernelManager.shutdown_wait_time=120
 BIN := .venv/bin

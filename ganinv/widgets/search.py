@@ -1,8 +1,8 @@
 """A search in a thread: a bar, the growing picture once a second, and a button that ends it.
 
 The kernel stays free meanwhile, and an interrupt of the kernel does not reach the search: *Stop*
-does, after the step that is under way. So does the end of the kernel, as where a page of the app is
-closed; what it keeps is saved while the kernel waits.
+does, after the step that is under way. So does the end of the kernel, which waits until what is
+kept is saved. A page that is closed ends nothing.
 """
 
 import atexit

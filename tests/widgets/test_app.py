@@ -5,7 +5,7 @@ It takes minutes, so `.ci/run` alone runs it. Without voila or Chromium it is sk
 
 import pytest
 
-from ganinv.runs.records import read_record
+from ganinv.runs.records import has_latent, read_record
 from helpers import browser, notebook_servers, quickstart
 
 REASON = browser.why_not() or notebook_servers.why_not("voila")
@@ -91,14 +91,14 @@ def test_what_is_no_photograph_is_told_and_the_result_stays(app, tmp_path):
     assert app.errors == []
 
 
-def test_a_page_that_is_closed_in_a_search_keeps_its_best(opened, address, work):
+def test_a_search_whose_page_is_closed_leaves_its_result(opened, address, work):
     with quickstart.Visit(opened, address, elsewhere=[ICONS]) as visit:
         visit.cell.get_by_text("the face's square").wait_for()
-        visit.choose(steps=99, **QUICK)
+        visit.choose(steps=5, **QUICK)
         visit.press("Invert")
-        visit.sees_a_growing_picture()
+        visit.is_searching()
         visit.page.close(run_before_unload=True)
-        run = work / "runs" / "quickstart" / "w-l2-domain-ffhq-99"
+        run = work / "runs" / "quickstart" / "w-l2-domain-ffhq-5"
         quickstart.until(lambda: (run / "astronaut" / "record.json").is_file())
-    assert "interrupted" in read_record(run, "astronaut")["failed"]
+    assert has_latent(read_record(run, "astronaut"))
     assert (run / "astronaut" / "latent.safetensors").is_file()
