@@ -3,7 +3,8 @@
 reports/figures.yaml says for each README which `forms` it holds, by `figures` that fill them (see
 `told`; files are seen from reports/published/), and in which `sections` every number must be in one
 of them or be listed, with a reason, in `others`. A form with `each` stands for several: <NAME> in
-it is replaced. Forms are found by their words, however the lines are broken.
+it is replaced. Forms and others are found by their words, however the lines are broken; [...] in
+others stands for what lies between. Numbers in commands, in code and of list items count for none.
 """
 
 import re
@@ -19,6 +20,8 @@ from ganinv.report.told import FIELD, fill
 LIST = "reports/figures.yaml"
 WRITTEN_BY = "`make figures` writes it"
 NUMBER = re.compile(r"(?<![\w#./-])[-+−]?\.?\d[\d.,]*\d|(?<![\w#./-])\d")
+# what holds no results: fenced and other code, and the numbers of list items
+CODE = re.compile(r"^```.*?^```|`[^`]*`|^\d+\. ", re.M | re.S)
 LookUp = Callable[[str], Any]
 
 
@@ -32,8 +35,10 @@ class Form:
     @property
     def pattern(self) -> re.Pattern[str]:
         """What finds it in a README, a group for each field."""
-        words = [_flexible(part) for part in FIELD.split(self.text)[::2]]
-        return re.compile(r"([^\s|*]+)".join(words))
+        parts = FIELD.split(self.text)  # texts and specifications in turn
+        parts[::2] = map(_flexible, parts[::2])
+        parts[1::2] = (r"([^|()]+?)" if x == "text" else r"([^\s|*]+)" for x in parts[1::2])
+        return re.compile("".join(parts))
 
     @property
     def fields(self) -> list[str]:
@@ -79,8 +84,10 @@ def check_readmes(root: Path, look_up: LookUp) -> tuple[int, int, list[str]]:
             count += agreeing
             covered += [place] if place else []
             faults += [f"{name}: {complaint}" for complaint in complaints]
+        covered += [found.span() for found in CODE.finditer(text)]
         for words, reason in (entries.get("others") or {}).items():
-            places = [found.span() for found in re.finditer(_flexible(words), text)]
+            between = ".*?".join(map(_flexible, words.split("[...]")))
+            places = [found.span() for found in re.finditer(between, text, re.S)]
             covered += places
             if not places or not reason:
                 faults.append(f"{name} no longer says “{words}”: take it out of {LIST}")

@@ -9,9 +9,10 @@ A form is a text with a field for each pointer, `{SPEC}`: Python's format specif
 
     0.001*.1f   a factor before it         .2f|∞    what null is shown as, – where not said
     Aa          the first letter capital   words    a number in words, up to twenty
+    Words       the same as a beginning    text     as it is, several words
 
-A list counts its members. "A / B" is the quotient of two pointers. A pointer without a file's name
-is into the page's own file: exp03.json of exp03.html.
+A list counts its members. "A / B" is the quotient of two pointers, "A & B" their mean. A pointer
+without a file's name is into the page's own file: exp03.json of exp03.html.
 """
 
 import json
@@ -26,7 +27,7 @@ from ganinv.files import read_json
 
 ABSENT = "–"  # in place of a number that there is not
 FIELD = re.compile(r"\{([^{}]*)\}")
-UNITS = "no one two three four five six seven eight nine ten eleven twelve"
+UNITS = "none one two three four five six seven eight nine ten eleven twelve"
 TEENS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
 WORDS = f"{UNITS} {TEENS}".split()
 OWN = {"index.html": "comparison.json", "gan/index.html": "gan/gan_objectives.json"}
@@ -84,10 +85,13 @@ def _show(spec, value):
     value = len(value) if isinstance(value, list) else value
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return absent or ABSENT
+    if spec == "text":
+        return str(value)
     if spec == "Aa":
         return str(value).capitalize()
-    if spec == "words":
-        return WORDS[value] if value < len(WORDS) else str(value)
+    if spec.lower() == "words":
+        text = WORDS[value] if value < len(WORDS) else str(value)
+        return text.capitalize() if spec == "Words" else text
     try:
         return format(float(factor) * value if star else value, rest if star else spec)
     except (TypeError, ValueError) as error:
@@ -110,8 +114,12 @@ def reader(folder: Path, page: str = "") -> Callable[[str], Any]:
         if " / " in pointer:
             over, under = (look_up(part) for part in pointer.split(" / "))
             return over / under
+        if " & " in pointer:
+            values = [look_up(part) for part in pointer.split(" & ")]
+            return sum(values) / len(values)
         name, _, fragment = pointer.partition("#")
-        path = (folder / page).parent / name if name else folder / own_file(page)
+        beside = (folder / page).parent if page else folder
+        path = beside / name if name else folder / own_file(page)
         if path not in files:
             try:
                 files[path] = read_json(path)
