@@ -84,6 +84,7 @@ lint: $(READY)  ## check style and types
 
 clean:  ## remove .venv, reports and runs; weights and samples stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info build dist .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
+	rm -rf reports/figures
 	rm -rf reports/gan reports/evidence
 	rm -f reports/*.html reports/overview.jpg
 
