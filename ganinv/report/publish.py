@@ -1,6 +1,6 @@
 """Copy a report, a study or a report on small GANs to where published ones lie, with its figures.
 
-    python -m ganinv.report.publish report | study | gan   what `make publish…` calls
+    python -m ganinv.report.publish report | evidence | study | gan   what `make publish…` calls
 
 Beside the pages go what they say in numbers (figures/), the summaries of runs, and the latents of
 the experiments, from which `published` renders a sample again.
@@ -8,6 +8,7 @@ the experiments, from which `published` renders a sample again.
 
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from ganinv.errors import ReportError
@@ -18,20 +19,36 @@ from ganinv.report.told import SUMMARIES
 from ganinv.report.ways import join_reports
 
 LATENTS = "latents"  # the folder of the experiments' latents, and the file of their checksums
+EVIDENCE = ("beyond", "editing")  # pages that are made over more photographs than the report
 STUDIES = {"runs/study": "study", "runs/starts": "starts"}
 
 
 def publish_report(report: Path, to: Path) -> None:
-    """Copy the report on the experiments. Raises ReportError where `report` holds none."""
+    """Copy the report on the experiments, without the pages that `publish_evidence` brings.
+
+    Raises ReportError where `report` holds none.
+    """
     runs = report / "runs"
     _need(report / "index.html", "make report")
-    _copy_pages(report, to)
+    _copy_pages(report, to, but=EVIDENCE)
     _copy(report / "overview.jpg", to / "overview.jpg")
     _copy(runs / "comparison.json", to / "comparison.json")
-    for name in (*SUMMARIES, "beyond", "editing"):
+    for name in SUMMARIES:
         _copy(runs / name / "summary.json", to / f"{name}.json")
     _copy(runs / "indomain" / "indomain" / "summary.json", to / "indomain.json")
     _copy_latents(runs, to)
+    join_reports(to)
+
+
+def publish_evidence(report: Path, to: Path) -> None:
+    """Copy the pages on refinements and edits, and what they found.
+
+    Raises ReportError where `report` lacks one.
+    """
+    for name in EVIDENCE:
+        _need(report / f"{name}.html", "make evidence")
+        _copy_page(report / f"{name}.html", to)
+        _copy(report / "runs" / name / "summary.json", to / f"{name}.json")
     join_reports(to)
 
 
@@ -64,11 +81,16 @@ def _need(path: Path, command: str) -> None:
         raise ReportError(f"there is no {path} to publish: {command} makes it")
 
 
-def _copy_pages(report: Path, to: Path) -> None:
+def _copy_pages(report: Path, to: Path, but: Collection[str] = ()) -> None:
     for page in sorted(report.glob("*.html")):
-        _copy(page, to / page.name)
-        numbers = f"{FIGURES}/{page.stem}.json"
-        _copy(report / numbers, to / numbers)
+        if page.stem not in but:
+            _copy_page(page, to)
+
+
+def _copy_page(page: Path, to: Path) -> None:
+    _copy(page, to / page.name)
+    numbers = f"{FIGURES}/{page.stem}.json"
+    _copy(page.parent / numbers, to / numbers)
 
 
 def _copy(path: Path, to: Path) -> None:
@@ -98,6 +120,7 @@ def main(arguments: list[str]) -> None:
     to = root / "reports" / "published"
     kinds = {
         "report": lambda: publish_report(root / "reports", to),
+        "evidence": lambda: publish_evidence(root / "reports" / "evidence", to),
         "study": lambda: publish_study(root, to),
         "gan": lambda: publish_gan(root / "reports" / "gan", to),
     }

@@ -21,7 +21,7 @@ from ganinv.errors import GaninvError
 from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import project_root
-from ganinv.report import again
+from ganinv.report import again, publish
 from ganinv.report.numbered import FIGURES, Numbered, figures_file, read_numbers
 from ganinv.report.readmes import check_readmes, write_readmes
 from ganinv.report.told import SUMMARIES, fill, own_file, reader
@@ -29,8 +29,9 @@ from ganinv.report.told import SUMMARIES, fill, own_file, reader
 PUBLISHED = Path("reports", "published")
 REPORT = "make report; make publish"
 STUDY = "make study; make publish-study"
+EVIDENCE = "make evidence; make publish-evidence"
 GAN = "make gan; make publish-gan"
-PARTS = {"report": REPORT, "study": STUDY, "gan": GAN}
+PARTS = {"report": REPORT, "evidence": EVIDENCE, "study": STUDY, "gan": GAN}
 MAKERS = ("made", "environment", "machine")  # where a file names what made it
 
 
@@ -51,7 +52,10 @@ def part_of(name: str) -> str:
     """The part that a page or file, as seen from the folder, belongs to."""
     if name.startswith("gan/"):
         return "gan"
-    return "study" if Path(name).stem in ("study", "starts") else "report"
+    stem = Path(name).stem
+    if stem in publish.EVIDENCE:
+        return "evidence"
+    return "study" if stem in publish.STUDIES.values() else "report"
 
 
 def _in(folder: Path, pattern: str, part: str) -> list[str]:

@@ -13,8 +13,8 @@ from ganinv.analysis.finished import Experiment, finite_values
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import column_head, row_name, still, table, wide_grid
 from ganinv.report.plots import Key, colour, panel, panels
-from ganinv.report.show_runs import best_row, count_images, form_of, metrics_head
-from ganinv.report.told import ABSENT, at, told
+from ganinv.report.show_runs import best_row, count_images, metrics_head
+from ganinv.report.told import ABSENT, at, form_of, told
 
 KEPT = {"none": "a code", "features": "a code and a feature map", "weights": "a code and weights"}
 KEPT |= {"both": "a code, a feature map and weights"}

@@ -19,12 +19,8 @@ from ganinv.analysis.gans import (
 from ganinv.analysis.statistics import CONFIDENCE, Interval
 from ganinv.analysis.trainings import Trained
 from ganinv.measures.distributions import FEATURES
-<<<<<<< HEAD
-from ganinv.report.html import ABSENT, film, table
-=======
-from ganinv.report.html import grid, table
+from ganinv.report.html import film, table
 from ganinv.report.told import ABSENT, at, told_interval
->>>>>>> c234427 (Let pages name the figures they show, and compare what is published with the files beside it)
 from ganinv.training.gan.settings import GanParams
 
 FRAME = 120  # pixels of a film's picture, at least

@@ -15,7 +15,7 @@ from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.compare import film, results_viewer
 from ganinv.report.html import grid, picture_html, table
-from ganinv.report.told import ABSENT, SUMMARIES, Told, at, told
+from ganinv.report.told import ABSENT, SUMMARIES, Told, at, form_of, told
 from ganinv.runs.describe import describe
 from ganinv.runs.params import Params
 
@@ -34,12 +34,6 @@ def best_row(values: Sequence[float | None], name: str) -> int | None:
         return None
     sign = 1 if METRICS[name].higher else -1
     return -max((sign * value, r) for value, r in there)[1]
-
-
-def form_of(name: str) -> str:
-    """The form that shows a metric, as its `show` does."""
-    metric = METRICS[name]
-    return f"{{.{metric.digits}f|{metric.show(None)}}}"
 
 
 def mean_table(experiments: Sequence[Experiment]) -> str:
@@ -248,6 +242,14 @@ def overview(experiments: Sequence[Experiment], size: int = 256) -> np.ndarray:
     return figures.captioned(np.concatenate(rows), labels, size)
 
 
+def _about(experiment, about, name):
+    """What a run's environment says, with its place in the summary, where that is published."""
+    run, value = experiment.folder.name, about[name]
+    if value is None or run not in SUMMARIES:
+        return value
+    return told("{}", (at(f"{run}.json", "environment", name), value))
+
+
 def provenance(experiment: Experiment) -> str:
     """Show versions, device and weights of a run, as a table."""
     about = read_json(experiment.folder / "environment.json")
@@ -255,9 +257,9 @@ def provenance(experiment: Experiment) -> str:
     rows = [
         ("device", f"{about['device_name']} ({about['device']}), {about['threads']} threads"),
         ("search", f"{experiment.params.precision}, torch.compile {experiment.params.compile}"),
-        ("seed", about["seed"]),
-        ("date", about["date"]),
-        ("commit", about["commit"] or "not a git checkout"),
+        ("seed", _about(experiment, about, "seed")),
+        ("date", _about(experiment, about, "date")),
+        ("commit", _about(experiment, about, "commit") or "not a git checkout"),
         ("python", about["python"]),
         *((name, version) for name, version in about["packages"].items()),
         *((f"weights {name}", f"sha256 {sha256[:16]}…") for name, sha256 in weights.items()),

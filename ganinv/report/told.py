@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ganinv.files import read_json
+from ganinv.measures.reconstruction import METRICS
 
 ABSENT = "–"  # in place of a number that there is not
 FIELD = re.compile(r"\{([^{}]*)\}")
@@ -62,6 +63,13 @@ def at(file: str, *keys: object) -> str:
     """Write a pointer into a JSON file: `exp03.json#/metrics/mean/psnr`; file "" is the own one."""
     steps = (str(key).replace("~", "~0").replace("/", "~1") for key in keys)
     return file + "#" + "".join("/" + quote(step, safe="~+,=()") for step in steps)
+
+
+def form_of(name: str, unit: bool = False) -> str:
+    """The form that shows a metric, as its `show` does."""
+    metric = METRICS[name]
+    behind = f" {metric.unit}" if unit and metric.unit else ""
+    return f"{{.{metric.digits}f|{metric.show(None)}}}{behind}"
 
 
 def fill(form: str, values: Iterable[Any]) -> str:
