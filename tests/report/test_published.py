@@ -139,8 +139,8 @@ def test_a_page_of_earlier_code_is_named(folder):
 
 
 def test_a_file_that_does_not_say_what_made_it_is_named(folder):
-    write_json(folder / "beyond.json", {"experiments": {}})
-    assert any("beyond.json does not name commit and numerics" in x for x in faults_of(folder))
+    write_json(folder / "indomain.json", {"experiments": {}})
+    assert any("indomain.json does not name commit and numerics" in x for x in faults_of(folder))
 
 
 def other_latent(path):
