@@ -35,7 +35,7 @@ empty :=
 space := $(empty) $(empty)
 EVIDENCE_IMAGES = $(subst $(space),$(comma),$(addprefix sample:portrait-,$(EVIDENCE)))
 
-.PHONY: help setup report evidence study gan quick app address browser test lint clean lock publish publish-evidence publish-study publish-gan encoder
+.PHONY: help setup report evidence study gan quick app address browser test lint clean lock publish publish-evidence publish-study publish-gan figures published-check encoder
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -88,6 +88,7 @@ lint: $(READY)  ## check style and types
 
 clean:  ## remove .venv, reports and runs; weights and samples stay
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis ganinv.egg-info build dist .nbval runs notebooks/runs reports/runs reports/notebooks reports/quick
+	rm -rf reports/figures
 	rm -rf reports/gan reports/evidence
 	rm -f reports/*.html reports/overview.jpg
 
@@ -95,36 +96,23 @@ lock: $(READY)  ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra jupyter --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-header --upgrade --output-file requirements.lock
 
-JOIN = $(BIN)/python -c "from ganinv.report.ways import join_reports; join_reports('reports/published')"
-
 publish:  ## copy the last full report to reports/published/, without the pages of `make evidence`
-	mkdir -p reports/published
-	cp $(filter-out $(addprefix reports/,beyond.html editing.html),$(wildcard reports/*.html)) reports/published/
-	cp reports/overview.jpg reports/runs/comparison.json reports/published/
-	for run in reports/runs/exp0[1-4]; do cp $$run/summary.json reports/published/$$(basename $$run).json; done
-	$(JOIN)
+	$(BIN)/python -m ganinv.report.publish report
 
 publish-evidence:  ## copy the pages of `make evidence`, and what they found, to reports/published/
-	mkdir -p reports/published
-	for page in beyond editing; do \
-	    cp reports/evidence/$$page.html reports/published/ && \
-	    cp reports/evidence/runs/$$page/summary.json reports/published/$$page.json || exit 1; \
-	done
-	$(JOIN)
+	$(BIN)/python -m ganinv.report.publish evidence
 
 publish-study:  ## copy the study to reports/published/, from where the next one takes its results
-	mkdir -p reports/published
-	cp runs/study/study.json reports/published/
-	cp runs/starts/study.json reports/published/starts.json
-	cp runs/starts/study.html reports/published/starts.html
-	test ! -f runs/study/study.html || cp runs/study/study.html reports/published/
-	$(JOIN)
+	$(BIN)/python -m ganinv.report.publish study
 
 publish-gan:  ## copy the last report on small GANs, and its trainings' results, to reports/published/gan/
-	mkdir -p reports/published/gan/results
-	cp reports/gan/*.html reports/gan/*.json reports/published/gan/
-	-cp reports/gan/runs/gan_objectives/results/*.json reports/published/gan/results/
-	$(JOIN)
+	$(BIN)/python -m ganinv.report.publish gan
+
+figures:  ## write the published files' figures into the READMEs
+	$(BIN)/python -m ganinv.report.published figures
+
+published-check: setup  ## compare every number in READMEs and published pages with the files beside them
+	$(BIN)/python -m ganinv.report.published
 
 encoder: setup  ## train the domain-guided encoder and publish it in checkpoints/ (its sha256 goes into the manifest)
 	$(BIN)/ganinv train-encoder --params params/encoder.yaml --publish

@@ -40,6 +40,7 @@ from ganinv.inversion.refinement import REFINEMENT, feature_offsets, load_refine
 from ganinv.measures.codes import interpolate
 from ganinv.measures.reconstruction import METRICS, Pair, lpips_alex
 from ganinv.numerics import NUMERICS
+from ganinv.runs.environment import describe_machine, published_environment
 from ganinv.runs.params import Params
 
 RESOLUTIONS = (16, 32, 64, 128)  # of the features, in the full study
@@ -318,8 +319,9 @@ def write_summary(
         kept = {i: sum(kept_bytes(e.folder / i)) for i in e.images}
         metrics = {key: e.metrics[key] for key in ("mean", "std", "failed")}
         each = {i: {m: entry.get(m) for m in METRICS} for i, entry in e.images.items()}
-        runs[e.name] = metrics | {"images": each, "bytes": kept}
+        about = published_environment(e.folder)
+        runs[e.name] = metrics | {"images": each, "bytes": kept, "environment": about}
     params = experiments[0].params.model_dump(exclude={"out"})
     found = {"params": params, "numerics": NUMERICS, **(settings or {})}
     found |= {"experiments": runs, "edits": edits.rows, "verdicts": listed(verdicts)}
-    write_json(path, found)
+    write_json(path, found | {"made": describe_machine("cpu")})

@@ -22,6 +22,7 @@ from ganinv.analysis.verdicts import (
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.numerics import NUMERICS
+from ganinv.runs.environment import describe_machine
 from ganinv.runs.params import Params
 
 FEWEST = 8  # photographs, for a verdict
@@ -253,5 +254,6 @@ def write_summary(
             "edits": found.study.rows,
             "verdicts": listed(verdicts),
             "advice": advice,
+            "made": describe_machine("cpu"),
         },
     )

@@ -29,6 +29,7 @@ from ganinv.errors import ParamsError
 from ganinv.files import write_json
 from ganinv.losses.adversarial import OBJECTIVES
 from ganinv.paths import params_folder
+from ganinv.runs.environment import COMMAND, describe_machine
 from ganinv.training.gan.settings import GanParams
 
 TWO_TIME_SCALES = 3  # D's rate by G's
@@ -253,6 +254,7 @@ def write_summary(
             "trouble": [list(t.trouble) for t in group],
             "steps": [t.last["step"] for t in group],
             "seconds": [t.last["seconds"] for t in group],
+            "environments": [_environment(t) for t in group],
         }
         for group in groups
     }
@@ -261,12 +263,18 @@ def write_summary(
         "trainings": found,
         "best": best,
         "verdicts": listed(verdicts),
+        "made": describe_machine("cpu"),
     }
     if neighbours:
         summary["neighbours"] = neighbours.summary()
     if ring:
         summary["modes covered"] = {name: list(modes) for name, modes in ring.items()}
     write_json(path, summary)
+
+
+def _environment(trained):
+    about = trained.card.get("environment", {})
+    return {name: value for name, value in about.items() if name != COMMAND}
 
 
 def _described(group, name):

@@ -226,13 +226,20 @@ def read_study(path: str | Path) -> dict[str, Any] | None:
 
 
 def part_of(study: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any] | None:
-    """Return the part of a study that is on these recipes alone, None where it lacks one."""
+    """Return the part of a study that is on these recipes alone, None where it lacks one.
+
+    `place` is where a comparison stands among all.
+    """
     if not set(names) <= study["recipes"].keys():
         return None
     recipes = {name: study["recipes"][name] for name in names}
     runs = [row for row in study["runs"] if row["recipe"] in recipes]
     pairs = {
-        key: [one for one in study[key] if {one["a"], one["b"]} <= recipes.keys()]
+        key: [
+            one | {"place": place}
+            for place, one in enumerate(study[key])
+            if {one["a"], one["b"]} <= recipes.keys()
+        ]
         for key in ("comparisons", "head_starts")
     }
     return {**study, "recipes": recipes, "runs": runs, **pairs, "missing": 0}

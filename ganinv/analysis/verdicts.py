@@ -19,6 +19,7 @@ from ganinv.analysis.statistics import CONFIDENCE, Interval, compare, mean_inter
 from ganinv.analysis.study import differing, of_photograph
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
+from ganinv.runs.environment import describe_machine, published_environment
 
 CONFIRMED, REFUTED, NOT_DECIDED = "confirmed", "refuted", "not decided"
 FEWEST = 3  # images, or other things counted, that can decide
@@ -228,9 +229,10 @@ def loss_falls(experiment: Experiment, factor: float = 2.0) -> Verdict:
 
 
 def write_summary(experiment: Experiment, name: str, verdicts: Iterable[Verdict]) -> None:
-    """Write summary.json beside a run: its metrics and verdicts, for the report and for tests.
+    """Write summary.json beside a run: its metrics, verdicts and environment.
 
-    Crops are left out: they name folders of this machine, and summaries are published.
+    The report and tests read it. Crops are left out: they name folders of this machine, and
+    summaries are published.
     """
     images = {
         key: {name: x for name, x in entry.items() if name != "crop"}
@@ -241,6 +243,7 @@ def write_summary(experiment: Experiment, name: str, verdicts: Iterable[Verdict]
         "params": experiment.params.model_dump(exclude={"out"}),
         "metrics": experiment.metrics | {"images": images},
         "verdicts": listed(verdicts),
+        "environment": published_environment(experiment.folder),
     }
     write_json(experiment.folder / "summary.json", summary)
 
@@ -249,8 +252,13 @@ def write_verdicts(
     path: str | Path, experiments: Sequence[Experiment], verdicts: Iterable[Verdict]
 ) -> None:
     """Write the comparison as JSON: mean and spread of each experiment, and the verdicts."""
-    runs = {e.name: {key: e.metrics[key] for key in ("mean", "std", "failed")} for e in experiments}
-    write_json(path, {"experiments": runs, "verdicts": listed(verdicts)})
+    runs = {
+        e.name: {key: e.metrics[key] for key in ("mean", "std", "failed")}
+        | {"environment": published_environment(e.folder)}
+        for e in experiments
+    }
+    made = describe_machine("cpu")
+    write_json(path, {"experiments": runs, "verdicts": listed(verdicts), "made": made})
 
 
 def listed(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:

@@ -15,7 +15,10 @@ from ganinv import figures
 from ganinv.analysis.close_ups import close_ups
 from ganinv.analysis.finished import Experiment
 from ganinv.images.writing import read_png_text
+from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import film as html_film
+from ganinv.report.numbered import attributes
+from ganinv.report.told import SUMMARIES, at, form_of, told
 from ganinv.runs.describe import describe_metrics
 
 QUALITY = 80  # of pictures at full size
@@ -61,6 +64,8 @@ def _shot(title, shot):
     uri = figures.data_uri(shot.picture, QUALITY)
     alt = html.escape(f"{title}, {shot.name}")
     name, about = html.escape(shot.name), html.escape(shot.about)
+    if source := attributes(shot.about, html.escape):
+        about = f"<span{source}>{about}</span>"
     return (
         f'<figure class="shot" data-name="{name}" style="margin: 0"><img src="{uri}" alt="{alt}" '
         f'width="{width}" height="{height}" style="width: 100%; height: auto">'
@@ -108,8 +113,7 @@ def results_viewer(
         places = {SHORT.get(name, name): pictures for name, pictures in found.items()}
     named = [("target", target, "")]
     named += [
-        (e.name, e.picture(image_id, "reconstruction"), describe_metrics(e.images[image_id]))
-        for e in shown
+        (e.name, e.picture(image_id, "reconstruction"), _measured(e, image_id)) for e in shown
     ]
     shots = [
         Shot(name, picture, about, {place: pictures[k] for place, pictures in places.items()})
@@ -119,6 +123,19 @@ def results_viewer(
         drawn = figures.shrink(first.picture(image_id, "difference"), MAP)
         shots.append(Shot("difference", drawn, "black is none, yellow half the range or more"))
     return viewer(title, shots, len(shown))
+
+
+def _measured(experiment: Experiment, image_id: str) -> str:
+    """An image's metrics in a line, with their places where the run's summary is published."""
+    entry, run = experiment.images[image_id], experiment.folder.name
+    text = describe_metrics(entry)
+    if run not in SUMMARIES:
+        return text
+    names = [name for name in METRICS if name in entry]
+    form = " · ".join(f"{METRICS[name].label} {form_of(name, unit=True)}" for name in names)
+    here = at(f"{run}.json", "metrics", "images", image_id)
+    shown = told(form, *((f"{here}/{name}", entry[name]) for name in names))
+    return shown if shown == text else text  # it may hold more, as of a code and its refinement
 
 
 def film(experiment: Experiment, image_id: str) -> str:

@@ -1,7 +1,8 @@
 """Pieces of pages: tables, cards, picture grids.
 
 Every function returns a string that needs no other file, with every text in it escaped. Each also
-shows in Jupyter, where the report's style sheet and scripts are not.
+shows in Jupyter, where the report's style sheet and scripts are not. Texts that are `Told` say
+which figures they show.
 """
 
 import html
@@ -13,22 +14,31 @@ import numpy as np
 
 from ganinv import figures
 from ganinv.analysis.verdicts import Verdict
+from ganinv.report.numbered import attributes
+from ganinv.report.told import Told, at, told
 
 PICTURE_WIDTH = 400  # pixels, in grids
-ABSENT = "–"  # in place of a number that there is not
 NUMBER = re.compile(r"[0-9+\-−∞<]|–$|not (in|reached)")  # what a cell with a number begins with
 
 
-def verdict_cards(verdicts: Iterable[Verdict]) -> str:
-    """Show verdicts as a row of cards."""
+def verdict_cards(verdicts: Iterable[Verdict], file: str = "") -> str:
+    """Show verdicts as a row of cards; `file` is the JSON that lists the same, "" the page's."""
     cards = []
-    for verdict in verdicts:
-        state, word = verdict.word.replace(" ", "-"), verdict.word.capitalize()
-        cards.append(
-            f'<div class="card {state}"><strong>{word}</strong>'
-            f"<p>{html.escape(verdict.claim)}</p><p>{html.escape(verdict.detail)}</p></div>"
-        )
+    for number, verdict in enumerate(verdicts):
+        here = at(file, "verdicts", number)
+        word = told("{Aa}", (f"{here}/verdict", verdict.word))
+        texts = [
+            told("{}", (f"{here}/{key}", getattr(verdict, key))) for key in ("claim", "detail")
+        ]
+        parts = [f"<strong{attributes(word, html.escape)}>{word}</strong>"]
+        parts += [paragraph(text) for text in texts]
+        cards.append(f'<div class="card {verdict.word.replace(" ", "-")}">{"".join(parts)}</div>')
     return f'<div class="cards" style="display: grid; gap: 0.8rem">{"".join(cards)}</div>'
+
+
+def paragraph(text: str) -> str:
+    """Write a text as a paragraph."""
+    return f"<p{attributes(text, html.escape)}>{html.escape(text)}</p>"
 
 
 def table(
@@ -43,7 +53,7 @@ def table(
     The first cell of a row names it. A column whose cells all begin as numbers do stands right.
     `caption` says what the table tells.
     """
-    rows = [[str(cell) for cell in row] for row in rows]
+    rows = [[c if isinstance(c, Told) else str(c) for c in row] for row in rows]
     words = [any(_is_words(row[c]) for row in rows) or not c for c in range(len(head))]
     top = "".join(
         f'<th scope="col" class="{"words" if words[c] else ""}">{html.escape(str(cell))}</th>'
@@ -54,7 +64,8 @@ def table(
         cells = [f'<th scope="row" class="words">{html.escape(name)}</th>']
         for c, cell in enumerate(values, 1):
             css = f"{'words' if words[c] else ''}{' best' if (r, c) in best else ''}".strip()
-            cells.append(f'<td class="{css}">{html.escape(cell)}</td>')
+            source = attributes(cell, html.escape)
+            cells.append(f'<td class="{css}"{source}>{html.escape(cell)}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
     return scroll(
         f"<table><caption><span>{html.escape(caption)}</span></caption><thead><tr>{top}</tr></thead>"

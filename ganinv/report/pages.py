@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from ganinv.files import atomic_path
 from ganinv.report.formulas import PageExporter
+from ganinv.report.numbered import write_numbers
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("style.css", "pictures.css")
@@ -31,7 +32,8 @@ def write_page(
     """Convert an executed notebook to one self-contained HTML page, code folded away.
 
     `pages` are the titles of all pages of the report by their names, which are linked from the
-    head of each; `name` is this one's. A `notice` is shown above it. Returns the page's path.
+    head of each; `name` is this one's. A `notice` is shown above it. What it says in numbers is
+    written beside it, into figures/. Returns the page's path.
     """
     exporter = PageExporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
     resources = {
@@ -46,6 +48,7 @@ def write_page(
     body, _ = exporter.from_notebook_node(cells, resources=resources)
     with atomic_path(path) as temporary:
         temporary.write_text(distinct_ids(body), encoding="utf-8", errors="replace")
+    write_numbers(Path(path))
     return Path(path)
 
 

@@ -3,6 +3,7 @@
 import html
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,16 @@ from matplotlib.ticker import FuncFormatter
 
 from ganinv import figures
 from ganinv.bench.quality import JUDGE, REFINED
+from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import ABSENT, table
+from ganinv.report.html import table
 from ganinv.report.plots import Key, colour, panel, panels
 from ganinv.report.recipe_names import readable
 from ganinv.report.show_runs import best_row, metrics_head
+from ganinv.report.told import ABSENT, Told, at, told
 
 Result = Mapping[str, Any]  # as a benchmark wrote it
+PLACE = "../benchmarks"  # of the files, as seen from the published page
 
 
 def machine(result: Result) -> str:
@@ -29,25 +33,42 @@ def machine(result: Result) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
+def read_results(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """Read the figures of benchmarks, *.json of a folder, by their names; `file` is each one's."""
+    files = sorted(Path(folder).glob("*.json"))
+    return {path.stem: read_json(path) | {"file": f"{PLACE}/{path.name}"} for path in files}
+
+
+def _told(result: Result, form: str, *keys: str | int) -> Told | str:
+    """Show a figure of a benchmark's file, with its place."""
+    found: Any = result
+    for key in keys:
+        found = found[key]
+    file = result.get("file")
+    text = told(form, (at(file or "", *keys), found))
+    return text if file else str(text)
+
+
 def step_table(result: Result) -> str:
     """Show a step of ours beside plain code: medians, and the ratios of each pair."""
-    found = {(r["generator"], r["loss"], r["batch"], r["variant"]): r for r in result["rows"]}
+    places = {
+        (r["generator"], r["loss"], r["batch"], r["variant"]): k
+        for k, r in enumerate(result["rows"])
+    }
     rows = []
-    for ratio in result["ratios"]:
+    for number, ratio in enumerate(result["ratios"]):
         key = ratio["generator"], ratio["loss"], ratio["batch"]
-        plain, ours = found[*key, "plain"], found[*key, "ours"]
+        plain, ours = (("rows", places[*key, variant]) for variant in ("plain", "ours"))
         rows.append(
             [
-                ours["generator"],
-                ours["loss"],
-                ours["batch"],
-                f"{plain['seconds']:.2f}",
-                f"{ours['seconds']:.2f}",
-                f"{ratio['speedup']:.1f}",
-                f"{plain['peak_mb'] / 1000:.1f}",
-                f"{ours['peak_mb'] / 1000:.1f}",
-                f"{ratio['memory']:.0%}",
-                f"{ours['warm_up_seconds']:.0f}",
+                *key,
+                _told(result, "{.2f}", *plain, "seconds"),
+                _told(result, "{.2f}", *ours, "seconds"),
+                _told(result, "{.1f}", "ratios", number, "speedup"),
+                _told(result, "{0.001*.1f}", *plain, "peak_mb"),
+                _told(result, "{0.001*.1f}", *ours, "peak_mb"),
+                _told(result, "{.0%}", "ratios", number, "memory"),
+                _told(result, "{.0f}", *ours, "warm_up_seconds"),
             ]
         )
     head = [
@@ -200,21 +221,21 @@ def scale_tables(result: Result) -> str:
         [
             row["batch"],
             row["steps"],
-            f"{row['seconds_per_step']:.2f}",
-            f"{row['images_per_hour']:.1f}",
-            f"{row['peak_mb'] / 1000:.2f}",
+            _told(result, "{.2f}", "batches", k, "seconds_per_step"),
+            _told(result, "{.1f}", "batches", k, "images_per_hour"),
+            _told(result, "{0.001*.2f}", "batches", k, "peak_mb"),
         ]
-        for row in result["batches"]
+        for k, row in enumerate(result["batches"])
     ]
     folders = [
         [
             row["images"],
-            f"{row['seconds']:.0f}",
-            f"{row['seconds_per_image']:.1f}",
-            f"{row['peak_mb'] / 1000:.2f}",
-            f"{row['peak_growth_mb']:+.0f}",
+            _told(result, "{.0f}", "folders", k, "seconds"),
+            _told(result, "{.1f}", "folders", k, "seconds_per_image"),
+            _told(result, "{0.001*.2f}", "folders", k, "peak_mb"),
+            _told(result, "{+.0f}", "folders", k, "peak_growth_mb"),
         ]
-        for row in result["folders"]
+        for k, row in enumerate(result["folders"])
     ]
     fit = result["fit"]
     line = (

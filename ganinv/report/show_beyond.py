@@ -11,9 +11,10 @@ from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, kept_bytes
 from ganinv.analysis.close_ups import close_ups
 from ganinv.analysis.finished import Experiment, finite_values
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import ABSENT, column_head, row_name, still, table, wide_grid
+from ganinv.report.html import column_head, row_name, still, table, wide_grid
 from ganinv.report.plots import Key, colour, panel, panels
 from ganinv.report.show_runs import best_row, count_images, metrics_head
+from ganinv.report.told import ABSENT, at, form_of, told
 
 KEPT = {"none": "a code", "features": "a code and a feature map", "weights": "a code and weights"}
 KEPT |= {"both": "a code, a feature map and weights"}
@@ -28,7 +29,7 @@ def variants_table(experiments: Sequence[Experiment], images: Sequence[str]) -> 
     """
     found = {name: [finite_values(e, images, name) for e in experiments] for name in METRICS}
     rows = [
-        [e.name, *(_mean_and_spread(found[name][k], len(images), name) for name in METRICS)]
+        [e.name, *(_mean_and_spread(e, found[name][k], len(images), name) for name in METRICS)]
         for k, e in enumerate(experiments)
     ]
     best = set()
@@ -39,12 +40,17 @@ def variants_table(experiments: Sequence[Experiment], images: Sequence[str]) -> 
     return table(["mean ± std", *metrics_head()], rows, best, caption=caption)
 
 
-def _mean_and_spread(values: Sequence[float], count: int, name: str) -> str:
+def _mean_and_spread(experiment: Experiment, values: Sequence[float], count: int, name: str) -> str:
     if not values:
         return ABSENT
-    show = METRICS[name].show
-    of = "" if len(values) == count else f" ({len(values)} of {count})"
-    return f"{show(float(np.mean(values)))} ± {show(float(np.std(values)))}{of}"
+    form, here = form_of(name), at("", "experiments", experiment.name)
+    found = {"mean": float(np.mean(values)), "std": float(np.std(values))}
+    text = told(f"{form} ± {form}", *((f"{here}/{of}/{name}", x) for of, x in found.items()))
+    if len(values) < count:
+        return f"{text} ({len(values)} of {count})"
+    # the page's file has those of the whole run
+    whole = all(experiment.metrics[of].get(name) == x for of, x in found.items())
+    return text if whole else str(text)
 
 
 def kept_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:

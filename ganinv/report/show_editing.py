@@ -11,8 +11,9 @@ from ganinv.analysis.edited_verdicts import Found
 from ganinv.analysis.statistics import mean_interval
 from ganinv.editing.strengths import show_strength
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import ABSENT, column_head, row_name, still, table, wide_grid
+from ganinv.report.html import column_head, row_name, still, table, wide_grid
 from ganinv.report.plots import Key, colour, panel, panels
+from ganinv.report.told import ABSENT
 
 LABEL = 96  # pixels of a row's name
 MOST = 12  # photographs whose pictures are shown

@@ -19,7 +19,8 @@ from ganinv.analysis.gans import (
 from ganinv.analysis.statistics import CONFIDENCE, Interval
 from ganinv.analysis.trainings import Trained
 from ganinv.measures.distributions import FEATURES
-from ganinv.report.html import ABSENT, film, table
+from ganinv.report.html import film, table
+from ganinv.report.told import ABSENT, at, told_interval
 from ganinv.training.gan.settings import GanParams
 
 FRAME = 120  # pixels of a film's picture, at least
@@ -137,7 +138,10 @@ def _over_seeds(group, key):
     """A measure's mean and interval, a dash for a share that cannot be told from 0."""
     if not can_be_told(group, key):
         return ABSENT
-    return MEASURES[key].average(group, at_the_end(key)).show(MEASURES[key].digits)
+    found, measure = over_seeds(group, at_the_end(key)), MEASURES[key]
+    here = at("", "trainings", group[0].name, "last", key)
+    mean, *bounds = ((f"{here}/{of}", getattr(found, of)) for of in ("mean", "low", "high"))
+    return told_interval(mean, bounds, f"{measure.scale}*.{measure.digits}f")
 
 
 def _trouble(group):

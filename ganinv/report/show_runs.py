@@ -14,7 +14,8 @@ from ganinv.analysis.verdicts import evaluations_to_reach
 from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.compare import film, results_viewer
-from ganinv.report.html import ABSENT, grid, picture_html, table
+from ganinv.report.html import grid, picture_html, table
+from ganinv.report.told import ABSENT, SUMMARIES, Told, at, form_of, told
 from ganinv.runs.describe import describe
 from ganinv.runs.params import Params
 
@@ -43,7 +44,8 @@ def mean_table(experiments: Sequence[Experiment]) -> str:
     for experiment in experiments:
         cells = [_mean_and_spread(experiment, images, name) for name in METRICS]
         seconds = _over(experiment, images, "seconds", np.mean)
-        shown = ABSENT if seconds is None else f"{seconds:.0f}"
+        source = _mean_at(experiment, "mean", "seconds", seconds)
+        shown = ABSENT if seconds is None else _noted("{.0f}", [(source, seconds)])
         rows.append([experiment.name, *cells, experiment.params.steps, shown])
     best = {(best_row(means[name], name), column) for column, name in enumerate(METRICS, 1)}
     head = ["mean ± std", *metrics_head(), "steps", "s per image"]
@@ -57,10 +59,25 @@ def count_images(count: int) -> str:
 
 def _mean_and_spread(experiment, images, name):
     mean, spread = (_over(experiment, images, name, f) for f in (np.mean, np.std))
-    show = METRICS[name].show
-    if len(images) == 1:  # which has no spread
-        return ABSENT if mean is None else show(mean)
-    return ABSENT if mean is None else f"{show(mean)} ± {show(spread)}"
+    if mean is None:
+        return ABSENT
+    form, found = form_of(name), [(_mean_at(experiment, "mean", name, mean), mean)]
+    if len(images) > 1:  # one has no spread
+        form = f"{form} ± {form}"
+        found.append((_mean_at(experiment, "std", name, spread), spread))
+    return _noted(form, found)
+
+
+def _mean_at(experiment, statistic, name, value):
+    """Where the page's own file has a mean or a spread; "" where that is of other images."""
+    there = experiment.metrics[statistic].get(name)
+    return at("", "experiments", experiment.name, statistic, name) if there == value else ""
+
+
+def _noted(form, figures):
+    """A text with its sources, or without any where one of them is not known."""
+    text = told(form, *figures)
+    return text if all(source for source, _ in figures) else str(text)
 
 
 def _over(experiment, images, name, statistic):
@@ -86,22 +103,27 @@ def image_table(experiments: Sequence[Experiment]) -> str:
                 best.add((len(rows) + row, column))
         for experiment in experiments:
             entry = experiment.images[image_id]
-            rows.append([entry["title"], experiment.name, *_cells(entry)])
+            rows.append([entry["title"], experiment.name, *_cells(experiment, image_id)])
     head = ["image", "experiment", *metrics_head(), "best step", "seconds"]
     caption = "Every photograph under every experiment; the best of each photograph in bold."
     return table(head, rows, best, caption=caption)
 
 
-def _cells(entry):
-    values = [
-        metric.show(entry[name]) if name in entry else ABSENT for name, metric in METRICS.items()
-    ]
-    return [*values, f"{entry['best_step']} of {entry['steps']}", f"{entry['seconds']:.0f}"]
+def _cells(experiment: Experiment, image_id: str) -> list[Told | str]:
+    """What one image came to, with its place in the run's summary, where that is published."""
+    entry, run = experiment.images[image_id], experiment.folder.name
+    here = at(f"{run}.json", "metrics", "images", image_id) if run in SUMMARIES else ""
+
+    def cell(form, *names):
+        return _noted(form, [(here and f"{here}/{name}", entry[name]) for name in names])
+
+    values = [cell(form_of(name), name) if name in entry else ABSENT for name in METRICS]
+    return [*values, cell("{} of {}", "best_step", "steps"), cell("{.0f}", "seconds")]
 
 
 def run_table(experiment: Experiment) -> str:
     """Show every metric of every image of one run."""
-    rows = [[entry["title"], *_cells(entry)] for entry in experiment.images.values()]
+    rows = [[e["title"], *_cells(experiment, key)] for key, e in experiment.images.items()]
     head = ["image", *metrics_head(), "best step", "seconds"]
     return table(head, rows, caption=f"{experiment.name}: every photograph's result.")
 
@@ -220,6 +242,14 @@ def overview(experiments: Sequence[Experiment], size: int = 256) -> np.ndarray:
     return figures.captioned(np.concatenate(rows), labels, size)
 
 
+def _about(experiment, about, name):
+    """What a run's environment says, with its place in the summary, where that is published."""
+    run, value = experiment.folder.name, about[name]
+    if value is None or run not in SUMMARIES:
+        return value
+    return told("{}", (at(f"{run}.json", "environment", name), value))
+
+
 def provenance(experiment: Experiment) -> str:
     """Show versions, device and weights of a run, as a table."""
     about = read_json(experiment.folder / "environment.json")
@@ -227,9 +257,9 @@ def provenance(experiment: Experiment) -> str:
     rows = [
         ("device", f"{about['device_name']} ({about['device']}), {about['threads']} threads"),
         ("search", f"{experiment.params.precision}, torch.compile {experiment.params.compile}"),
-        ("seed", about["seed"]),
-        ("date", about["date"]),
-        ("commit", about["commit"] or "not a git checkout"),
+        ("seed", _about(experiment, about, "seed")),
+        ("date", _about(experiment, about, "date")),
+        ("commit", _about(experiment, about, "commit") or "not a git checkout"),
         ("python", about["python"]),
         *((name, version) for name, version in about["packages"].items()),
         *((f"weights {name}", f"sha256 {sha256[:16]}…") for name, sha256 in weights.items()),

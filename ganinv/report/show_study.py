@@ -13,12 +13,14 @@ from ganinv import figures
 from ganinv.analysis.statistics import Interval
 from ganinv.analysis.study import of_photograph
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import ABSENT, table
+from ganinv.report.html import table
 from ganinv.report.plots import Key, colour, panel, panels
+from ganinv.report.told import ABSENT, at, told, told_interval
 from ganinv.runs.records import is_measured
 
 Study = Mapping[str, Any]
 TITLE = 20  # letters of a line beside an axis
+FILE = "study.json"  # beside the pages of a report that shows a part of it
 SHOWN = ("lpips_alex", "lpips_vgg", "identity", "psnr")  # that are drawn; the tables have all
 
 
@@ -57,13 +59,19 @@ def _count(number: int, thing: str, ending: str = "s") -> str:
     return f"{number} {thing}{'' if number == 1 else ending}"
 
 
+def _file(study: Study) -> str:
+    """The file that the study was read from, as seen from the page; "" is the page's own."""
+    return str(study.get("file", ""))
+
+
 def recipes_table(study: Study) -> str:
     """Show each recipe's mean over the photographs, with its 95 % interval."""
     heads = [f"{METRICS[m].heading} {METRICS[m].arrow}" for m in METRICS]
     rows = []
     for name, recipe in study["recipes"].items():
         cells = [_mean(study, name, m, METRICS[m].digits) for m in METRICS]
-        rows.append([recipe["title"], recipe["steps"], *cells, _mean(study, name, "seconds", 0)])
+        steps = told("{}", (at(_file(study), "recipes", name, "steps"), recipe["steps"]))
+        rows.append([recipe["title"], steps, *cells, _mean(study, name, "seconds", 0)])
     heads = ["recipe", "steps", *heads, "s per photo"]
     return table(heads, rows, caption="Means over the photographs, with 95 % intervals.")
 
@@ -73,50 +81,53 @@ def _mean(study: Study, name: str, metric: str, digits: int) -> str:
     recipe = study["recipes"][name]
     if metric not in recipe["mean"]:
         return ABSENT
-    low, high = (math.nan if x is None else x for x in recipe["interval"][metric])
+    here = at(_file(study), "recipes", name)
+    bounds = [
+        (f"{here}/interval/{metric}/{k}", x) for k, x in enumerate(recipe["interval"][metric])
+    ]
     measured, all_of_them = len(of_photograph(study, name, metric)), len(study["photographs"])
-    of = f", of {measured} of {all_of_them}" if measured < all_of_them else ""
-    return Interval(recipe["mean"][metric], low, high, measured).show(digits) + of
+    mean = told_interval((f"{here}/mean/{metric}", recipe["mean"][metric]), bounds, f".{digits}f")
+    return f"{mean}, of {measured} of {all_of_them}" if measured < all_of_them else mean
 
 
 def spreads_table(study: Study) -> str:
     """Show the standard deviation between photographs beside that between restarts of one."""
     rows = []
-    for recipe in study["recipes"].values():
+    for recipe_name, recipe in study["recipes"].items():
         cells = []
         for name in SHOWN:
             spread = recipe["spread"].get(name, {})
-            between, within = spread.get("photographs"), spread.get("restarts")
-            digits = METRICS[name].digits
-            cells += [_number(between, digits), _number(within, digits)]
+            here = at(_file(study), "recipes", recipe_name, "spread", name)
+            form = f"{{.{METRICS[name].digits}f}}"
+            cells += [
+                told(form, (f"{here}/{of}", spread[of])) if of in spread else ABSENT
+                for of in ("photographs", "restarts")
+            ]
         rows.append([recipe["title"], *cells])
     heads = [f"{METRICS[m].heading}: {of}" for m in SHOWN for of in ("photographs", "restarts")]
     caption = "Standard deviations between photographs, and between restarts of one."
     return table(["recipe", *heads], rows, caption=caption)
 
 
-def _number(value: float | None, digits: int) -> str:
-    return ABSENT if value is None else f"{value:.{digits}f}"
-
-
 def comparisons_table(study: Study) -> str:
     """Show the paired differences: mean, 95 % interval, wins, p of Wilcoxon's test."""
     rows: list[list[str]] = []
     best: list[tuple[int | None, int]] = []
-    for one in study["comparisons"]:
+    for number, one in enumerate(study["comparisons"]):
         metric = METRICS[one["metric"]]
         names = [study["recipes"][one[side]]["title"] for side in "ab"]
         low, high = (math.nan if one[x] is None else one[x] for x in ("low", "high"))
-        shown = Interval(one["difference"], low, high, one["n"])
-        if shown.sign:
+        here = at(_file(study), "comparisons", one.get("place", number))
+        mean, *bounds = ((f"{here}/{key}", one[key]) for key in ("difference", "low", "high"))
+        if Interval(one["difference"], low, high, one["n"]).sign:
             best.append((len(rows), 2))
         rows.append(
             [
                 f"{names[0]} − {names[1]}",
                 f"{metric.heading} {metric.arrow}",
-                shown.show(metric.digits, signed=True),
-                f"{one['wins']} of {one['n']}",
-                show_p(one["p"]),
+                told_interval(mean, bounds, f"+.{metric.digits}f"),
+                told("{} of {}", (f"{here}/wins", one["wins"]), (f"{here}/n", one["n"])),
+                _told_p(f"{here}/p", one["p"]),
             ]
         )
     heads = ["difference of", "in", "mean (95 % interval)", "better on", "p (Wilcoxon)"]
@@ -128,6 +139,14 @@ def show_p(p: float | None) -> str:
     if p is None:
         return ABSENT
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def _told_p(pointer: str, p: float | None) -> str:
+    """The p with its place; one that is shown by a bound alone has none."""
+    shown = show_p(p)
+    if p is None or p < 0.001:
+        return shown
+    return told("{.3f}" if p < 0.1 else "{.2f}", (pointer, p))
 
 
 def lines(study: Study) -> str:
@@ -275,6 +294,7 @@ def controls(study: Study | None) -> str:
             "<p>There is no study of these recipes here. <code>make study</code> makes it, in "
             "hours.</p>"
         )
+    study = {**study, "file": FILE}
     parts = [
         summary(study),
         recipes_table(study),

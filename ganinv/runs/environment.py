@@ -15,6 +15,8 @@ import torch
 
 import ganinv
 from ganinv.errors import WeightsError
+from ganinv.files import read_json
+from ganinv.numerics import NUMERICS
 from ganinv.paths import MANIFEST, clone
 
 PACKAGES = (
@@ -29,6 +31,9 @@ PACKAGES = (
     "safetensors",
     "dlib-bin",
 )
+
+
+COMMAND = "command"  # of the environment: it names folders of the machine
 
 
 class Computed(Protocol):
@@ -54,12 +59,20 @@ def environment(params: Computed, weights: Mapping[str, str]) -> dict[str, Any]:
         "device": params.device,
         "device_name": machine["device"] + cores,
         "threads": machine["threads"],
-        "commit": commit(),
+        "commit": machine["commit"],
+        "numerics": NUMERICS,
         "weights": weights,
         "seed": params.seed,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        COMMAND: sys.argv,
     }
+
+
+def published_environment(folder: str | Path) -> dict[str, Any]:
+    """Read a run's environment.json, less what names folders; {} where the run has none."""
+    path = Path(folder) / "environment.json"
+    about = read_json(path) if path.is_file() else {}
+    return {name: value for name, value in about.items() if name != COMMAND}
 
 
 def _version(package):
@@ -70,7 +83,7 @@ def _version(package):
 
 
 def describe_machine(device: str) -> dict[str, Any]:
-    """Name what computes: the device, the cores and threads of the processor, and the versions."""
+    """Name what computes: device, cores, threads, versions, commit and numerics."""
     on_gpu = torch.device(device).type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if on_gpu else _processor(),
@@ -78,6 +91,8 @@ def describe_machine(device: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "commit": commit(),
+        "numerics": NUMERICS,
         "system": platform.platform(),
         "date": datetime.now(UTC).date().isoformat(),
     }

@@ -96,7 +96,7 @@ def _complaint(
     target = from_pil(_target(folder, entry)).to(image.device)
     again = compute_metrics(image, target)
     for name in names:
-        if fault := _differs(name, entry, again):
+        if fault := differs(name, entry, again):
             return fault
         recorded = entry.get(name, "nothing")
         if gathered.get(name, "nothing") != recorded:
@@ -145,14 +145,15 @@ def _complaint_of_code(
     """What is wrong with what the latent alone renders."""
     again = compute_metrics(code, target)
     for name in names:
-        if fault := _differs(name, entry["code"], again):
+        if fault := differs(name, entry["code"], again):
             return f"of the latent alone, {fault}"
     if "code.png" in files_of(entry) and not _is_picture_of(code, folder / "code.png"):
         return "code.png is not what its latent renders alone"
     return ""
 
 
-def _differs(name: str, recorded: dict, again: dict[str, float]) -> str:
+def differs(name: str, recorded: dict, again: dict[str, float]) -> str:
+    """Say in which way a metric differs by more than its tolerance; "" where it does not."""
     value = recorded.get(name, "nothing")
     if _same(value, again[name], METRICS[name].tolerance):
         return ""

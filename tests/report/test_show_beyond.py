@@ -10,7 +10,7 @@ from ganinv.analysis.close_ups import WORST
 from ganinv.analysis.finished import Experiment
 from ganinv.images.writing import save_png
 from ganinv.report import show_beyond
-from ganinv.report.html import ABSENT
+from ganinv.report.told import ABSENT
 from helpers.beyond import made_up
 from helpers.pages import read_tags
 from helpers.runs import HOSTILE

@@ -9,7 +9,7 @@ from ganinv.analysis.edited_verdicts import Found
 from ganinv.analysis.finished import Experiment
 from ganinv.images.writing import save_png
 from ganinv.report import show_editing
-from ganinv.report.html import ABSENT
+from ganinv.report.told import ABSENT
 from helpers.edited import made_up
 from helpers.pages import read_tags
 

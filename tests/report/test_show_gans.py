@@ -7,7 +7,7 @@ import pytest
 
 from ganinv.analysis import trainings
 from ganinv.report import show_gan_curves, show_gans
-from ganinv.report.html import ABSENT
+from ganinv.report.told import ABSENT
 from helpers.gans import train_small
 
 

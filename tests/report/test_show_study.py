@@ -7,7 +7,7 @@ import pytest
 
 from ganinv.analysis.study import summarize
 from ganinv.report import show_study
-from ganinv.report.html import ABSENT
+from ganinv.report.told import ABSENT
 from ganinv.runs.study_params import recipes_of
 from helpers.pages import read_tags
 from helpers.runs import HOSTILE

@@ -1,0 +1,136 @@
+"""Copy a report, a study or a report on small GANs to where published ones lie, with its figures.
+
+    python -m ganinv.report.publish report | evidence | study | gan   what `make publish…` calls
+
+Beside the pages go what they say in numbers (figures/), the summaries of runs, and the latents of
+the experiments, from which `published` renders a sample again.
+"""
+
+import shutil
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from ganinv.errors import ReportError
+from ganinv.files import read_json, sha256_file, write_bytes, write_json
+from ganinv.paths import project_root
+from ganinv.report.numbered import FIGURES
+from ganinv.report.told import SUMMARIES
+from ganinv.report.ways import join_reports
+
+LATENTS = "latents"  # the folder of the experiments' latents, and the file of their checksums
+EVIDENCE = ("beyond", "editing")  # pages that are made over more photographs than the report
+STUDIES = {"runs/study": "study", "runs/starts": "starts"}
+
+
+def publish_report(report: Path, to: Path) -> None:
+    """Copy the report on the experiments, without the pages that `publish_evidence` brings.
+
+    Raises ReportError where `report` holds none.
+    """
+    runs = report / "runs"
+    _need(report / "index.html", "make report")
+    _copy_pages(report, to, but=EVIDENCE)
+    _copy(report / "overview.jpg", to / "overview.jpg")
+    _copy(runs / "comparison.json", to / "comparison.json")
+    for name in SUMMARIES:
+        _copy(runs / name / "summary.json", to / f"{name}.json")
+    _copy(runs / "indomain" / "indomain" / "summary.json", to / "indomain.json")
+    _copy_latents(runs, to)
+    join_reports(to)
+
+
+def publish_evidence(report: Path, to: Path) -> None:
+    """Copy the pages on refinements and edits, and what they found.
+
+    Raises ReportError where `report` lacks one.
+    """
+    for name in EVIDENCE:
+        _need(report / f"{name}.html", "make evidence")
+        _copy_page(report / f"{name}.html", to)
+        _copy(report / "runs" / name / "summary.json", to / f"{name}.json")
+    join_reports(to)
+
+
+def publish_study(root: Path, to: Path) -> None:
+    """Copy the studies that there are. Raises ReportError where there is none."""
+    _need(root / "runs/study/study.json", "make study")
+    for folder, name in STUDIES.items():
+        _copy(root / folder / "study.json", to / f"{name}.json")
+        _copy(root / folder / "study.html", to / f"{name}.html")
+        _copy(root / folder / FIGURES / "study.json", to / FIGURES / f"{name}.json")
+    join_reports(to)
+
+
+def publish_gan(report: Path, to: Path) -> None:
+    """Copy the report on small GANs, and its trainings' results.
+
+    Raises ReportError where `report` holds none.
+    """
+    _need(report / "index.html", "make gan")
+    _copy_pages(report, to / "gan")
+    for path in sorted(report.glob("*.json")):
+        _copy(path, to / "gan" / path.name)
+    for path in sorted((report / "runs/gan_objectives/results").glob("*.json")):
+        _copy(path, to / "gan/results" / path.name)
+    join_reports(to)
+
+
+def _need(path: Path, command: str) -> None:
+    if not path.is_file():
+        raise ReportError(f"there is no {path} to publish: {command} makes it")
+
+
+def _copy_pages(report: Path, to: Path, but: Collection[str] = ()) -> None:
+    for page in sorted(report.glob("*.html")):
+        if page.stem not in but:
+            _copy_page(page, to)
+
+
+def _copy_page(page: Path, to: Path) -> None:
+    _copy(page, to / page.name)
+    numbers = f"{FIGURES}/{page.stem}.json"
+    _copy(page.parent / numbers, to / numbers)
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Copy a file; where there is none, an earlier one is removed, for it is of another report."""
+    if path.is_file():
+        write_bytes(to, path.read_bytes())
+    else:
+        to.unlink(missing_ok=True)
+
+
+def _copy_latents(runs: Path, to: Path) -> None:
+    """Copy the latent of each image in the experiments' summaries, and write their checksums."""
+    shutil.rmtree(to / LATENTS, ignore_errors=True)
+    checksums = {}
+    for name in SUMMARIES:
+        summary = runs / name / "summary.json"
+        for image_id in read_json(summary)["metrics"]["images"] if summary.is_file() else ():
+            kept = to / LATENTS / name / f"{image_id}.safetensors"
+            _copy(runs / name / image_id / "latent.safetensors", kept)
+            checksums[f"{name}/{image_id}"] = sha256_file(kept)
+    write_json(to / FIGURES / f"{LATENTS}.json", checksums)
+
+
+def main(arguments: list[str]) -> None:
+    """Publish what the argument names, from the clone's folders into reports/published/."""
+    root = project_root()
+    to = root / "reports" / "published"
+    kinds = {
+        "report": lambda: publish_report(root / "reports", to),
+        "evidence": lambda: publish_evidence(root / "reports" / "evidence", to),
+        "study": lambda: publish_study(root, to),
+        "gan": lambda: publish_gan(root / "reports" / "gan", to),
+    }
+    if arguments[:1] == [] or arguments[0] not in kinds:
+        raise SystemExit(f"name what to publish: {', '.join(kinds)}")
+    try:
+        kinds[arguments[0]]()
+    except ReportError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
