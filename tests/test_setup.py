@@ -120,6 +120,12 @@ def test_notebooks_are_numbered_in_reading_order():
     assert sorted(listed) == [path.name for path in NOTEBOOKS]
 
 
+def test_make_tries_every_notebook_in_reading_order():
+    ask = ["make", "--no-print-directory", "--eval=tried:; @echo $(NOTEBOOKS)", "tried"]
+    done = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f".nbval/{path.name}" for path in NOTEBOOKS]
+
+
 @pytest.mark.parametrize(
     "path", [p for p in NOTEBOOKS if p.name[:2] in ("01", "02", "03", "04", "07")], ids=str
 )
