@@ -155,14 +155,19 @@ class Strict(BaseModel):
     ) -> Self:
         """Build from a notebook's globals: the parameters among its names, over those of a file.
 
-        `more` are parameters that its cell does not name. Raises ParamsError as `load` does, and
-        for a name that is nearly a parameter's.
+        `more` are parameters that its cell does not name. Raises ParamsError as `load` does, for a
+        name that is nearly a parameter's, and for one given two values.
         """
         named = {name: namespace[name] for name in cls.model_fields if name in namespace}
         for name, value in namespace.items():
             plain = isinstance(value, (str, int, float, list, dict))
             if plain and name not in named and _near(name, cls.model_fields):
                 raise ParamsError(unknown_name(name, cls.model_fields, "parameter"))
+        for name, value in (more or {}).items():
+            if name in named and named[name] != value:
+                raise ParamsError(
+                    f"{name} is given twice: by itself and among the changes; leave one of them out"
+                )
         return cls.load(path, **named | dict(more or {}))
 
     def deciding(self, names: Container[str]) -> dict[str, Any]:

@@ -245,6 +245,9 @@ def test_a_notebooks_cell_changes_a_file_and_more_changes_both(tmp_path):
         Params.collect({"steps": "7"}, file)
     with pytest.raises(ParamsError, match="stpes.*did you mean steps"):
         Params.collect({"stpes": 7}, file)
+    with pytest.raises(ParamsError, match="^steps is given twice: .* leave one of them out"):
+        Params.collect(cell, file, {"steps": 9})
+    assert Params.collect(cell, file, {"steps": 7}).steps == 7
 
 
 # --- overrides ---

@@ -120,6 +120,21 @@ def test_notebooks_are_numbered_in_reading_order():
     assert sorted(listed) == [path.name for path in NOTEBOOKS]
 
 
+def test_each_numbered_notebook_leads_to_the_next():
+    numbered = [path for path in NOTEBOOKS if path.name != "quickstart.ipynb"]
+    for path, following in zip(numbered, [*numbered[1:], None], strict=True):
+        last = json.loads(path.read_text())["cells"][-1]
+        links = re.findall(r"\]\((\w+\.ipynb)\)", "".join(last["source"]))
+        assert last["cell_type"] == "markdown" and (not following or links[-1] == following.name)
+        assert path.name[:2] == "00" or "notebook" in last["metadata"]["tags"]
+
+
+def test_make_tries_every_notebook_in_reading_order():
+    ask = ["make", "--no-print-directory", "--eval=tried:; @echo $(NOTEBOOKS)", "tried"]
+    done = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f".nbval/{path.name}" for path in NOTEBOOKS]
+
+
 @pytest.mark.parametrize(
     "path", [p for p in NOTEBOOKS if p.name[:2] in ("01", "02", "03", "04", "07")], ids=str
 )
@@ -129,9 +144,10 @@ def test_a_parameters_cell_is_its_experiment_made_quick(path, monkeypatch):
     (cell,) = [c for c in cells if "parameters" in c["metadata"].get("tags", [])]
     values = {}
     exec("".join(cell["source"]), values)
-    params = Params.collect(values, values["file"], values["more"])
+    file = values.get("experiment") or values["file"]
+    params = Params.collect(values, file, values.get("changes") or values["more"])
     assert params.steps <= 20, "notebooks are quick by default"
-    full = Params.load(values["file"])
+    full = Params.load(file)
     quick = {"steps", "refine_steps", "images", "log_every", "snapshot_every", "out"}
     assert params.model_dump(exclude=quick) == full.model_dump(exclude=quick)
 

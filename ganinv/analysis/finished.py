@@ -49,6 +49,12 @@ class Experiment:
         """The entry of each finished image, by its id."""
         return self.metrics["images"]
 
+    def title(self, image_id: str) -> str:
+        """Return a photograph's title, with its id where another has the same."""
+        titles = [entry["title"] for entry in self.images.values()]
+        title = self.images[image_id]["title"]
+        return title if titles.count(title) == 1 else f"{title} ({image_id})"
+
     def history(self, image_id: str) -> list[dict[str, Any]]:
         """Read the rows of an image's search, one per step."""
         return read_json(self._file(image_id, "history.json"))
@@ -157,6 +163,17 @@ def read_all(runs: Mapping[str, str | Path], images: Collection[str] = ()) -> li
 def read_if_there(folder: str | Path, name: str = "") -> Experiment | None:
     """Read a run folder; None where there is none."""
     return read_experiment(folder, name) if folder and _is_run(Path(folder)) else None
+
+
+def read_before(folder: str | Path, new: Experiment, recipe: str = "") -> Experiment | None:
+    """Read the run that `new` is compared with, as far as its images are `new`'s.
+
+    None where there is no run, or none of these images is finished there.
+    """
+    if not folder or not _is_run(Path(folder)):
+        return None
+    found = read_experiment(folder, images=list(new.images), recipe=recipe)
+    return found if found.images else None
 
 
 def common_images(experiments: Sequence[Experiment]) -> list[str]:

@@ -158,8 +158,9 @@ def _experiments(plans, studied):
     """The jobs of the experiments, each compared with the one before."""
     jobs = []
     for name, params in plans.items():
-        values = params.model_dump() | {"file": from_notebooks(params_folder() / f"{name}.yaml")}
-        values |= {"previous": _previous(name, plans)} | (studied if name in STUDIED else {})
+        values = experiment_values(name, params) | (studied if name in STUDIED else {})
+        if previous := _previous(name, plans):
+            values["previous"] = previous
         jobs.append(Job(name, values, f": {params.steps} steps"))
     return jobs
 
@@ -209,6 +210,13 @@ def _from_root(name):
     """A path as `_place` writes it for notebooks, seen from here; names stay names."""
     inside = work_folder() / name
     return str(inside) if inside.exists() else name
+
+
+def experiment_values(name: str, params: Params) -> dict[str, Any]:
+    """Return what an experiment's notebook takes: its file, and every parameter as it is to be."""
+    values = params.model_dump()
+    file = from_notebooks(params_folder() / f"{name}.yaml")
+    return {"experiment": file, "out": values.pop("out"), "changes": values}
 
 
 def _in_domain(params, out, quick):

@@ -42,7 +42,7 @@ def loss_curves(experiments: Sequence[Experiment], title: str, x: str = "step") 
         figures.plain_log(axis)
 
     keys = [
-        Key(_distinct(experiments[0], image_id), colour(k))
+        Key(experiments[0].title(image_id), colour(k))
         for k, image_id in enumerate(experiments[0].images)
     ]
     if len(experiments) > 1:
@@ -50,13 +50,6 @@ def loss_curves(experiments: Sequence[Experiment], title: str, x: str = "step") 
         keys += [Key(e.name, "currentColor", style) for e, style in named]
     alt = f"{title}. {' '.join(_falls(e) for e in experiments)}"
     return panels([panel(draw, alt=alt, title=title)], keys)
-
-
-def _distinct(experiment: Experiment, image_id: str) -> str:
-    """A photograph's title, with its id where another has the same."""
-    titles = [entry["title"] for entry in experiment.images.values()]
-    title = experiment.images[image_id]["title"]
-    return title if titles.count(title) == 1 else f"{title} ({image_id})"
 
 
 def _falls(experiment: Experiment) -> str:
@@ -81,7 +74,7 @@ def metric_lines(experiments: Sequence[Experiment]) -> str:
         for name in METRICS
         if any(value(e, image, name) is not None for e in experiments for image in images)
     ]
-    keys = [Key(_distinct(experiments[0], image), colour(k)) for k, image in enumerate(images)]
+    keys = [Key(experiments[0].title(image), colour(k)) for k, image in enumerate(images)]
     return panels([_metric_panel(experiments, images, name) for name in shown], keys)
 
 

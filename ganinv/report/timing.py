@@ -99,6 +99,7 @@ def estimate_report(
 
 def plan_page(name: str, values: Mapping[str, Any]) -> Page:
     """Say what a page's notebook runs under these parameters."""
+    values = {**values, **values.get("changes", {})}  # experiments have their parameters there
     if name == "indomain":
         own = {key: value for key, value in values.items() if key in Params.model_fields}
         return Page(

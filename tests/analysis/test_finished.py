@@ -2,9 +2,10 @@
 
 import pytest
 
-from ganinv.analysis.finished import ensure_runs, read_experiment, search_again
+from ganinv.analysis.finished import ensure_runs, read_before, read_experiment, search_again
 from ganinv.errors import ParamsError
 from ganinv.runs.experiment import run_experiment
+from helpers.runs import fake_run
 from helpers.searches import quick_params
 
 
@@ -28,3 +29,13 @@ def test_one_image_is_searched_again_under_another_loss(toy_path, make_photo, tm
     assert (again.name, again.folder, list(again.images)) == ("again", tmp_path / "again", ["b"])
     assert again.params.loss == changes["loss"] and again.params.steps == 3
     assert len(again.history("b")) == 3 and "l2_full" in again.history("b")[0]
+
+
+def test_the_run_before_is_read_as_far_as_its_images_are_the_same(tmp_path):
+    new = read_experiment(fake_run(tmp_path / "new", {"a": {}, "b": {}}))
+    fake_run(tmp_path / "old", {"b": {}, "z": {}})
+    before = read_before(tmp_path / "old", new, "Exp-01")
+    assert list(before.images) == ["b"] and before.studied == "Exp-01"
+    fake_run(tmp_path / "other", {"z": {}})
+    for folder in ("", tmp_path / "none", tmp_path / "other"):
+        assert read_before(folder, new) is None

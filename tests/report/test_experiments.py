@@ -7,6 +7,7 @@ from ganinv.files import write_json
 from ganinv.paths import project_root
 from ganinv.report import experiments
 from ganinv.report.notebooks import fit_parameters
+from ganinv.runs.params import Params
 
 STUDIES = ("beyond", "editing", "benchmarks")
 
@@ -60,7 +61,7 @@ def test_every_notebook_is_given_parameters_that_it_names(tmp_path):
     assert [editing[name] for name in steps] == [10, 30, 60, 10, 5]
     assert editing["images"] == ["sample:portrait-050"] and editing["strengths"] == [-2, 0, 2]
     assert editing["directions"] == ["yaw", "smile"]
-    before = [ran[experiments.NOTEBOOKS[name]]["previous"] for name in experiments.EXPERIMENTS]
+    before = [ran[experiments.NOTEBOOKS[x]].get("previous", "") for x in experiments.EXPERIMENTS]
     outs = [ran[experiments.NOTEBOOKS[name]]["out"] for name in experiments.EXPERIMENTS]
     assert before == ["", *outs[:-1]]
 
@@ -78,6 +79,21 @@ def made(out, **given):
         write_json(out / "runs" / f"exp0{number}" / "summary.json", summary)
     experiments.make_report(out, run=run, write=lambda *a, **b: None, **given)
     return ran
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_notebook_runs_the_parameters_that_were_planned(tmp_path, monkeypatch, quick):
+    monkeypatch.chdir(project_root() / "notebooks")
+    overrides = ["lr=0.02", "plateau=50", "loss={l2: 1, lpips: 0.5}", "steps=70"]
+    for name in experiments.EXPERIMENTS:
+        planned = experiments.plan_experiment(name, tmp_path, quick, overrides)
+        given = experiments.experiment_values(name, planned)
+        notebook = project_root() / "notebooks" / experiments.NOTEBOOKS[name]
+        values = fit_parameters(notebook, given)
+        assert Params.collect(values, values["experiment"], values["changes"]) == planned
+        assert (planned.plateau, planned.steps) == (50, 7 if quick else 70)
+        with pytest.raises(ParamsError, match="has no parameter stepz"):
+            fit_parameters(notebook, given | {"stepz": 3})
 
 
 @pytest.mark.parametrize(

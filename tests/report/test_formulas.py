@@ -7,7 +7,8 @@ import nbformat
 import pytest
 
 from ganinv.errors import ReportError
-from ganinv.report.formulas import MARGIN, SIZE, formula_svg
+from ganinv.paths import project_root
+from ganinv.report.formulas import MARGIN, SIZE, PageExporter, formula_svg
 from ganinv.report.pages import write_page
 from helpers.pages import read_tags
 
@@ -77,3 +78,13 @@ def test_code_is_unfolded_where_its_cell_is_tagged(tmp_path):
     text = page_of(tmp_path, open_cell, nbformat.v4.new_code_cell("b = 2"))
     assert text.count('<div class="code open">') == 1 and text.count('<div class="code">') == 1
     assert re.search(r"\.code\.open, main:has", text)
+
+
+def test_formulas_of_all_notebooks_can_be_drawn():
+    drawn = {}
+    for path in sorted((project_root() / "notebooks").glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+        html = [PageExporter().markdown2html({}, text) for text in texts]
+        drawn[path.name[:2]] = "".join(html).count('class="display"')
+    assert all(drawn[f"0{n}"] for n in range(1, 5)), "each experiment says its loss"

@@ -7,6 +7,7 @@ import pytest
 from ganinv.analysis.editing import EditingParams
 from ganinv.generators.load import load_generator
 from ganinv.report import timing
+from ganinv.report.experiments import experiment_values
 from ganinv.report.timing import Page, estimate_parts, list_work, plan_page
 from ganinv.runs.experiment import run_experiment
 from helpers.edited import quick_study
@@ -81,7 +82,7 @@ def test_a_study_on_edits_counts_its_pictures(toy_path, make_photo, tmp_path):
 def test_pages_are_planned_from_what_their_notebooks_are_given(params):
     values = params.model_dump() | {"components": 2, "file": "x", "resolutions": [8]}
     assert plan_page("beyond", values).pictures == 7
-    first, mended = plan_page("exp03", values).runs
+    first, mended = plan_page("exp03", experiment_values("exp03", params)).runs
     assert first == params and mended.loss == {"lpips": 1.0, "l2": 0.5}
     assert plan_page("index", {"runs": {}}).runs == []
     kept = {"steps": 10, "out": "o", "images": ["a.png"], "seed": 0}
