@@ -88,38 +88,26 @@ def model(
     """
     largest = max(row["images"] for row in parts["records"])
     rows = {row["stage"]: row for row in parts["records"] if row["images"] == largest}
-    engine = max(
-        (row for row in parts["engines"] if row["engine"] == "ray"),
-        key=lambda row: row["overhead_seconds"],
-        default=None,
-    )
     held = parts["growth"].get("done", {"bytes": 0.0})["bytes"]
     driver = 1e6 * rows["done"]["before_mb"] + max(held, 0.0) * photographs
-    memory = memory or _memory()
+    of_driver = _use("the driver's memory", driver, memory or _memory())
+    names = names_of(rows["done"]["calls"]) / largest
     gather = rows["collected"]["seconds_per_image"] + rows["shown"]["seconds_per_image"]
     keeps = []
     for kept in parts["keep"]:
+        more = len(kept["files"]) - len(parts["keep"][0]["files"])  # files beside the latents'
         busy = steps * kept["seconds_per_step"] + kept["seconds"]
         rate = workers / busy  # images per second
-        more = len(kept["files"]) - len(parts["keep"][0]["files"])  # files beside the latents'
-        names = names_of(rows["done"]["calls"]) / largest + more * _names_of_a_file(parts)
-        shared = [
-            _use("names of the file system", rate * names, parts["files"]["names_per_second"]),
-            _use("bytes of the file system", rate * kept["bytes"], _bytes_per_second(parts)),
-        ]
-        if engine:
-            shared.append(_use("the driver's time", rate * max(engine["overhead_seconds"], 0), 1.0))
-        for row in shared:
+        shared = [of_driver, *_shared(parts, kept, rate, names + more * _names_of_a_file(parts))]
+        for row in shared[1:]:
             row["workers_at_most"] = workers / row["use"] if row["use"] else None
-        shared.append(_use("the driver's memory", driver, memory))
         shared.sort(key=lambda row: -row["use"])
-        hours = photographs / rate / 3600
         keeps.append(
             {
                 "keep": kept["keep"],
                 "seconds_per_image": busy,
                 "images_per_hour": 3600 * rate,
-                "days": hours / 24,
+                "days": photographs / rate / 86400,
                 "png_share": kept["png_seconds"] / busy,
                 "terabytes": kept["bytes"] * photographs / 1e12,
                 "shared": shared,
@@ -137,6 +125,19 @@ def model(
     }
 
 
+def _shared(parts, kept, rate: float, names: float) -> list[dict[str, Any]]:
+    """What grows with the number of workers, at so many images per second."""
+    files = parts["files"]
+    shared = [
+        _use("names of the file system", rate * names, files["names_per_second"]),
+        _use("bytes of the file system", rate * kept["bytes"], files["bytes_per_second"]),
+    ]
+    engines = [x["overhead_seconds"] for x in parts["engines"] if x["engine"] == "ray"]
+    if engines:
+        shared.append(_use("the driver's time", rate * max(*engines, 0.0), 1.0))
+    return shared
+
+
 def _use(resource: str, demand: float, capacity: float) -> dict[str, Any]:
     return {
         "resource": resource,
@@ -148,10 +149,6 @@ def _use(resource: str, demand: float, capacity: float) -> dict[str, Any]:
 
 def _names_of_a_file(parts: Mapping[str, Any]) -> float:
     return parts["files"]["names_per_second"] / parts["files"]["files_per_second"]
-
-
-def _bytes_per_second(parts: Mapping[str, Any]) -> float:
-    return parts["files"]["bytes_per_second"]
 
 
 def _memory() -> float:

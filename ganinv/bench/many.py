@@ -30,6 +30,7 @@ from ganinv.files import write_json
 from ganinv.generators.load import load_generator
 from ganinv.images.writing import read_png, save_png
 from ganinv.inversion.invert import invert
+from ganinv.inversion.params import SearchParams
 from ganinv.runs.environment import describe_machine
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.inputs import find_photos
@@ -107,7 +108,7 @@ def time_records(
     params = stand_in_params(generator, work / "in", work / "out")
     rows = []
     for stage in STAGES:
-        row = {"images": count, "stage": stage}
+        row: dict[str, Any] = {"images": count, "stage": stage}
         row |= isolate(f"{count} {stage}", time_stage, stage, params)
         for key in ("seconds", "cpu_seconds"):
             row[f"{key}_per_image"] = row[key] / count
@@ -185,16 +186,16 @@ def time_keeping(name: str, folder: Path) -> list[dict[str, Any]]:
     """
     generator = load_generator(name, "cpu")
     target = generator.synthesis(draw_ws(generator, 1))[0].detach().clamp(-1, 1)
-    quick = dict(steps=STEPS, log_every=0, snapshot_every=2)
+    quick = SearchParams.make(dict(steps=STEPS, log_every=0, snapshot_every=2))
     rows = []
     started = time.perf_counter()
-    found = invert(generator, target, **quick)
+    found = invert(generator, target, params=quick)
     searched = time.perf_counter() - started
     per_step = (found.history[-1]["seconds"] - found.history[0]["seconds"]) / (STEPS - 1)
     for keep in KEPT:
         place = folder / keep
         started = time.perf_counter()
-        save_inversion(place, found, title="a face", params=found.params, keep=keep)
+        save_inversion(place, found, title="a face", params=found.params or quick, keep=keep)
         seconds = time.perf_counter() - started
         files = {path.name: path.stat().st_size for path in sorted(place.iterdir())}
         pictures = [read_png(path) for path in place.glob("*.png")]

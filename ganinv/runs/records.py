@@ -286,15 +286,20 @@ def _write_metrics(folder: Path) -> dict[str, Any]:
 
     file = folder / "metrics.json"
     # written in this order: what follows the images is known once they are
-    spread = {"mean": np.mean, "std": np.std}
-    after = {key: Streamed(lambda by=by: numbers.over(by).items()) for key, by in spread.items()}
-    write_json(file, {"images": Streamed(finished)} | after | {"failed": failed})
+    mean = Streamed(lambda: numbers.over(np.mean).items())
+    std = Streamed(lambda: numbers.over(np.std).items())
+    images = Streamed(finished)
+    write_json(file, {"images": images, "mean": mean, "std": std, "failed": failed})
     headings = [*columns] or ["image", *METRICS]
     rows = (_row(name, entry) for part, name, entry in each_item(file) if part == "images" and name)
     write_csv(folder / "metrics.csv", rows if columns else [dict.fromkeys(headings, "")], headings)
     entries = Entries(names, functools.partial(read_result, folder))
-    means = {key: numbers.over(by) for key, by in spread.items()}
-    return {"images": entries} | means | {"failed": failed}
+    return {
+        "images": entries,
+        "mean": dict(mean.items()),
+        "std": dict(std.items()),
+        "failed": failed,
+    }
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
