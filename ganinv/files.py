@@ -25,6 +25,7 @@ from ganinv.errors import WriteError
 TEMPORARY = re.compile(r"\.ganinv-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(\..*)?")
 LARGEST_JSON = 2**28  # bytes; metrics of a hundred thousand photographs take 100 MB
 OLD = 86400.0  # seconds after which a temporary file of another machine is nobody's any more
+SWEPT = 1000  # folders that are remembered as tidied: a process may write into any number
 _swept: set[Path] = set()  # folders that this process has tidied
 _written: set[str] = set()  # names of the temporary files that it is writing
 
@@ -75,6 +76,8 @@ def _sweep(folder):
     folder = folder.absolute()
     if folder in _swept:
         return
+    if len(_swept) >= SWEPT:
+        _swept.clear()  # a folder that is tidied twice is none the worse
     _swept.add(folder)
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):

@@ -111,11 +111,31 @@ def bench_scale(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="per image")] = 300,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    records: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="instead, the bookkeeping of folders of so many tiny photographs; repeatable",
+        ),
+    ] = None,
+    workers: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="with --records, also by so many workers of Ray; repeatable"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(parser=a_path, help="a JSON file, written after every row")
     ] = None,
 ) -> None:
-    """Count images per hour: batches of several sizes, and folders that are really inverted."""
+    """Count images per hour: batches of several sizes, and folders that are really inverted.
+
+    With --records: what listing, recording and gathering that many cost, the files of each --keep,
+    the engine, and what a hundred workers and a million photographs would saturate first.
+    """
+    if records:
+        _bench_many(generator, records, workers or [], steps, out)
+        return
+    if workers:
+        raise ParamsError("--workers: only with --records, such as --records 1000")
     counts = images or (1, 2, 4)
     if len(set(counts)) < 2:
         raise ParamsError("--images needs two different numbers or more, to fit a line through")
@@ -134,6 +154,19 @@ def bench_scale(
     )
     fit = result["fit"]
     print(f"{fit['a']:.1f} s + {fit['b']:.1f} s per image, r2 {fit['r2']:.3f}")
+    if out is not None:
+        print(out)
+
+
+def _bench_many(
+    generator: str, records: list[int], workers: list[int], steps: int, out: Path | None
+) -> None:
+    from ganinv.bench.capacity import describe_model
+    from ganinv.bench.many import bench_many
+
+    result = bench_many(generator, records=records, workers=workers, steps=steps, out=out)
+    for line in describe_model(result["model"]):
+        print(line)
     if out is not None:
         print(out)
 

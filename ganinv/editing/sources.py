@@ -28,7 +28,7 @@ from ganinv.inversion.refinement import (
 )
 from ganinv.inversion.starts import fit_latent
 from ganinv.runs.params import Params
-from ganinv.runs.records import is_finished, read_record, read_records
+from ganinv.runs.records import each_record, is_finished, read_record
 
 USUAL = "ffhq-student"  # the generator of a latent that names none
 
@@ -81,7 +81,7 @@ def find_latents(source: str | Path) -> list[tuple[str, Path]]:
         return [(path.resolve().name, path / LATENT)]
     found = [
         (name, path / name / LATENT)
-        for name, record in read_records(path).items()
+        for name, record in each_record(path)
         if is_finished(record) and (path / name / LATENT).is_file()
     ]
     if not found:

@@ -183,7 +183,7 @@ class _Tally:
         else:
             entry = read_record(work.folder.path, outcome.id)
             if entry is not None:
-                work.entries[outcome.id] = entry
+                work.note(outcome.id, entry)
         if outcome.state == "kept":
             work.say(f"{head}: finished earlier, kept")
             return

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from ganinv.errors import ImageError, InUseError, printable
@@ -27,7 +28,8 @@ from ganinv.inversion.params import STARTS
 from ganinv.inversion.result import Inversion
 from ganinv.numerics import NUMERICS
 from ganinv.runs.describe import describe_seconds
-from ganinv.runs.folder import Marks, RunFolder, default_folder
+from ganinv.runs.entries import Noted
+from ganinv.runs.folder import Marks, RunFolder, crop_marks, default_folder
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT, lacks
 from ganinv.runs.overview import show
@@ -35,10 +37,11 @@ from ganinv.runs.params import Params
 from ganinv.runs.plan import Plan, make_plan
 from ganinv.runs.records import (
     SETTINGS_KEY,
+    Numbers,
     collect,
-    gather,
     is_finished,
     read_record,
+    read_result,
     save_inversion,
     write_params,
 )
@@ -113,23 +116,34 @@ def run_experiment(
     if params.out == "auto":
         params = params.model_copy(update={"out": str(default_folder(params, key))})
     folder = RunFolder(params.out, key)
-    if any(folder.path.resolve() in photo.path.resolve().parents for photo in photos):
+    if _lies_in(folder.path, photos):
         set_aside = False  # the photographs would go with it
     own = _own_starts(params, photos, only)
-    marks = functools.cache(functools.partial(marks_of, params, own))
+    marks = functools.partial(marks_of, params, own)
 
     note_environment = note_environment_of(folder, plan)
     search, size, count = plan.search, plan.resolution, len(photos)
     work = Work(folder, params, size, search, own, marks, note_environment, say, count, fresh)
-    asked = {photo.id: functools.partial(marks, photo) for photo in photos}
+    asked = {photo.id: photo for photo in photos}
     whole = dict(fresh=fresh, set_aside=set_aside, alone=collecting)
-    with folder.opened(params, asked, **whole, say=say):
+    with folder.opened(params, asked, marks, **whole, say=say):
         do_each = work.do_each if engine is None else functools.partial(engine.do_each, work, plan)
         work.do_all(do_each, photos, collecting)
-    results = gather(work.entries) | {"failed": work.failed}
+    results = work.results()
     for text in left_out:
         say(f"notice: {text}")
     return Run(folder.path, params, photos, results, time.perf_counter() - started)
+
+
+def _lies_in(folder: Path, photos: list[Photo]) -> bool:
+    """Whether a photograph lies in a folder, by whatever name."""
+    place = folder.resolve()
+    for parent in {photo.path.parent for photo in photos}:
+        real = parent.resolve()
+        if place == real or place in real.parents:
+            return True
+    links = (photo.path for photo in photos if photo.path.is_symlink())
+    return any(place in path.resolve().parents for path in links)
 
 
 def _own_starts(params, photos, only):
@@ -162,7 +176,7 @@ def marks_of(params: Params, own: Callable[[Photo], Params], photo: Photo) -> Ma
     except ImageError:
         return {}
     sha256 = hashlib.sha256(data).hexdigest()
-    marks = {"image_sha256": sha256, "align": photo.align, "face": photo.face or None}
+    marks = {"image_sha256": sha256} | crop_marks(photo)
     begun = start_marks(params, photo, own)
     return marks if begun is None else marks | {"init_sha256": begun}
 
@@ -181,10 +195,33 @@ class Work:
     say: Callable[[str], None]
     count: int
     fresh: bool = False
-    entries: dict[str, dict] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    seconds: list[float] = field(default_factory=list)  # of each image done
+    done: int = 0
+    seconds: float = 0.0  # of the images done
     changed: bool = False
+
+    def __post_init__(self) -> None:
+        self.entries = Noted(functools.partial(read_result, self.folder.path))
+        self.numbers = Numbers()
+
+    def note(self, image_id: str, entry: dict[str, Any]) -> None:
+        """Take in the entry of an image, whose record is written."""
+        if image_id not in self.entries:
+            self.numbers.add(entry)
+        self.entries.note(image_id, entry)
+
+    def forget(self) -> None:
+        """Forget what came of the images so far: whoever asked for them has been told."""
+        self.failed, self.changed = {}, False
+        self.__post_init__()
+
+    def results(self) -> dict[str, Any]:
+        """Return the results of the images that were asked for.
+
+        Of many, the entries are read when they are asked for.
+        """
+        spread = {name: self.numbers.over(by) for name, by in (("mean", np.mean), ("std", np.std))}
+        return {"images": self.entries.plain()} | spread | {"failed": self.failed}
 
     def do_all(
         self, do_each: Callable[[list[Photo]], None], photos: list[Photo], collecting: bool
@@ -237,19 +274,20 @@ class Work:
                 marks = self.marks(photo)
                 kept = None if self.fresh else self.folder.finished(photo.id, marks)
                 if kept is not None:
-                    self.entries[photo.id] = kept
+                    self.note(photo.id, kept)
                     self.say(f"{head}: finished earlier, kept{lacks(kept, self.params.keep)}")
                     return
                 self.say(head + self._time_left(number))
                 self._invert(photo, marks)
-                self.seconds.append(time.perf_counter() - started)
+                self.done += 1
+                self.seconds += time.perf_counter() - started
         except (ImageError, OSError, torch.OutOfMemoryError) as error:
             self._fail(photo, str(error))
 
     def _time_left(self, number: int) -> str:
-        if not self.seconds:
+        if not self.done:
             return ""
-        left = sum(self.seconds) / len(self.seconds) * (self.count - number + 1)
+        left = self.seconds / self.done * (self.count - number + 1)
         return f"  (about {describe_seconds(left)} left for all)"
 
     def _invert(self, photo: Photo, marks: Marks) -> None:
@@ -303,7 +341,7 @@ class Work:
             crop = describe_crop(cut, photo.path, picture.size, place, sha256)
             entry = _entry(photo, inversion) | marks
             entry |= {"keep": self.params.keep, "crop": crop.to_dict()}
-            self.entries[photo.id] = self.folder.note(photo.id, entry)
+            self.note(photo.id, self.folder.note(photo.id, entry))
             waiting.path.unlink(missing_ok=True)
         if inversion.interrupted:
             raise KeyboardInterrupt

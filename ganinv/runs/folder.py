@@ -20,6 +20,7 @@ from ganinv.files import TEMPORARY, read_json, remove_file
 from ganinv.inversion.params import start_folder
 from ganinv.inversion.saved_code import CodeFile
 from ganinv.locks import is_locked, locked, read_note
+from ganinv.runs.inputs import Photo
 from ganinv.runs.names import (
     ALSO,
     CODE,
@@ -62,7 +63,8 @@ class RunFolder:
     def opened(
         self,
         params: Params,
-        marks: Mapping[str, Callable[[], Marks]],
+        asked: Mapping[str, Photo],
+        marks: Callable[[Photo], Marks] = lambda photo: {},
         *,
         fresh: bool = False,
         set_aside: bool = False,
@@ -71,28 +73,30 @@ class RunFolder:
     ) -> Iterator[None]:
         """Make the folder ready for a run, and hold it for these settings in a `with` statement.
 
-        `marks` gives, by the id of each image asked for, what its entry would say of it. Not
-        `alone`, a call is one of many, and reads the records of its own images only, where the
-        folder says that it is of these settings. Raises
+        `asked` are the photographs by their ids, and `marks` reads of one what its entry would say:
+        of those alone where that can make a difference, since it reads the file. Not `alone`, a
+        call is one of many, and looks at its own images only, where the folder says that it is of
+        these settings. Raises
         ParamsError where the folder holds something other than a run, or results under other
         parameters, unless `fresh`, which removes them, or `set_aside`, which gives their folder
         another name (also where a result is that of another photograph of the same name);
         InUseError where another process is at work in it under other parameters.
         """
         if set_aside and self.path.is_dir():
-            self._set_aside(marks, say)
+            self._set_aside(asked, marks, say)
         with contextlib.ExitStack() as stack:
             with held(self.path):
                 self._check_content()
-                self._check_nobody_else()
+                whole = alone or not self._is_known()
+                self._check_nobody_else(whole)
                 adopt(self.path)
                 strangers, old = [], []
-                for name, record in self._records(None if alone or not self._is_known() else marks):
+                for name, record in self._records(None if whole else asked):
                     if self._is_strange(record):
                         strangers.append(name)
-                    elif name not in marks and not is_finished(record):
+                    elif name not in asked and not is_finished(record):
                         old += [name] * (record.get("settings") != self.key)
-                others = strangers + self._of_other_crops(marks)
+                others = strangers + self._of_other_crops(asked, marks)
                 if others and not fresh:
                     raise ParamsError(self._refusal(params, others))
                 for name in (*strangers, *old):
@@ -150,17 +154,17 @@ class RunFolder:
         entry = read_record(self.path, image_id)
         return entry if is_finished(entry) and not self._is_strange(entry) else None
 
-    def _of_other_crops(self, marks: Mapping[str, Callable[[], Marks]]) -> list[str]:
-        """Results, of images that are asked for, with another `align` or `face` than asked for."""
+    def _of_other_crops(
+        self, asked: Mapping[str, Photo], marks: Callable[[Photo], Marks]
+    ) -> list[str]:
+        """Results, of images that are asked for, with another `align` or `face` than asked for.
+
+        A photograph that cannot be read is none of them; that is said later.
+        """
         found = []
-        for name, read in marks.items():
+        for name, photo in asked.items():
             entry = self._result(name)
-            asked = read() if entry else {}  # {} where it cannot be read, which is said later
-            if (
-                entry
-                and asked
-                and any(entry.get(key) != asked.get(key) for key in ("align", "face"))
-            ):
+            if entry and _differs(entry, crop_marks(photo)) and marks(photo):
                 found.append(name)
         return found
 
@@ -177,9 +181,12 @@ class RunFolder:
         entry = self._result(image_id)
         return entry is not None and _differs(entry, marks)
 
-    def _check_nobody_else(self) -> None:
-        """Raise InUseError where a run under other settings is at work; remove dead locks."""
-        for lock in locks(self.path):
+    def _check_nobody_else(self, whole: bool = True) -> None:
+        """Raise InUseError where a run under other settings is at work; remove dead locks.
+
+        Not `whole`, those of images are left, for which every image's folder is looked into.
+        """
+        for lock in locks(self.path, of_images=whole):
             of_a_run = lock.parent == self.path
             if is_locked(lock) and of_a_run and read_note(lock) != self.key:
                 raise InUseError(
@@ -188,13 +195,17 @@ class RunFolder:
                 )
 
     def _set_aside(
-        self, marks: Mapping[str, Callable[[], Marks]], say: Callable[[str], None]
+        self,
+        asked: Mapping[str, Photo],
+        marks: Callable[[Photo], Marks],
+        say: Callable[[str], None],
     ) -> None:
         """Give a folder another name where it holds results under other parameters."""
         with held(self.path):
             self._check_content()
             adopt(self.path)
-            others = (self.is_of_another(name, read()) for name, read in marks.items())
+            entries = ((self._result(name), photo) for name, photo in asked.items())
+            others = (entry and _differs(entry, marks(photo)) for entry, photo in entries)
             strange = any(self._is_strange(record) for _, record in each_record(self.path))
             if not strange and not any(others):
                 return
@@ -272,6 +283,11 @@ class RunFolder:
                 remove_file(folder / name)
         with contextlib.suppress(OSError):  # somebody's files are in it
             folder.rmdir()
+
+
+def crop_marks(photo: Photo) -> Marks:
+    """Return what an entry says of the crop that a photograph is asked for."""
+    return {"align": photo.align, "face": photo.face or None}
 
 
 def _differs(entry: Mapping[str, Any], marks: Marks) -> bool:

@@ -18,7 +18,7 @@ from ganinv.runs.samples import find_sample, photographs
 from ganinv.runs.sets import find_set, names_set
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Photo:
     """An image to invert: its id, where it lies, what it is called, whether to align it.
 

@@ -21,9 +21,10 @@ from ganinv.files import remove_file, write_text
 from ganinv.images.writing import save_jpeg
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
+from ganinv.runs.gathered import read_gathered
 from ganinv.runs.names import ENVIRONMENT, INDEX, PAGES, SHEET, files_of
 from ganinv.runs.params import Params
-from ganinv.runs.records import gather_codes, gather_folder
+from ganinv.runs.records import gather_codes
 
 SIDE = 160  # pixels of a picture on the sheet
 LINE = 20  # pixels of a line of text below it
@@ -72,14 +73,14 @@ def write_overview(folder: str | Path, metrics: Mapping[str, Any], params: Param
 
 
 def show(folder: str | Path, params: Params, *, anew: bool = True) -> None:
-    """Write the contact sheet and the pages of a folder's records, as `write_overview` does.
+    """Write the contact sheet and the pages of what was gathered, as `write_overview` does.
 
     Another process may gather meanwhile: then that is shown too. Unless `anew`, a page that shows
     the same already stays. Raises ValueError where there is no metrics.json, WriteError.
     """
     file, shown = Path(folder) / "metrics.json", None
     while (found := _stamp(file)) != shown:
-        metrics, shown = gather_folder(folder), found
+        metrics, shown = read_gathered(file), found
         if anew or not _is_shown(Path(folder), metrics, params):
             write_overview(folder, metrics, params)
 
@@ -205,7 +206,7 @@ def _means(metrics: Mapping[str, Any], codes: Mapping[str, Any]) -> str:
     names = [name for name in METRICS if name in mean]
     if len(metrics["images"]) < 2 or not names:
         return ""
-    refined, all_images = len(codes["images"]), len(metrics["images"])
+    refined, all_images = codes["count"], len(metrics["images"])
     head = "<th>mean ± std</th>" + "".join(
         f"<th>{_text(METRICS[n].heading)} {METRICS[n].arrow}</th>" for n in names
     )
@@ -227,7 +228,7 @@ def _row(name: str, metrics: list[str], mean: Mapping[str, Any], std: Mapping[st
 
 def _note(codes: Mapping[str, Any], params: Params) -> str:
     """What a refined result is, where there are any."""
-    if not codes["images"]:
+    if not codes["count"]:
         return ""
     what = REFINED.get(params.refine, "more than a code")
     return (

@@ -13,6 +13,7 @@ folder, and the cost of finishing an image does not grow with how many are done.
 """
 
 import contextlib
+import functools
 import os
 import re
 from array import array
@@ -36,9 +37,10 @@ from ganinv.locks import TRAINING, is_locked, locked, read_note
 from ganinv.losses.terms import TERMS, loss_weights
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_loss, describe_metrics
-from ganinv.runs.entries import Entries
+from ganinv.runs.entries import Entries, Streamed
 from ganinv.runs.names import ENVIRONMENT, RECORD
 from ganinv.runs.params import Params
+from ganinv.runs.streams import each_item
 
 SETTINGS_KEY = "settings"  # in environment.json and in records: what results are known by
 SETTINGS = Params.model_fields.keys() - {"images", "align", "face", "out", "keep", "log_every"}
@@ -118,16 +120,16 @@ def read_record(folder: str | Path, image_id: str) -> dict[str, Any] | None:
         record = read_json(Path(folder) / image_id / RECORD)
     except (OSError, ValueError):
         return None
-    return record if _is_entry(record) else None
+    return record if is_entry(record) else None
 
 
-def _is_entry(entry: object) -> bool:
-    """Whether something read from a file is an image's entry, or its failure."""
+def is_entry(entry: object) -> bool:
+    """Tell whether something read from a file is an image's entry, or its failure."""
     return isinstance(entry, dict) and isinstance(entry.get("code"), (dict, NoneType))
 
 
-def _is_id(name: str) -> bool:
-    """Whether a name is that of a folder in a run's, and leads nowhere else."""
+def is_id(name: str) -> bool:
+    """Tell whether a name is that of a folder in a run's, and leads nowhere else."""
     plain = Path(name).name == name and name not in ("", "..") and "\0" not in name
     return plain and len(os.fsencode(name)) <= LONGEST_NAME
 
@@ -155,6 +157,12 @@ def has_latent(record: Mapping[str, Any] | None) -> bool:
     return record is not None and (is_finished(record) or "best_step" in record)
 
 
+def read_result(folder: str | Path, image_id: str) -> dict[str, Any] | None:
+    """Read the entry of a finished image, None where there is none."""
+    record = read_record(folder, image_id)
+    return record if is_finished(record) else None
+
+
 def gather(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Make of records what metrics.json holds: images, mean, std, failed."""
     images = {name: record for name, record in records.items() if is_finished(record)}
@@ -164,38 +172,17 @@ def gather(records: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     return {"images": images, "mean": mean, "std": std, "failed": failed}
 
 
-def gather_folder(
-    folder: str | Path, tell: Callable[[str, dict[str, Any]], object] = lambda name, entry: None
-) -> dict[str, Any]:
-    """Gather a folder's records as `gather` does, one at a time: its images are `Entries`.
-
-    `tell` is told each finished image's id and entry.
-    """
-    names, failed, numbers = [], {}, Numbers()
-    for name, record in each_record(folder):
-        if is_finished(record):
-            names.append(name)
-            numbers.add(record)
-            tell(name, record)
-        else:
-            failed[name] = str(record["failed"])
-    mean, std = numbers.over(np.mean), numbers.over(np.std)
-
-    def read(name):
-        record = read_record(folder, name)
-        return record if is_finished(record) else None
-
-    return {"images": Entries(names, read), "mean": mean, "std": std, "failed": failed}
-
-
 def gather_codes(images: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Make of entries what is known of the latents alone, those of refined results.
 
-    They are images, mean and std, as `gather` has them.
+    That is their count, and mean and std as `gather` has them.
     """
-    codes = {name: e["code"] for name, e in images.items() if isinstance(e.get("code"), dict)}
-    numbers = Numbers(codes.values())
-    return {"images": codes, "mean": numbers.over(np.mean), "std": numbers.over(np.std)}
+    count, numbers = 0, Numbers()
+    for _, entry in images.items():
+        if isinstance(entry.get("code"), dict):
+            count += 1
+            numbers.add(entry["code"])
+    return {"count": count, "mean": numbers.over(np.mean), "std": numbers.over(np.std)}
 
 
 class Numbers:
@@ -252,9 +239,9 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
-def locks(folder: Path) -> list[Path]:
-    """List the locks of the runs, then those of the images, in a run's folder."""
-    return [*folder.glob(f"{LOCK}-*"), *folder.glob(f"*/{LOCK}")]
+def locks(folder: Path, *, of_images: bool = True) -> list[Path]:
+    """List the locks of the runs, then those `of_images`, in a run's folder."""
+    return [*folder.glob(f"{LOCK}-*"), *(folder.glob(f"*/{LOCK}") if of_images else ())]
 
 
 def collect(folder: str | Path) -> dict[str, Any]:
@@ -276,16 +263,43 @@ def collect(folder: str | Path) -> dict[str, Any]:
 
 
 def _write_metrics(folder: Path) -> dict[str, Any]:
-    """Write metrics.json and metrics.csv of the records, one after another; return the metrics."""
+    """Write metrics.json and metrics.csv of the records; return the metrics.
+
+    Each record is read once, and written as it is read; the table is made of metrics.json.
+    """
     columns: dict[str, Any] = {}
-    metrics = gather_folder(folder, lambda name, entry: columns.update(_row(name, entry)))
-    if not metrics["images"] and not metrics["failed"]:
-        raise ValueError(f"{folder} holds no run (no {RECORD} below it)")
-    write_json(folder / "metrics.json", metrics)
-    names = [*columns] or ["image", *METRICS]
-    rows = (_row(name, entry) for name, entry in metrics["images"].items())
-    write_csv(folder / "metrics.csv", rows if columns else [dict.fromkeys(names, "")], names)
-    return metrics
+    names: list[str] = []
+    failed: dict[str, str] = {}
+    numbers = Numbers()
+
+    def finished():
+        for name, record in each_record(folder):
+            if not is_finished(record):
+                failed[name] = str(record["failed"])
+                continue
+            names.append(name)
+            numbers.add(record)
+            columns.update(dict.fromkeys(_row(name, record)))
+            yield name, record
+        if not names and not failed:
+            raise ValueError(f"{folder} holds no run (no {RECORD} below it)")
+
+    file = folder / "metrics.json"
+    # written in this order: what follows the images is known once they are
+    mean = Streamed(lambda: numbers.over(np.mean).items())
+    std = Streamed(lambda: numbers.over(np.std).items())
+    images = Streamed(finished)
+    write_json(file, {"images": images, "mean": mean, "std": std, "failed": failed})
+    headings = [*columns] or ["image", *METRICS]
+    rows = (_row(name, entry) for part, name, entry in each_item(file) if part == "images" and name)
+    write_csv(folder / "metrics.csv", rows if columns else [dict.fromkeys(headings, "")], headings)
+    entries = Entries(names, functools.partial(read_result, folder))
+    return {
+        "images": entries,
+        "mean": dict(mean.items()),
+        "std": dict(std.items()),
+        "failed": failed,
+    }
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,7 +330,7 @@ def _written(folder: Path) -> dict[str, dict[str, Any]]:
     try:
         metrics = read_json(folder / "metrics.json")
         known = metrics.get("earlier", {}) | metrics["images"]
-        return {name: x for name, x in known.items() if _is_id(name) and _is_entry(x)}
+        return {name: x for name, x in known.items() if is_id(name) and is_entry(x)}
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
 
@@ -343,7 +357,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     try:
         metrics = read_json(path)
         for name, entry in metrics["images"].items():
-            if not (_is_id(name) and _is_entry(entry)):
+            if not (is_id(name) and is_entry(entry)):
                 raise ValueError(f"{shorten(name)} is no image, or has no metrics")
         failed = {name: {"failed": reason} for name, reason in metrics.get("failed", {}).items()}
         return metrics | gather(failed | metrics["images"])

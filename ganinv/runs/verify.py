@@ -5,7 +5,7 @@ says, cut again out of the photograph.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -29,9 +29,10 @@ from ganinv.inversion.refinement import (
     render_refined,
 )
 from ganinv.measures.reconstruction import METRICS, compute_metrics
+from ganinv.runs.gathered import gather_folder, read_gathered
 from ganinv.runs.names import RECORD, files_of
 from ganinv.runs.params import Params
-from ganinv.runs.records import read_metrics, read_run
+from ganinv.runs.records import read_metrics
 
 
 def verify(
@@ -43,31 +44,58 @@ def verify(
     Raises ValueError where `folder` holds no run, WeightsError where its generator is not here.
     """
     folder = Path(folder)
-    params, recorded = read_run(folder)
-    gathered = recorded
+    params, images = _recorded(folder)
+    gathered: Mapping[str, dict] = images
     if (folder / "metrics.json").is_file():
-        gathered = read_metrics(folder / "metrics.json")
+        gathered = read_gathered(folder / "metrics.json")["images"]
     else:
         say(f"notice: {folder} has no metrics.json; `ganinv collect {folder}` gathers it")
-    if not recorded["images"]:
+    if not images:
         raise ValueError(f"{folder} holds no finished image to verify")
     generator = _load(params, folder, device)
     complaints = {}
-    for name, entry in recorded["images"].items():
-        try:
-            also = gathered["images"].get(name, {})
-            # those that were computed: a result may be older than a metric, and than its neighbours
-            names = [m for m in METRICS if m in entry or m in also] or list(METRICS)
-            complaint = _complaint(folder / name, entry, also, names, generator)
-        except (OSError, ValueError) as error:
-            complaint = str(error)
+    for name, entry, also in _beside(images, gathered):
+        complaint = "metrics.json has it, but there is no record of it"
+        if entry is not None:
+            complaint = _checked(folder / name, entry, also, generator)
         if complaint:
             complaints[name] = complaint
         say(f"{name}: {complaint or 'same'}")
-    for name in gathered["images"].keys() - recorded["images"].keys():
-        complaints[name] = "metrics.json has it, but there is no record of it"
-        say(f"{name}: {complaints[name]}")
     return complaints
+
+
+def _recorded(folder: Path) -> tuple[Params, Mapping[str, dict]]:
+    """The parameters and the finished images of a run, by records or by its metrics.json."""
+    if not folder.is_dir():
+        raise ValueError(f"{folder} holds no run: there is no such folder")
+    found = gather_folder(folder)
+    if not found["images"] and not found["failed"]:
+        found = read_metrics(folder / "metrics.json")
+    return Params.load(folder / "params.yaml"), found["images"]
+
+
+def _beside(
+    images: Mapping[str, dict], gathered: Mapping[str, dict]
+) -> Iterator[tuple[str, dict | None, dict]]:
+    """Each image, its record, and what metrics.json says of it; None where there is no record."""
+    for name, also in gathered.items():
+        if name in images:
+            yield name, images.get(name), also
+    for name in images:
+        if name not in gathered:
+            yield name, images.get(name), {}
+    for name in gathered:
+        if name not in images:
+            yield name, None, {}
+
+
+def _checked(folder: Path, entry: dict, also: dict, generator: Generator) -> str:
+    # those that were computed: a result may be older than a metric, and than its neighbours
+    names = [m for m in METRICS if m in entry or m in also] or list(METRICS)
+    try:
+        return _complaint(folder, entry, also, names, generator)
+    except (OSError, ValueError) as error:
+        return str(error)
 
 
 def _load(params: Params, folder: Path, device: str) -> Generator:

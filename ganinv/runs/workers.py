@@ -115,7 +115,7 @@ class Worker:
         if self.work is None:
             self.work = self._load()
         work, started = self.work, time.perf_counter()
-        work.entries, work.failed, work.changed = {}, {}, False
+        work.forget()
         work.fresh = self.setup.fresh and not self.wait and not self._is_of_this_call(photo)
         self.lines.clear()
         try:

@@ -43,6 +43,7 @@ def test_the_step_command_measures_in_processes_and_says_the_ratio(toy_path, tmp
         ("step --device cpu --generator ffhq-studnet", "did you mean ffhq-student"),
         ("scale --loss psnr", "--loss"),
         ("scale --images 3", "--images needs two different numbers"),
+        ("scale --workers 2", "--workers: only with --records"),
         ("scale --images 3 --images 3", "--images needs two different numbers"),
         ("scale --device cpu --generator config-f", "no weights named 'config-f'"),
     ],

@@ -127,3 +127,10 @@ def test_listing_opens_each_folder_once(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
     assert opened(find_photos, [tmp_path], False) <= 10
+
+
+def test_each_record_is_read_once_to_gather_and_not_again_to_show(thousands):
+    for number in (200, 2000):
+        assert number <= opened(collect, thousands[number]) < 1.1 * number + 30
+        # the pages beside the first are made of metrics.json
+        assert opened(show, thousands[number], Params()) < 30

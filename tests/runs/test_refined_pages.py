@@ -51,7 +51,7 @@ def test_statistics_of_codes_are_those_of_their_entries(entries):
     assert codes["mean"]["psnr"] == pytest.approx(statistics.mean(values))
     assert codes["std"]["psnr"] == pytest.approx(statistics.pstdev(values))
     plain = {name: {"psnr": entry["psnr"]} for name, entry in entries.items()}
-    assert gather_codes(plain) == dict(images={}, mean={}, std={})
+    assert gather_codes(plain) == dict(count=0, mean={}, std={})
 
 
 def test_a_refined_panel_is_wider_by_a_picture(refined, finished):
