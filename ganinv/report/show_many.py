@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganinv.bench.capacity import describe_model
-from ganinv.report.html import ABSENT, table
+from ganinv.report.html import table
+from ganinv.report.told import ABSENT
 
 Result = Mapping[str, Any]  # as `bench_many` wrote it
 
