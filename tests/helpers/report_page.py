@@ -12,6 +12,7 @@ from helpers.runs import fake_run
 
 SIDE = 512
 STEPS = (0, 5, 10, 25)
+LONG = "../reports/runs/train_gan/wgan_gp_sn_0/generator.safetensors"
 
 
 def wave(number):
@@ -38,6 +39,14 @@ def runs(folder):
     return found
 
 
+def pictures():
+    """Figures wider than half of a phone's screen."""
+    return [
+        figures.image_html(wave(step)[:256, :256], alt=f"step {step}", caption=f"step {step}")
+        for step in STEPS
+    ]
+
+
 def write(folder):
     """Write a page with everything that a report shows of runs; return its path."""
     experiments = runs(folder)
@@ -47,9 +56,11 @@ def write(folder):
         html.verdict_cards([verdicts.loss_falls(experiments[0])]),
         show_story.advice_html("Use this one, because it is here."),
         show_story.explain_words(),
+        html.paragraph(f"{LONG}, a path without a place to break"),
         "## Pictures",
         show_runs.reconstructions(experiments, "a"),
         show_runs.triptychs(experiments[2]),
+        html.grid([html.film(f"{side} film", pictures()) for side in ("left", "right")], 2),
         "## Numbers",
         show_runs.image_table(experiments),
         show_runs.params_table(experiments[0].params),
