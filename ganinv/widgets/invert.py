@@ -44,7 +44,7 @@ class InversionWidget(ipywidgets.VBox):
         self.button = ipywidgets.Button(
             description="Invert", button_style="primary", icon="play", tooltip="begin the search"
         )
-        self.search = SearchWidget(self._show)
+        self.search = SearchWidget(self._show, self._free)
         self.message = Note()
         self.shown, self.edits = ipywidgets.VBox(), ipywidgets.VBox()
         self.button.on_click(self.run)
@@ -140,9 +140,12 @@ class InversionWidget(ipywidgets.VBox):
         self.search.wait(seconds)
         return self.result
 
+    def _free(self) -> None:
+        """Let another search begin: a click before that would do nothing, and say nothing."""
+        self.button.disabled = False
+
     def _show(self, found: Inversion | None) -> None:
         """Show what a search has found, or what is kept of an earlier one under these settings."""
-        self.button.disabled = False
         record = read_record(self._place.parent, self._place.name)
         if not has_latent(record) or not (self._place / LATENT).is_file():
             return

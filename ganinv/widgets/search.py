@@ -31,11 +31,15 @@ NOTICES = ("notice: ", "warning: ")
 class SearchWidget(ipywidgets.VBox):
     """What is seen of a search, and its thread; `done` is called after it with what was found.
 
-    That is the `Inversion`, or None: of a result that was finished earlier, or of none.
+    That is the `Inversion`, or None: of a result that was finished earlier, or of none. `free` is
+    called when all of it is shown, and another search can begin.
     """
 
-    def __init__(self, done: Callable[[Inversion | None], object]) -> None:
-        self.done = done
+    def __init__(
+        self, done: Callable[[Inversion | None], object], free: Callable[[], object]
+    ) -> None:
+        self.done, self.free = done, free
+        self.is_running = False  # until its result is shown
         self.bar = ipywidgets.IntProgress(layout={"width": "auto", "max_width": "32em"})
         self.line, self.message = Note(), Note()
         self.face = Face(384, "the picture of the last step")
@@ -48,11 +52,6 @@ class SearchWidget(ipywidgets.VBox):
         self._drawn = 0.0
         super().__init__([])
         atexit.register(self._leave)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a search is under way."""
-        return self._thread is not None and self._thread.is_alive()
 
     def start(self, params: Params) -> None:
         """Begin a search; one that is under way goes on instead."""
@@ -67,6 +66,7 @@ class SearchWidget(ipywidgets.VBox):
         self.face.value = b""
         self.children = [self.bar, self.line, self.message]
         self.stop_button.disabled = False
+        self.is_running = True
         self._thread = threading.Thread(target=self._run, args=(params,), daemon=True)
         self._thread.start()
 
@@ -107,7 +107,11 @@ class SearchWidget(ipywidgets.VBox):
         finally:
             self.stop_button.disabled = True
             self.children = [self.message]
-            self.done(self._found)
+            try:
+                self.done(self._found)
+            finally:
+                self.is_running = False
+                self.free()
 
     def _invert(self, generator: Any, *given: Any, **how: Any) -> Inversion:
         """`invert`, watched."""

@@ -138,6 +138,14 @@ def test_pressing_twice_searches_once(widget):
     assert widget.wait(SEARCHING) is not None and len(begun) == 1
 
 
+def test_the_button_is_free_when_the_result_is_shown_and_no_sooner(widget):
+    seen = []
+    for part, name in ((widget.edits, "children"), (widget.button, "disabled")):
+        part.observe(lambda change: seen.append((change["name"], widget.search.is_running)), name)
+    assert press(widget) is not None and not widget.button.disabled
+    assert seen[-2:] == [("children", True), ("disabled", False)]
+
+
 def test_stop_keeps_the_best_so_far(widget):
     widget.steps.value = 1000
     heard = []
