@@ -106,29 +106,13 @@ def make_report(
     out, overrides = Path(out).resolve(), tuple(overrides)
     check_pages(only)
     plans = {name: plan_experiment(name, out, quick, overrides) for name in EXPERIMENTS}
-    studies = {name: plan_experiment(name, out, quick, overrides) for name in EVIDENCE}
     if not _encoder_fits(plans["exp04"]):
         del plans["exp04"]
     titles = PAGES | {name: name_run(params) for name, params in plans.items()}
     left_out = () if "exp04" in plans else ("exp04", "indomain")
     pages = {name: title for name, title in titles.items() if name not in left_out}
 
-    # a quick run, or one with other parameters, is not what was studied
-    usual = not quick and not overrides
-    judges = Path(study or "") if study or not usual else study_file()
-    studied = {"study": from_notebooks(judges.resolve())} if judges.is_file() else {}
-    jobs = [
-        *_experiments(plans, studied),
-        *(
-            []
-            if left_out
-            else [_in_domain(plan_experiment("exp04", out, False, overrides), out, quick)]
-        ),
-        Job("beyond", _beyond(studies["beyond"], quick) | _evidence("beyond", usual)),
-        Job("editing", _editing(studies["editing"], quick) | _evidence("editing", usual)),
-        Job("benchmarks", {"folder": from_notebooks(benchmarks_folder())}),
-        Job("index", _comparison(plans, studies["beyond"], out) | studied),
-    ]
+    jobs = _jobs(plans, out, quick, overrides, study)
     jobs = [job for job in jobs if not only or job.name in only]
     expected = estimate and estimate([(job.name, job.values) for job in jobs], fresh=fresh)
     if expected:
@@ -145,6 +129,26 @@ def make_report(
     done = [job.name for job in jobs]
     failed = any(_failed(out / "runs" / name) for name in plans if name in done)
     return out / f"{'index' if 'index' in done else done[0]}.html", failed
+
+
+def _jobs(plans, out, quick, overrides, study):
+    """The pages of a report in their order, each with what its notebook takes."""
+    beyond, editing = (plan_experiment(name, out, quick, overrides) for name in EVIDENCE)
+    # a quick run, or one with other parameters, is not what was studied
+    usual = not quick and not overrides
+    judges = Path(study or "") if study or not usual else study_file()
+    studied = {"study": from_notebooks(judges.resolve())} if judges.is_file() else {}
+    jobs = _experiments(plans, studied)
+    if "exp04" in plans:
+        full = plan_experiment("exp04", out, False, overrides)
+        jobs.append(_in_domain(full, out, quick))
+    return [
+        *jobs,
+        Job("beyond", _beyond(beyond, quick) | _evidence("beyond", usual)),
+        Job("editing", _editing(editing, quick) | _evidence("editing", usual)),
+        Job("benchmarks", {"folder": from_notebooks(benchmarks_folder())}),
+        Job("index", _comparison(plans, beyond, out) | studied),
+    ]
 
 
 def check_pages(names: Iterable[str]) -> None:
