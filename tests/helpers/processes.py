@@ -36,7 +36,7 @@ def in_processes(function, jobs):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(jobs), context) as pool:
         futures = [pool.submit(function, *job) for job in jobs]
-        return [future.result(timeout=120) for future in futures]
+        return [future.result(timeout=300) for future in futures]
 
 
 def killed_before(event, ending, function):
