@@ -22,7 +22,8 @@ DOWNLOADS = ROOT / "checkpoints" / "downloads"
 PHOTOGRAPH = ROOT / "data" / "samples" / "hopper.jpg"
 READ_FROM_THE_TOP = (
     "checkpoints/manifest.yaml",
-    "checkpoints/directions_ffhq-student.*",
+    "checkpoints/directions_ffhq-student.json",
+    "checkpoints/directions_ffhq-student.safetensors",
     "data/*.yaml",
     "data/*.sha256",
     "data/portraits/*",
