@@ -114,6 +114,8 @@ def make_report(
 
     jobs = _jobs(plans, out, quick, overrides, study)
     jobs = [job for job in jobs if not only or job.name in only]
+    if not jobs:
+        raise ParamsError(f"nothing to make: {', '.join(only)} needs an encoder of the generator")
     expected = estimate and estimate([(job.name, job.values) for job in jobs], fresh=fresh)
     if expected:
         print(tell_whole(expected, titles), flush=True)

@@ -139,3 +139,9 @@ def test_a_page_that_is_none_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ParamsError, match="no page 'beyonds'; there are index, exp01"):
         experiments.make_report(tmp_path / "out", only=["beyonds"], run=never)
     assert not (tmp_path / "out").exists()
+
+
+def test_pages_that_are_all_left_out_are_refused_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(experiments, "_encoder_fits", lambda params: False)
+    with pytest.raises(ParamsError, match="nothing to make: exp04, indomain needs an encoder"):
+        experiments.make_report(tmp_path / "out", only=["exp04", "indomain"], run=never)
