@@ -30,6 +30,7 @@ from ganinv.paths import (
 from ganinv.report.estimate import Estimate, tell_whole, watch
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
+from ganinv.report.told import EVIDENCE, SUMMARIES
 from ganinv.report.ways import join_reports
 from ganinv.runs.describe import name_run
 from ganinv.runs.inputs import find_photos
@@ -62,8 +63,7 @@ NOTEBOOKS = {
 }
 RECIPES = {f"exp0{n}": f"Exp-0{n}" for n in range(1, 5)}  # what studies call the experiments
 STUDIED = ("exp02", "exp03", "exp04")  # experiments whose pages the study judges
-EXPERIMENTS = ("exp01", "exp02", "exp03", "exp04")
-EVIDENCE = ("beyond", "editing")  # pages that published photographs judge
+EXPERIMENTS = SUMMARIES
 READING = ("benchmarks", "index")  # pages that make no runs
 QUICK = 10  # a quick report takes a tenth of the steps, and the first of the images
 QUICK_NOTICE = (

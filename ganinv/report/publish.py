@@ -15,11 +15,10 @@ from ganinv.errors import ReportError
 from ganinv.files import read_json, sha256_file, write_bytes, write_json
 from ganinv.paths import project_root
 from ganinv.report.numbered import FIGURES
-from ganinv.report.told import SUMMARIES
+from ganinv.report.told import EVIDENCE, SUMMARIES
 from ganinv.report.ways import join_reports
 
 LATENTS = "latents"  # the folder of the experiments' latents, and the file of their checksums
-EVIDENCE = ("beyond", "editing")  # pages that are made over more photographs than the report
 STUDIES = {"runs/study": "study", "runs/starts": "starts"}
 
 
@@ -124,7 +123,7 @@ def main(arguments: list[str]) -> None:
         "study": lambda: publish_study(root, to),
         "gan": lambda: publish_gan(root / "reports" / "gan", to),
     }
-    if arguments[:1] == [] or arguments[0] not in kinds:
+    if not arguments or arguments[0] not in kinds:
         raise SystemExit(f"name what to publish: {', '.join(kinds)}")
     try:
         kinds[arguments[0]]()

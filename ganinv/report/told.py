@@ -33,6 +33,7 @@ TEENS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
 WORDS = f"{UNITS} {TEENS}".split()
 OWN = {"index.html": "comparison.json", "gan/index.html": "gan/gan_objectives.json"}
 SUMMARIES = ("exp01", "exp02", "exp03", "exp04")  # runs whose summary lies beside the pages
+EVIDENCE = ("beyond", "editing")  # pages that are judged over more photographs than the report has
 
 
 class Told(str):
