@@ -47,7 +47,7 @@ def app(opened, address):
     """The page, opened."""
     with quickstart.Visit(opened, address, elsewhere=[ICONS]) as visit:
         visit.page.locator("#rendered_cells").wait_for(state="visible")
-        visit.cell.get_by_text("the face's square").wait_for()
+        visit.cell.get_by_text("the face's square").first.wait_for()
         yield visit
 
 
@@ -64,8 +64,8 @@ def test_an_upload_is_inverted_and_fits_the_window(app, work, tmp_path):
     app.choose(steps=4, **QUICK)
     app.press("Invert")
     assert app.sees_a_growing_picture() >= 2
-    app.cell.get_by_text("Save:").wait_for()
-    app.cell.get_by_text("Strengths are standard deviations").wait_for()
+    app.cell.get_by_text("Save:").first.wait_for()
+    app.cell.get_by_text("Strengths are standard deviations").first.wait_for()
     folder = quickstart.only_result(work, "w-l2-domain-ffhq-4")
     saved = app.download("latent", tmp_path)
     assert saved.read_bytes() == (folder / "latent.safetensors").read_bytes()
@@ -87,13 +87,13 @@ def test_what_is_no_photograph_is_told_and_the_result_stays(app, tmp_path):
         quickstart.until(lambda: app.cell.get_by_text(words).count() == 2)  # noqa: B023
         assert app.cell.get_by_text("Save:").count() == 1
     app.press("Clear upload")
-    app.cell.get_by_text("the face's square").wait_for()
+    app.cell.get_by_text("the face's square").first.wait_for()
     assert app.errors == []
 
 
 def test_a_search_whose_page_is_closed_leaves_its_result(opened, address, work):
     with quickstart.Visit(opened, address, elsewhere=[ICONS]) as visit:
-        visit.cell.get_by_text("the face's square").wait_for()
+        visit.cell.get_by_text("the face's square").first.wait_for()
         visit.choose(steps=5, **QUICK)
         visit.press("Invert")
         visit.is_searching()

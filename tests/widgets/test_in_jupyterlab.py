@@ -63,11 +63,11 @@ def test_all_cells_run_and_every_widget_is_shown(controls, work):
 def test_an_upload_is_inverted(controls, work, tmp_path):
     photo = quickstart.small_photo(tmp_path / "my own photo.png")
     controls.upload(photo)
-    controls.cell.get_by_text("the face's square").wait_for()
+    controls.cell.get_by_text("the face's square").first.wait_for()
     controls.choose(steps=6, loss="L2, pixel by pixel", space="W, one vector for all")
     controls.press("Invert")
     assert controls.sees_a_growing_picture() >= 2
-    controls.cell.get_by_text("Save:").wait_for()
+    controls.cell.get_by_text("Save:").first.wait_for()
     folder = quickstart.only_result(work, "w-l2-domain-ffhq-6")
     assert load_latent(folder / "latent.safetensors")[0].shape[1] == 512
     assert Image.open(folder / "reconstruction.png").size == (1024, 1024)
@@ -90,8 +90,8 @@ def test_stop_keeps_the_best_so_far(controls, work):
     controls.press("Invert")
     assert controls.sees_a_growing_picture() >= 2
     controls.press("Stop")
-    controls.cell.get_by_text("the best latent so far is kept").wait_for()
-    controls.cell.get_by_text("Save:").wait_for()
+    controls.cell.get_by_text("the best latent so far is kept").first.wait_for()
+    controls.cell.get_by_text("Save:").first.wait_for()
     folder = quickstart.only_result(work, "w+-l2-domain-ffhq-99")
     assert (folder / "latent.safetensors").is_file() and (folder / "progress.gif").is_file()
     assert "interrupted" in read_record(folder.parent, folder.name)["failed"]
@@ -104,5 +104,5 @@ def test_a_page_that_was_closed_finds_its_search(lab, controls, work):
     controls.press("Invert")
     controls.is_searching()
     controls.reopen(lab)
-    controls.cell.get_by_text("runs/quickstart/w+-l2-domain-ffhq-12/").wait_for()
+    controls.cell.get_by_text("runs/quickstart/w+-l2-domain-ffhq-12/").first.wait_for()
     assert (quickstart.only_result(work, "w+-l2-domain-ffhq-12") / "latent.safetensors").is_file()
