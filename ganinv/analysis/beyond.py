@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ganinv.analysis.finished import Experiment, make_experiment
+from ganinv.analysis.parts import Part, Parts, digest
 from ganinv.analysis.statistics import mean_interval
 from ganinv.analysis.verdicts import (
     NOT_DECIDED,
@@ -151,37 +152,62 @@ def study_edits(
     images: Sequence[str],
     components: int = COMPONENTS,
     seed: int = 0,
+    *,
+    kept: Path | None = None,
 ) -> Edits:
     """Edit every code of the first experiment, and render each edit by every refinement of it.
 
     An edit adds the same to all rows of a code: `components` principal components of W, to both
     sides. The refinement stays as it is. Images are compared as they are shown, clamped to [-1, 1].
-    `seed` draws the other face.
+    `seed` draws the other face. What is found on a photograph is kept in the folder `kept`, and
+    taken from there by the next call.
     """
     params = experiments[0].params
     generator = load_generator(params.generator, resolve_device(params.device))
     moves = principal_moves(generator, components)
     shifts = torch.stack([sign * move for move in moves for sign in (-1, 1)])
     other = draw_face(generator, seed)
-    rows: list[dict[str, Any]] = []
-    strips: dict[str, dict[str, list[np.ndarray]]] = {}
-    for image_id in images:
-        plain: list[Tensor] = []
-        strips[image_id] = {}
-        for experiment in experiments:
-            folder = experiment.folder / image_id
-            code = load_latent(folder / LATENT)[0]
-            way = interpolate(code, other, WAY[1:])
-            shown = _render_all(generator, folder, [code, *(code + shifts[:, None]), *way])
-            plain = plain or shown
-            strip = [shown[1], shown[0], shown[2], *shown[-len(way) :]]
-            strips[image_id][experiment.name] = [
-                to_uint8(box_resize(x[None], min(SIZE, x.shape[-1]))[0]) for x in strip
-            ]
-            if shown is not plain:
-                row = {"image": image_id, "experiment": experiment.name}
-                rows.append(row | _compare(shown, plain, len(shifts)))
-    return Edits(rows, strips)
+
+    def make(image: str) -> Part:
+        return _edit(generator, experiments, image, shifts, other)
+
+    def files(image: str) -> list[Path]:
+        folders = [e.folder / image for e in experiments]
+        return [folder / name for folder in folders for name in (LATENT, REFINEMENT)]
+
+    settings = {
+        "kinds": [e.name for e in experiments],
+        "moved": [digest(shifts), digest(other)],
+    }
+    parts = Parts(kept, files, settings).of(images, make)
+    rows = [row for part in parts.values() for row in part.rows]
+    return Edits(rows, {image: part.strips for image, part in parts.items()})
+
+
+def _edit(
+    generator: Generator,
+    experiments: Sequence[Experiment],
+    image: str,
+    shifts: Tensor,
+    other: Tensor,
+) -> Part:
+    """Edit one photograph's code by every experiment: a row for each refined one, strips of all."""
+    part = Part()
+    plain: list[Tensor] = []
+    for experiment in experiments:
+        folder = experiment.folder / image
+        code = load_latent(folder / LATENT)[0]
+        way = interpolate(code, other, WAY[1:])
+        shown = _render_all(generator, folder, [code, *(code + shifts[:, None]), *way])
+        plain = plain or shown
+        strip = [shown[1], shown[0], shown[2], *shown[-len(way) :]]
+        part.strips[experiment.name] = [
+            to_uint8(box_resize(x[None], min(SIZE, x.shape[-1]))[0]) for x in strip
+        ]
+        if shown is not plain:
+            row = {"image": image, "experiment": experiment.name}
+            part.rows.append(row | _compare(shown, plain, len(shifts)))
+    return part
 
 
 def _render_all(generator, folder, latents):

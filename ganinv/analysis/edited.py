@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganinv.analysis.beyond import compare_changes
 from ganinv.analysis.finished import Experiment
+from ganinv.analysis.parts import Part, Parts, digest
 from ganinv.editing.carry import SIDE, Rendered, find_flow, warp
 from ganinv.editing.directions import Direction, spread
 from ganinv.editing.edit import edit
@@ -20,6 +21,7 @@ from ganinv.editing.sources import read_code
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.latent_files import LATENT
+from ganinv.inversion.refinement import REFINEMENT
 from ganinv.measures.codes import distance_to_w, used_rows
 from ganinv.measures.identity import identity_distance
 
@@ -143,42 +145,73 @@ def study_edits(
     deviations: Mapping[str, float],
     *,
     look: type[Looked] = Looked,
+    kept: Path | None = None,
 ) -> Study:
     """Edit every code along every direction, and measure what comes out.
 
     `deviations` are what changes of attributes are counted in; those without one are left out.
-    `look` is called as `Looked`.
+    `look` is called as `Looked`. What is found on a photograph is kept in the folder `kept`, and
+    taken from there by the next call.
     """
     moved = [s for s in strengths if s]
     study = Study(list(images), list_variants(experiments), list(directions), moved)
-    used = used_rows(generator)
-    for image in images:
-        plain: list[_Plain] = []
-        study.strips[image] = {}
-        for variant in study.variants:
-            folder = variant.experiment.folder / image
-            code = read_code(image, folder / LATENT)
-            if variant.features == "carry":
-                study.places.append(
-                    {
-                        "image": image,
-                        "experiment": variant.experiment.name,
-                        "distance": distance_to_w(code.latent, used.cpu()),
-                        "spread": spread(generator).distance(code.latent, used.cpu()),
-                    }
-                )
-            render = Rendered(generator, code, variant.features)
-            pictures = _render_all(generator, render, directions, moved)
-            rows = _measure(variant, image, pictures, directions, moved, deviations, look)
-            small = [_small(x) for x in pictures]
-            if code.refinement:
-                base = next((p for p in plain if torch.equal(p.latent, code.latent)), None)
-                _add_ghosting(rows, small, base, len(moved))
-            else:
-                plain.append(_Plain(code.latent, small, [None] * len(small)))
-            study.rows.extend(rows)
-            study.strips[image][variant.name] = _strip(pictures, moved)
+
+    def make(image: str) -> Part:
+        return _edit(study, generator, image, deviations, look)
+
+    def files(image: str) -> list[Path]:
+        folders = [e.folder / image for e in experiments]
+        return [folder / name for folder in folders for name in (LATENT, REFINEMENT, "target.png")]
+
+    settings = {
+        "variants": [[v.name, v.features] for v in study.variants],
+        "directions": [[d.name, d.layers, digest(d.move)] for d in directions],
+        "strengths": moved,
+        "deviations": dict(deviations),
+        "measured": look.__name__,
+    }
+    for image, part in Parts(kept, files, settings).of(images, make).items():
+        study.rows.extend(part.rows)
+        study.places.extend(part.places)
+        study.strips[image] = part.strips
     return study
+
+
+def _edit(
+    study: Study,
+    generator: Generator,
+    image: str,
+    deviations: Mapping[str, float],
+    look: type[Looked],
+) -> Part:
+    """Edit every code of one photograph along every direction, and measure what comes out."""
+    used, moved, directions = used_rows(generator).cpu(), study.strengths, study.directions
+    plain: list[_Plain] = []
+    part = Part()
+    for variant in study.variants:
+        folder = variant.experiment.folder / image
+        code = read_code(image, folder / LATENT)
+        if variant.features == "carry":
+            part.places.append(
+                {
+                    "image": image,
+                    "experiment": variant.experiment.name,
+                    "distance": distance_to_w(code.latent, used),
+                    "spread": spread(generator).distance(code.latent, used),
+                }
+            )
+        render = Rendered(generator, code, variant.features)
+        pictures = _render_all(generator, render, directions, moved)
+        rows = _measure(variant, image, pictures, directions, moved, deviations, look)
+        small = [_small(x) for x in pictures]
+        if code.refinement:
+            base = next((p for p in plain if torch.equal(p.latent, code.latent)), None)
+            _add_ghosting(rows, small, base, len(moved))
+        else:
+            plain.append(_Plain(code.latent, small, [None] * len(small)))
+        part.rows.extend(rows)
+        part.strips[variant.name] = _strip(pictures, moved)
+    return part
 
 
 def _render_all(generator, render, directions, strengths):

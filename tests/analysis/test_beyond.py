@@ -168,6 +168,18 @@ def test_the_strip_begins_with_the_reconstruction_between_both_sides(study):
     assert np.array_equal(again.strips["b"]["Code"][-1], other)  # one face for all
 
 
+def test_edits_are_kept_until_the_refinements_change(study, tmp_path, monkeypatch):
+    first = beyond.study_edits(study, ["a"], components=1, kept=tmp_path)
+    monkeypatch.setattr(beyond, "_edit", lambda *_: pytest.fail("edited again"))
+    again = beyond.study_edits(study, ["a"], components=1, kept=tmp_path)
+    assert again.rows == first.rows
+    assert all(map(np.array_equal, again.strips["a"]["Both"], first.strips["a"]["Both"]))
+    with pytest.raises(pytest.fail.Exception, match="edited again"):
+        beyond.study_edits(study[:-1], ["a"], components=1, kept=tmp_path)
+    with pytest.raises(pytest.fail.Exception, match="edited again"):
+        beyond.study_edits(study, ["a"], components=1, seed=1, kept=tmp_path)
+
+
 # --- verdicts -------------------------------------------------------------------------------------
 
 LPIPS = {

@@ -199,3 +199,37 @@ def test_seconds_of_a_refinement_include_those_of_its_code():
         for name in ("W+ short", "W+ short + features", "W+ long")
     ]
     assert [x.tolist() for x in seconds] == [[1.0], [2.0], [9.1]]
+
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+
+def test_what_was_found_is_kept_until_a_strength_or_a_code_changes(
+    study, generator, made, tmp_path, monkeypatch
+):
+    def edit_all(strengths=tuple(STRENGTHS)):
+        return edited.study_edits(
+            *(generator, made, ["a", "b"], study.directions, strengths, DEVIATIONS),
+            look=Colours,
+            kept=tmp_path,
+        )
+
+    def never(*_):
+        raise AssertionError("edited again")
+
+    first = edit_all()
+    assert str(first.rows) == str(study.rows) and first.places == study.places
+    with monkeypatch.context() as patch:
+        patch.setattr(edited, "_edit", never)
+        again = edit_all()
+        with pytest.raises(AssertionError, match="edited again"):
+            edit_all([-1.0, 3.0])
+        patch.setattr(edited, "list_variants", lambda e: study.variants[:1])
+        with pytest.raises(AssertionError, match="edited again"):
+            edit_all()
+    for variant in study.variants:
+        for name in ("own", "others", "lost", "person", "ghosting"):
+            wanted = study.measured(variant.name, name)
+            assert np.array_equal(again.measured(variant.name, name), wanted, equal_nan=True)
+        strips = again.strips["b"][variant.name], study.strips["b"][variant.name]
+        assert all(map(np.array_equal, *strips))
