@@ -76,7 +76,9 @@ def find_evidence(
         if names:
             why = f"The published {source} differs in {', '.join(names)}, and judges nothing."
             return None, why
-        return Evidence(source, summary, [_published(summary, e) for e in experiments]), ""
+        found = Evidence(source, summary, [_published(summary, e) for e in experiments])
+        # one photograph is a report's own page, published until more were made
+        return (found, "") if len(found.images) > 1 else (None, "")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path} is no summary of this study, or a damaged one ({error}); remove it, or make "

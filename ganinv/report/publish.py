@@ -23,9 +23,11 @@ STUDIES = {"runs/study": "study", "runs/starts": "starts"}
 
 
 def publish_report(report: Path, to: Path) -> None:
-    """Copy the report on the experiments, without the pages that `publish_evidence` brings.
+    """Copy the report on the experiments.
 
-    Raises ReportError where `report` holds none.
+    The pages that `publish_evidence` brings are left as they are; where it has brought none yet,
+    the report's own are copied, so that no link leads nowhere. Raises ReportError where `report`
+    holds none.
     """
     runs = report / "runs"
     _need(report / "index.html", "make report")
@@ -35,6 +37,9 @@ def publish_report(report: Path, to: Path) -> None:
     for name in SUMMARIES:
         _copy(runs / name / "summary.json", to / f"{name}.json")
     _copy(runs / "indomain" / "indomain" / "summary.json", to / "indomain.json")
+    for name in EVIDENCE:
+        if not (to / f"{name}.html").is_file() and (report / f"{name}.html").is_file():
+            _copy_judged(report, to, name)
     _copy_latents(runs, to)
     join_reports(to)
 
@@ -46,8 +51,7 @@ def publish_evidence(report: Path, to: Path) -> None:
     """
     for name in EVIDENCE:
         _need(report / f"{name}.html", "make evidence")
-        _copy_page(report / f"{name}.html", to)
-        _copy(report / "runs" / name / "summary.json", to / f"{name}.json")
+        _copy_judged(report, to, name)
     join_reports(to)
 
 
@@ -84,6 +88,12 @@ def _copy_pages(report: Path, to: Path, but: Collection[str] = ()) -> None:
     for page in sorted(report.glob("*.html")):
         if page.stem not in but:
             _copy_page(page, to)
+
+
+def _copy_judged(report: Path, to: Path, name: str) -> None:
+    """Copy a page and the summary by which it judges."""
+    _copy_page(report / f"{name}.html", to)
+    _copy(report / "runs" / name / "summary.json", to / f"{name}.json")
 
 
 def _copy_page(page: Path, to: Path) -> None:

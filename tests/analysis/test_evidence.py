@@ -111,6 +111,15 @@ def test_without_a_published_summary_nothing_is_said(tmp_path):
         assert find_evidence(path, own, own[0].params, SETTINGS) == (None, "")
 
 
+def test_one_published_photograph_judges_nothing(refined_json):
+    own, _ = refinements(1)
+    summary = read_json(refined_json)
+    for run in summary["experiments"].values():
+        run["images"] = {"i0": run["images"]["i0"]}
+    write_json(refined_json, summary)
+    assert find_evidence(refined_json, own, own[0].params, SETTINGS) == (None, "")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"params": 3, "experiments": {}}'])
 def test_a_damaged_summary_is_told_in_a_sentence(tmp_path, text):
     path = tmp_path / "beyond.json"

@@ -70,6 +70,23 @@ def faults_of(folder):
     return found.faults + again.check_latents(folder)
 
 
+def test_pages_of_few_photographs_are_published_until_there_are_better_ones(tmp_path):
+    report = tmp_path / "report"
+    for name in ("index", "editing", "beyond"):
+        (report / "figures").mkdir(parents=True, exist_ok=True)
+        (report / f"{name}.html").write_text("<p>one photograph</p>")
+        write_json(report / "runs" / name / "summary.json", {"photographs": 1})
+    to = tmp_path / "published"
+    to.mkdir()
+    (to / "beyond.html").write_text("<p>eight photographs</p>")
+    write_json(to / "beyond.json", {"photographs": 8})
+    publish_report(report, to)
+    assert read_json(to / "beyond.json") == {"photographs": 8}
+    assert "eight" in (to / "beyond.html").read_text()
+    assert read_json(to / "editing.json") == {"photographs": 1}
+    assert "one" in (to / "editing.html").read_text()
+
+
 def replace(path, old, new, count=1):
     """Change the text of a file where it stands."""
     text = path.read_text(encoding="utf-8")
