@@ -29,7 +29,7 @@ from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT
 from ganinv.runs.params import Params
 from ganinv.runs.plan import Plan
-from ganinv.runs.records import SETTINGS_KEY, read_record
+from ganinv.runs.records import SETTINGS_KEY, read_result
 from ganinv.runs.workers import MARKER, Outcome, Setup, Worker, finds_marker, plan_there
 
 BLOCKS = 10_000  # at most that many parts are handed out, which the driver keeps in memory
@@ -111,8 +111,10 @@ class RayEngine:
         """Take the threads that the folder's results were computed by: others change last bits."""
         try:
             known = read_json(out / ENVIRONMENT)
-            before = int(known["threads"]) if known[SETTINGS_KEY] == plan.key else self.threads
+            before = known["threads"] if known[SETTINGS_KEY] == plan.key else self.threads
         except (OSError, ValueError, LookupError, TypeError):
+            return
+        if type(before) is not int or before < 1:  # a damaged file
             return
         if before == self.threads or plan.params.device != "cpu":
             return
@@ -181,7 +183,7 @@ class _Tally:
         if outcome.state == "failed":
             work.failed[outcome.id] = outcome.reason
         else:
-            entry = read_record(work.folder.path, outcome.id)
+            entry = read_result(work.folder.path, outcome.id)  # which another may do anew
             if entry is not None:
                 work.note(outcome.id, entry)
         if outcome.state == "kept":

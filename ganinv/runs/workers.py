@@ -29,6 +29,7 @@ from ganinv.runs.inputs import Photo
 from ganinv.runs.names import RECORD
 from ganinv.runs.params import Params
 from ganinv.runs.plan import make_plan
+from ganinv.runs.records import read_result
 from ganinv.runs.starts import starts_of
 
 DEATHS = 3  # of workers, after which a photograph is recorded as failed
@@ -98,10 +99,15 @@ class Worker:
                 return Outcome(photo.id, "refused", self._unseen())
             attempts = self.folder.path / photo.id / f"{ATTEMPTS}-{self.setup.token}"
             begun = attempts.stat().st_size if attempts.is_file() else 0
-            if begun < DEATHS:
-                _add_byte(attempts)
+            try:
+                if begun < DEATHS:
+                    _add_byte(attempts)
+            except WriteError as error:  # as where there is no engine, others may succeed
+                return Outcome(photo.id, "failed", printable(f"{photo.title}: {error}"))
             outcome = self._do(photo, number, begun)
-            for path in attempts.parent.glob(f"{ATTEMPTS}-*"):
+            # while another call is at it, that call's deaths count
+            ended = attempts.name if outcome.state == "busy" else f"{ATTEMPTS}-*"
+            for path in attempts.parent.glob(ended):
                 remove_file(path)
             return outcome
         except GaninvError as error:
@@ -165,11 +171,18 @@ class Worker:
             return False
 
     def _give_up(self, photo: Photo) -> Outcome:
-        """Record a photograph as failed that has ended as many workers as it may."""
+        """Record a photograph as failed that has ended as many workers as it may.
+
+        It overwrites no result: an earlier one stays, and one that another process has finished
+        since the call began is kept.
+        """
         reason = printable(f"{photo.title}: {DEATHS} workers died while they were at it")
         try:
             with self.folder.claim(photo.id, wait=self.wait):
-                self.folder.note(photo.id, {"failed": reason, "title": photo.title})
+                if read_result(self.folder.path, photo.id) is None:
+                    self.folder.note(photo.id, {"failed": reason, "title": photo.title})
+                elif self._is_of_this_call(photo):
+                    return Outcome(photo.id, "kept")
         except InUseError:
             return Outcome(photo.id, "busy")
         return Outcome(photo.id, "failed", reason, lines=[f"warning: {reason}"])

@@ -74,6 +74,14 @@ def test_a_folder_keeps_its_number_of_threads(tmp_path, silent):
     assert engine.threads == 2
 
 
+@pytest.mark.parametrize("threads", ["1e999", "NaN", "0", "-3", "true", '"4"', "[]"])
+def test_a_number_of_threads_that_is_none_is_passed_over(tmp_path, silent, threads):
+    (tmp_path / "environment.json").write_text(f'{{"settings": "key", "threads": {threads}}}')
+    engine = engine_of(2, True, silent)
+    engine.take_threads(tmp_path, plan_of())
+    assert engine.threads == 2
+
+
 def test_the_marker_of_another_call_is_none(tmp_path):
     (tmp_path / f"{MARKER}-one").write_text("one")
     assert finds_marker(tmp_path, "one")
