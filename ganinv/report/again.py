@@ -46,8 +46,9 @@ class Again:
 
     @property
     def decibels(self) -> float:
-        """By how much PSNR differs."""
-        return abs(self.entry["psnr"] - self.metrics["psnr"])
+        """By how much PSNR differs; it is null in JSON, and infinite, where the pixels agree."""
+        published, now = METRICS["psnr"].read(self.entry["psnr"]), self.metrics["psnr"]
+        return 0.0 if published == now else abs(published - now)
 
     def complaints(self) -> list[str]:
         """Say which metrics differ by more than their tolerance."""
@@ -67,10 +68,17 @@ def latents_of(folder: Path) -> list[tuple[str, str]]:
 
 
 def check_latents(folder: Path) -> list[str]:
-    """Compare the latents with their checksums: one sentence for each that is another, or gone."""
-    checksums = read_json(folder / "figures" / f"{LATENTS}.json")
-    faults = []
-    for name, image_id in latents_of(folder):
+    """Compare the latents with their checksums: one sentence for each that is another, or gone.
+
+    So it is for a checksum whose result has gone.
+    """
+    checksums = dict(read_json(folder / "figures" / f"{LATENTS}.json"))
+    there = latents_of(folder)
+    left = checksums.keys() - {f"{name}/{image_id}" for name, image_id in there}
+    faults = [
+        f"the result {place}, of which a latent is kept, is not there" for place in sorted(left)
+    ]
+    for name, image_id in there:
         path = folder / LATENTS / name / f"{image_id}.safetensors"
         wanted = checksums.get(f"{name}/{image_id}")
         if not path.is_file():
@@ -107,7 +115,10 @@ def render_sample(
 
 def _target(params, image_id, entry, size):
     """The photograph as it was inverted. Raises ValueError where it is not there, or another."""
-    (photo,) = find_photos(params.images, params.align, params.face, only={image_id})
+    found = find_photos(params.images, params.align, params.face, only={image_id})
+    if not found:
+        raise ValueError(f"no photograph of {', '.join(params.images)} has the id {image_id}")
+    (photo,) = found
     if sha256_file(photo.path) != entry["image_sha256"]:
         raise ValueError(f"{photo.path} is not the photograph that {image_id} was made of")
     (cut,) = cut_squares(open_image(photo.path), size, photo.align, face=photo.face or "largest")

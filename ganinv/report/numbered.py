@@ -19,6 +19,7 @@ from ganinv.report.told import Told
 from ganinv.runs.environment import commit, describe_machine
 
 FIGURES = "figures"  # the folder beside the pages
+MADE = "made"  # where a file of figures holds what `made_by` tells
 SKIPPED = ("script", "style")
 CODE = "highlight"  # the class of a cell's code, which is folded away
 READ_ALOUD = ("alt", "aria-label", "title")  # attributes that say something
@@ -106,7 +107,7 @@ def figures_file(page: Path) -> Path:
 def write_numbers(page: Path) -> None:
     """Write the numbers of a page beside it, and which code made it. Raises WriteError."""
     texts = read_numbers(page.read_text(encoding="utf-8")).texts
-    write_json(figures_file(page), {"made": made_by(), "texts": texts})
+    write_json(figures_file(page), {MADE: made_by(), "texts": texts})
 
 
 def made_by() -> Mapping[str, Any]:

@@ -22,9 +22,10 @@ from ganinv.files import read_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import project_root
 from ganinv.report import again, publish
-from ganinv.report.numbered import FIGURES, Numbered, figures_file, read_numbers
+from ganinv.report.numbered import FIGURES, MADE, Numbered, figures_file, read_numbers
 from ganinv.report.readmes import check_readmes, write_readmes
 from ganinv.report.told import SUMMARIES, fill, own_file, reader
+from ganinv.runs.records import Numbers
 
 PUBLISHED = Path("reports", "published")
 REPORT = "make report; make publish"
@@ -32,7 +33,9 @@ STUDY = "make study; make publish-study"
 EVIDENCE = "make evidence; make publish-evidence"
 GAN = "make gan; make publish-gan"
 PARTS = {"report": REPORT, "evidence": EVIDENCE, "study": STUDY, "gan": GAN}
-MAKERS = ("made", "environment", "machine")  # where a file names what made it
+MAKERS = (MADE, "environment", "machine")  # where a file names what made it
+# what reading a damaged file, or using what it holds, may raise
+DAMAGED = (GaninvError, OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass
@@ -64,9 +67,24 @@ def _in(folder: Path, pattern: str, part: str) -> list[str]:
     return [name for name in names if part_of(name) == part]
 
 
+def _damaged(name: str, error: Exception) -> str:
+    return f"{name} is damaged ({type(error).__name__}: {error})"
+
+
+def _missing_pages(folder: Path, part: str, pages: list[str]) -> list[str]:
+    """Pages whose figures are kept, and that are gone; or the part, where it has no page."""
+    if not pages:
+        return [f"{part}: no page of it is published: {PARTS[part]}"]
+    kept = [Path(name) for name in _in(folder, f"{FIGURES}/*.json", part)]
+    named = [(path.parent.parent / f"{path.stem}.html").as_posix() for path in kept]
+    gone = [name for name in named if name not in pages and Path(name).stem != again.LATENTS]
+    return [f"{name}, whose figures are kept, is not there: {PARTS[part]}" for name in gone]
+
+
 def check_pages(folder: Path, part: str) -> Findings:
     """Compare the pages of a part with the files beside them."""
-    found, pages = Findings(), _in(folder, "*.html", part)
+    pages = _in(folder, "*.html", part)
+    found = Findings(faults=_missing_pages(folder, part, pages))
     marked, texts, files = 0, 0, set()
     for page in pages:
         if not figures_file(folder / page).is_file():
@@ -99,15 +117,17 @@ def _wrong_mark(mark, look_up) -> list[str]:
 
 def _changed_texts(page: Path, numbered: Numbered) -> list[str]:
     """How a page's texts differ from those that were written beside it."""
-    kept = read_json(figures_file(page))["texts"]
-    complaints = []
+    complaints, file = [], f"{FIGURES}/{figures_file(page).name}"
+    try:
+        kept = [str(text) for text in read_json(figures_file(page))["texts"]]
+    except DAMAGED as error:
+        return [_damaged(file, error)]
     matcher = difflib.SequenceMatcher(None, kept, numbered.texts, autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes() if kept != numbered.texts else ():
         if kind != "equal":
             was, now = (
                 " | ".join(texts) or "nothing" for texts in (kept[a:b], numbered.texts[c:d])
             )
-            file = f"{FIGURES}/{figures_file(page).name}"
             complaints.append(f"says “{now}” where {file} has “{was}”")
     return complaints
 
@@ -116,31 +136,39 @@ def check_files(folder: Path, part: str) -> Findings:
     """Check that a part's files name what made them, and that their means are those of the rows."""
     found, names = Findings(), _in(folder, "*.json", part)
     for name in names:
-        content = read_json(folder / name)
-        makers = [content, *(content.get(key) or {} for key in MAKERS)]
-        if not any(maker.get("commit") and maker.get("numerics") for maker in makers):
-            found.faults.append(
-                f"{name} does not name commit and numerics: made before files did: publish again "
-                f"({PARTS[part]})"
-            )
-        if Path(name).stem in SUMMARIES:
-            found.faults += [f"{name}: {x}: {PARTS[part]}" for x in _wrong_means(content)]
+        try:
+            content = read_json(folder / name)
+            makers = [content, *(content.get(key) or {} for key in MAKERS)]
+            if not any(maker.get("commit") and maker.get("numerics") for maker in makers):
+                found.faults.append(
+                    f"{name} does not name commit and numerics: made before files did: publish "
+                    f"again ({PARTS[part]})"
+                )
+            if Path(name).stem in SUMMARIES:
+                found.faults += [f"{name}: {x}: {PARTS[part]}" for x in _wrong_means(content)]
+        except DAMAGED as error:
+            found.faults.append(f"{_damaged(name, error)}: {PARTS[part]}")
     found.lines.append(f"{len(names)} files name commit and numerics")
     return found
 
 
 def _wrong_means(summary: dict[str, Any]) -> list[str]:
-    """Means that are not those of the images: infinite and unmeasured ones aside."""
+    """Means that are not those of the images, infinite and unmeasured ones aside, as in a run."""
     complaints, metrics = [], summary["metrics"]
+    by_images = Numbers(metrics["images"].values()).over(np.mean)
     for name in (*METRICS, "seconds"):
-        values = [entry.get(name) for entry in metrics["images"].values()]
-        said = metrics["mean"].get(name)
-        if said is None or None in values or not values:
-            continue
-        mean = float(np.mean(values))
-        if abs(mean - said) > 1e-9 * max(abs(mean), 1):
-            complaints.append(f"the mean of {name} is {mean:.6g} by its images, not {said:.6g}")
+        mean, said = by_images.get(name), metrics["mean"].get(name)
+        if mean is None or said is None:
+            same = mean is said
+        else:
+            same = abs(mean - said) <= 1e-9 * max(abs(mean), 1)
+        if not same:
+            complaints.append(f"the mean of {name} is {_brief(mean)} by its images, not {said}")
     return complaints
+
+
+def _brief(number: float | None) -> str:
+    return "none" if number is None else f"{number:.6g}"
 
 
 def check_again(folder: Path) -> Findings:
@@ -149,12 +177,14 @@ def check_again(folder: Path) -> Findings:
     if not (folder / FIGURES / f"{again.LATENTS}.json").is_file():
         found.faults.append(f"no latents lie there: made before they did: publish again ({REPORT})")
         return found
-    found.faults += [f"{text}: {REPORT}" for text in again.check_latents(folder)]
     try:
+        found.faults += [f"{text}: {REPORT}" for text in again.check_latents(folder)]
         sample = list(again.render_sample(folder))
-    except (ValueError, OSError, GaninvError) as error:
+    except DAMAGED as error:
         found.faults.append(f"latents cannot be rendered again: {error}")
         return found
+    if not sample:
+        found.faults.append(f"no experiment's results are published: {REPORT}")
     found.faults += [f"{text}: {REPORT}" for one in sample for text in one.complaints()]
     worst = max((one.decibels for one in sample), default=0.0)
     found.lines.append(
@@ -169,7 +199,7 @@ def check_short(folder: Path) -> Findings:
     found = Findings()
     try:
         one = again.run_short(folder)
-    except (ValueError, OSError, GaninvError, StopIteration) as error:
+    except (*DAMAGED, StopIteration) as error:
         found.faults.append(f"the short run cannot be computed again: {error}: {STUDY}")
         return found
     if one is None:
@@ -201,12 +231,17 @@ def check(root: Path, say: Callable[[str], None] = print) -> list[str]:
 
 def main(arguments: list[str]) -> None:
     """Check, or write the READMEs' figures, in the clone; exit 1 where something differs."""
-    root = project_root()
-    if arguments == ["figures"]:
-        changed = write_readmes(root, reader(root / PUBLISHED))
-        print(f"figures written into {', '.join(changed) or 'no README: all are as they were'}")
-        return
-    faults = check(root)
+    if arguments not in ([], ["figures"]):
+        raise SystemExit("give nothing, to check what is published, or: figures")
+    try:
+        root = project_root()
+        if arguments:
+            changed = write_readmes(root, reader(root / PUBLISHED))
+            print(f"figures written into {', '.join(changed) or 'no README: all are as they were'}")
+            return
+        faults = check(root)
+    except (ValueError, GaninvError, OSError) as error:
+        raise SystemExit(str(error)) from None
     for fault in faults:
         print(f"differs: {fault}")
     raise SystemExit(1 if faults else 0)

@@ -73,11 +73,37 @@ def forms_of(entries: Mapping[str, Any]) -> Iterator[Form]:
             yield Form(put(entry["form"]), tuple(put(text) for text in entry["figures"]))
 
 
+def _read(root: Path, name: str) -> str:
+    """The text of a README. Raises ValueError where it cannot be read."""
+    try:
+        return (root / name).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{name}, which {LIST} names, cannot be read: {error}") from None
+
+
+def _find(form: Form, text: str) -> re.Match[str]:
+    """Find a form in a README. Raises ValueError where it is not there once, or not whole."""
+    if len(form.fields) != len(form.figures):
+        raise ValueError(
+            f"{form.named()} has {len(form.fields)} fields, and {len(form.figures)} figures in "
+            f"{LIST}"
+        )
+    found = list(form.pattern.finditer(text))
+    if len(found) != 1:
+        times = f"{len(found)} times" if found else "not at all"
+        raise ValueError(f"{form.named()} is there {times}; {LIST} wants it once")
+    return found[0]
+
+
 def check_readmes(root: Path, look_up: LookUp) -> tuple[int, int, list[str]]:
     """Compare READMEs with the files: (figures that agree, READMEs, what differs, as sentences)."""
     count, faults, readmes = 0, [], read_list(root)
     for name, entries in readmes.items():
-        text = (root / name).read_text(encoding="utf-8")
+        try:
+            text = _read(root, name)
+        except ValueError as error:
+            faults.append(str(error))
+            continue
         covered: list[tuple[int, int]] = []
         for form in forms_of(entries):
             agreeing, complaints, place = _check_form(form, text, look_up)
@@ -97,12 +123,12 @@ def check_readmes(root: Path, look_up: LookUp) -> tuple[int, int, list[str]]:
 
 def _check_form(form, text, look_up):
     """(number of figures that agree, what differs, where the form was found or None)."""
-    found = list(form.pattern.finditer(text))
-    if len(found) != 1:
-        times = f"{len(found)} times" if found else "not at all"
-        return 0, [f"{form.named()} is there {times}; {LIST} wants it once"], None
+    try:
+        found = _find(form, text)
+    except ValueError as error:
+        return 0, [str(error)], None
     complaints = []
-    for said, field, pointer in zip(found[0].groups(), form.fields, form.figures, strict=True):
+    for said, field, pointer in zip(found.groups(), form.fields, form.figures, strict=True):
         try:
             shown = fill(field, [look_up(pointer)])
         except ValueError as error:
@@ -112,7 +138,7 @@ def _check_form(form, text, look_up):
             complaints.append(
                 f"{form.named()} says {said} where {pointer} is {shown}: {WRITTEN_BY}"
             )
-    return len(form.figures) - len(complaints), complaints, found[0].span()
+    return len(form.figures) - len(complaints), complaints, found.span()
 
 
 def _uncovered(text, sections, covered):
@@ -144,15 +170,16 @@ def write_readmes(root: Path, look_up: LookUp) -> list[str]:
     """
     changed = []
     for name, entries in read_list(root).items():
-        before = text = (root / name).read_text(encoding="utf-8")
+        before = text = _read(root, name)
         for form in forms_of(entries):
-            found = list(form.pattern.finditer(text))
-            if len(found) != 1:
-                raise ValueError(f"{name}: {form.named()} is there {len(found)} times, not once")
-            groups = zip(form.fields, form.figures, strict=True)
-            shown = [fill(field, [look_up(pointer)]) for field, pointer in groups]
+            try:
+                found = _find(form, text)
+                groups = zip(form.fields, form.figures, strict=True)
+                shown = [fill(field, [look_up(pointer)]) for field, pointer in groups]
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
             for number in reversed(range(len(shown))):
-                start, end = found[0].span(number + 1)
+                start, end = found.span(number + 1)
                 text = text[:start] + shown[number] + text[end:]
         if text != before:
             write_text(root / name, text)

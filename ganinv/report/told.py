@@ -17,6 +17,7 @@ without a file's name is into the page's own file: exp03.json of exp03.html.
 
 import json
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,6 +32,10 @@ FIELD = re.compile(r"\{([^{}]*)\}")
 UNITS = "none one two three four five six seven eight nine ten eleven twelve"
 TEENS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
 WORDS = f"{UNITS} {TEENS}".split()
+COMPUTED: dict[str, Callable[[list[Any]], Any]] = {
+    " / ": lambda values: operator.truediv(*values),
+    " & ": lambda values: sum(values) / len(values),
+}
 OWN = {"index.html": "comparison.json", "gan/index.html": "gan/gan_objectives.json"}
 SUMMARIES = ("exp01", "exp02", "exp03", "exp04")  # runs whose summary lies beside the pages
 EVIDENCE = ("beyond", "editing")  # pages that are judged over more photographs than the report has
@@ -98,10 +103,11 @@ def _show(spec, value):
         return str(value)
     if spec == "Aa":
         return str(value).capitalize()
-    if spec.lower() == "words":
-        text = WORDS[value] if value < len(WORDS) else str(value)
-        return text.capitalize() if spec == "Words" else text
     try:
+        if spec.lower() == "words":
+            count = operator.index(value)
+            text = WORDS[count] if 0 <= count < len(WORDS) else str(count)
+            return text.capitalize() if spec == "Words" else text
         return format(float(factor) * value if star else value, rest if star else spec)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{json.dumps(value)} cannot be shown as {spec}: {error}") from None
@@ -115,17 +121,19 @@ def own_file(page: str) -> str:
 def reader(folder: Path, page: str = "") -> Callable[[str], Any]:
     """Return what looks pointers up, seen from a page of `folder` ("" for the folder itself).
 
-    It raises ValueError, in a sentence, for a file that is not there and a pointer to nothing.
+    It raises ValueError, in a sentence, for a file that is not there, a pointer to nothing, and
+    figures that cannot be divided or averaged.
     """
     files: dict[Path, Any] = {}
 
     def look_up(pointer: str) -> Any:
-        if " / " in pointer:
-            over, under = (look_up(part) for part in pointer.split(" / "))
-            return over / under
-        if " & " in pointer:
-            values = [look_up(part) for part in pointer.split(" & ")]
-            return sum(values) / len(values)
+        for sign, compute in COMPUTED.items():
+            if sign in pointer:
+                values = [look_up(part) for part in pointer.split(sign)]
+                try:
+                    return compute(values)
+                except (TypeError, ValueError, ZeroDivisionError) as error:
+                    raise ValueError(f"{pointer} cannot be computed: {error}") from None
         name, _, fragment = pointer.partition("#")
         beside = (folder / page).parent if page else folder
         path = beside / name if name else folder / own_file(page)

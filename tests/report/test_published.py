@@ -149,6 +149,50 @@ def test_a_missing_file_and_a_pointer_to_nothing_are_named(folder):
     assert any("exp01.json holds nothing at #/metrics/images/a/ssim" in x for x in texts)
 
 
+def test_a_changed_mean_is_named_where_an_image_was_not_measured(folder):
+    summary = read_json(folder / "exp01.json")
+    metrics = summary["metrics"]
+    for k, entry in enumerate(metrics["images"].values()):
+        entry["identity"] = 0.25 if k else None  # as where no face is found
+    metrics["mean"]["identity"] = 0.25
+    write_json(folder / "exp01.json", summary)
+    assert not [text for text in faults_of(folder) if "mean of" in text]
+    metrics["mean"]["identity"] = 0.5
+    del metrics["mean"]["psnr"]
+    write_json(folder / "exp01.json", summary)
+    texts = [text for text in faults_of(folder) if "the mean of" in text]
+    assert len(texts) == 2 and "not None" in texts[0]
+    assert "the mean of identity is 0.25 by its images, not 0.5" in texts[1]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "3", '{"metrics": {"images": [], "mean": 3}}'])
+def test_damaged_files_are_named(folder, text):
+    for name in ("exp01.json", "figures/exp02.json"):
+        (folder / name).write_text(text)
+    found = published.check_pages(folder, "report")
+    found.add(published.check_files(folder, "report"))
+    assert any(x.startswith("exp01.json is damaged") for x in found.faults)
+    assert any("exp02.html: figures/exp02.json is damaged" in x for x in found.faults)
+    assert published.check_again(folder).faults
+
+
+def test_pages_and_results_that_have_gone_are_named(folder):
+    (folder / "exp01.html").unlink()
+    assert "exp01.html, whose figures are kept, is not there: " + REPORT in faults_of(folder)
+    for path in [*folder.glob("*.html"), *folder.glob("exp*.json")]:
+        path.unlink()
+    assert f"report: no page of it is published: {REPORT}" in faults_of(folder)
+    assert (
+        f"no experiment's results are published: {REPORT}" in published.check_again(folder).faults
+    )
+
+
+def test_equal_pixels_are_no_difference():
+    again_ = again.Again("exp01.json, a", {"psnr": None}, {"psnr": np.inf})
+    assert again_.decibels == 0 and not again_.complaints()
+    assert again.Again("exp01.json, a", {"psnr": None}, {"psnr": 30.0}).decibels == np.inf
+
+
 def test_a_page_of_earlier_code_is_named(folder):
     (folder / "figures" / "index.json").unlink()
     (text,) = faults_of(folder)
@@ -209,6 +253,16 @@ def test_forms_are_filled_and_pointers_followed(tmp_path):
     }.items():
         with pytest.raises(ValueError, match=reason):
             look_up(pointer)
+    assert fill("{words} {Words}", [21, -1]) == "21 -1"
+    for value in (2.5, "two", {}):
+        with pytest.raises(ValueError, match="cannot be shown as words"):
+            fill("{words}", [value])
+    for pointer in (f"{here}/0 / {here}/1", f"{here}/0 & {here}/1", f"x.json#/n / {here}/0"):
+        with pytest.raises(ValueError, match="cannot be computed"):
+            look_up(pointer)
+    write_json(tmp_path / "x.json", {"a": 1, "b": 0})
+    with pytest.raises(ValueError, match="x.json#/b cannot be computed: .*division"):
+        reader(tmp_path)("x.json#/a / x.json#/b")
     with pytest.raises(ValueError, match="more fields"):
         fill("{} {}", [1])
 
@@ -251,6 +305,25 @@ def test_a_number_that_no_form_knows_is_named(clone):
     assert any("no longer says “at step 7”" in x for x in texts)
     replace(clone / "README.md", "It reaches", "One reaches")
     assert any("is there not at all" in x for x in readme_faults(clone))
+
+
+def test_a_list_that_does_not_fit_is_told_in_a_sentence(clone):
+    look_up = reader(clone / "reports" / "published")
+    replace(clone / "reports/figures.yaml", ", 'x.json#/held'", "")
+    (text, *_) = readme_faults(clone)
+    assert "has 2 fields, and 1 figures in reports/figures.yaml" in text
+    with pytest.raises(ValueError, match="README.md: .*2 fields, and 1 figures"):
+        write_readmes(clone, look_up)
+    (clone / "README.md").unlink()
+    (text,) = readme_faults(clone)
+    assert text.startswith("README.md, which reports/figures.yaml names, cannot be read")
+
+
+def test_other_arguments_and_no_list_are_told_in_a_sentence(root):
+    with pytest.raises(SystemExit, match="or: figures"):
+        published.main(["figure"])
+    with pytest.raises(SystemExit, match=r"figures\.yaml"):
+        published.main(["figures"])
 
 
 def test_the_readmes_agree_with_what_is_published():
