@@ -8,7 +8,7 @@ the experiments, from which `published` renders a sample again.
 
 import shutil
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ganinv.errors import ReportError
@@ -26,12 +26,13 @@ def publish_report(report: Path, to: Path) -> None:
     """Copy the report on the experiments.
 
     The pages that `publish_evidence` brings are left as they are; where it has brought none yet,
-    the report's own are copied, so that no link leads nowhere. Raises ReportError where `report`
-    holds none.
+    the report's own are copied, so that no link leads nowhere. Raises ReportError, before anything
+    is copied, where `report` holds none, or not the latents of its results.
     """
     runs = report / "runs"
     _need(report / "index.html", "make report")
-    _copy_pages(report, to, but=EVIDENCE)
+    latents = _find_latents(runs)
+    _copy_pages(report, to, but={*EVIDENCE, *STUDIES.values()})
     _copy(report / "overview.jpg", to / "overview.jpg")
     _copy(runs / "comparison.json", to / "comparison.json")
     for name in SUMMARIES:
@@ -40,7 +41,7 @@ def publish_report(report: Path, to: Path) -> None:
     for name in EVIDENCE:
         if not (to / f"{name}.html").is_file() and (report / f"{name}.html").is_file():
             _copy_judged(report, to, name)
-    _copy_latents(runs, to)
+    _copy_latents(latents, to)
     join_reports(to)
 
 
@@ -51,14 +52,17 @@ def publish_evidence(report: Path, to: Path) -> None:
     """
     for name in EVIDENCE:
         _need(report / f"{name}.html", "make evidence")
+    for name in EVIDENCE:
         _copy_judged(report, to, name)
     join_reports(to)
 
 
 def publish_study(root: Path, to: Path) -> None:
-    """Copy the studies that there are. Raises ReportError where there is none."""
+    """Copy the studies that there are; others stay. Raises ReportError where there is none."""
     _need(root / "runs/study/study.json", "make study")
     for folder, name in STUDIES.items():
+        if not (root / folder / "study.json").is_file():
+            continue
         _copy(root / folder / "study.json", to / f"{name}.json")
         _copy(root / folder / "study.html", to / f"{name}.html")
         _copy(root / folder / FIGURES / "study.json", to / FIGURES / f"{name}.json")
@@ -85,9 +89,11 @@ def _need(path: Path, command: str) -> None:
 
 
 def _copy_pages(report: Path, to: Path, but: Collection[str] = ()) -> None:
-    for page in sorted(report.glob("*.html")):
-        if page.stem not in but:
-            _copy_page(page, to)
+    """Copy a report's pages, and remove those of an earlier one; `but` belong to other parts."""
+    names = {page.name for folder in (report, to) for page in folder.glob("*.html")}
+    for name in sorted(names):
+        if Path(name).stem not in but:
+            _copy_page(report / name, to)
 
 
 def _copy_judged(report: Path, to: Path, name: str) -> None:
@@ -110,16 +116,31 @@ def _copy(path: Path, to: Path) -> None:
         to.unlink(missing_ok=True)
 
 
-def _copy_latents(runs: Path, to: Path) -> None:
-    """Copy the latent of each image in the experiments' summaries, and write their checksums."""
-    shutil.rmtree(to / LATENTS, ignore_errors=True)
-    checksums = {}
+def _find_latents(runs: Path) -> dict[str, Path]:
+    """Find the latent of each image in the experiments' summaries: {EXPERIMENT/ID: file}."""
+    found = {}
     for name in SUMMARIES:
         summary = runs / name / "summary.json"
-        for image_id in read_json(summary)["metrics"]["images"] if summary.is_file() else ():
-            kept = to / LATENTS / name / f"{image_id}.safetensors"
-            _copy(runs / name / image_id / "latent.safetensors", kept)
-            checksums[f"{name}/{image_id}"] = sha256_file(kept)
+        if not summary.is_file():
+            continue
+        try:
+            images = list(read_json(summary)["metrics"]["images"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ReportError(f"{summary} is damaged ({error}): make report writes it") from None
+        for image_id in images:
+            found[f"{name}/{image_id}"] = runs / name / image_id / "latent.safetensors"
+            _need(found[f"{name}/{image_id}"], "make report")
+    return found
+
+
+def _copy_latents(latents: Mapping[str, Path], to: Path) -> None:
+    """Copy the experiments' latents, and write their checksums."""
+    shutil.rmtree(to / LATENTS, ignore_errors=True)
+    checksums = {}
+    for place, path in latents.items():
+        kept = to / LATENTS / f"{place}.safetensors"
+        _copy(path, kept)
+        checksums[place] = sha256_file(kept)
     write_json(to / FIGURES / f"{LATENTS}.json", checksums)
 
 
