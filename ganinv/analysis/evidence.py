@@ -77,6 +77,7 @@ def find_evidence(
             why = f"The published {source} differs in {', '.join(names)}, and judges nothing."
             return None, why
         found = Evidence(source, summary, [_published(summary, e) for e in experiments])
+        _check_rows(summary)
         # one photograph is a report's own page, published until more were made
         return (found, "") if len(found.images) > 1 else (None, "")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -126,10 +127,18 @@ def _published(summary: Mapping[str, Any], experiment: Experiment) -> Experiment
     return replace(experiment, metrics=metrics)
 
 
+def _check_rows(summary: Mapping[str, Any]) -> None:
+    """Raise KeyError or TypeError unless each row of edits and places names its photograph."""
+    for row in [*summary["edits"], *summary.get("places", ())]:
+        if not isinstance(row["image"], str):
+            raise TypeError("a row names no photograph")
+
+
 def published_edits(evidence: Evidence) -> Edits:
     """Return the edits of published refinements, without pictures."""
     there = set(evidence.images)
-    return Edits([row for row in evidence.summary["edits"] if row["image"] in there], {})
+    rows = [_with_nan(row) for row in evidence.summary["edits"] if row["image"] in there]
+    return Edits(rows, {})
 
 
 def published_study(evidence: Evidence, own: Found) -> Found:

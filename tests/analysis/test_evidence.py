@@ -129,6 +129,30 @@ def test_a_damaged_summary_is_told_in_a_sentence(tmp_path, text):
         find_evidence(path, own, own[0].params, SETTINGS)
 
 
+def test_an_edit_that_could_not_be_measured_is_published_as_such(refined_json):
+    summary = read_json(refined_json)
+    summary["edits"][0]["correlation"] = None  # as JSON has NaN
+    write_json(refined_json, summary)
+    own, _ = refinements(1)
+    found, _ = find_evidence(refined_json, own, own[0].params, SETTINGS)
+    edits = published_edits(found)
+    assert np.isnan(edits.over_images("Features 16", lambda row: row["correlation"])).sum() == 1
+    assert len(beyond.judge(found.experiments, found.images, edits)) == 3
+
+
+@pytest.mark.parametrize("rows", [None, 3, ["i0"], [{}], [{"image": ["i0"]}]])
+def test_a_summary_without_its_edits_is_damaged(refined_json, rows):
+    summary = read_json(refined_json)
+    own, _ = refinements(1)
+    write_json(refined_json, summary | {"edits": rows})
+    with pytest.raises(ValueError, match="a damaged one"):
+        find_evidence(refined_json, own, own[0].params, SETTINGS)
+    del summary["edits"]
+    write_json(refined_json, summary)
+    with pytest.raises(ValueError, match="a damaged one"):
+        find_evidence(refined_json, own, own[0].params, SETTINGS)
+
+
 def test_the_published_refinements_are_of_the_report_s_parameters():
     path = published_folder() / "beyond.json"
     told = read_json(path)
