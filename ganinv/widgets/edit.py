@@ -13,7 +13,7 @@ from ganinv.editing.directions import Direction, directions, find_direction
 from ganinv.editing.edit import edit
 from ganinv.editing.sources import Code, find_one, read_code
 from ganinv.errors import printable
-from ganinv.files import write_json
+from ganinv.files import full_path, write_json
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import save_png
@@ -100,7 +100,7 @@ class EditWidget(ipywidgets.VBox):
             self.message.tell(f"saved in {folder}")
 
     def _open(self, source: str | Path) -> None:
-        self.generator, (self.code,) = open_codes([read_code(*find_one(source))])
+        self.generator, (self.code,) = open_codes([read_code(*find_one(full_path(source)))])
         self._rendered = Rendered(
             self.generator, self.code, render=preview_of(self.code, self.generator)
         )

@@ -21,7 +21,8 @@ from ganinv.widgets.search import SearchWidget
 from ganinv.widgets.shared import Note
 
 MEAN = "mean_w"
-USUAL = "domain-ffhq"  # the start, while the generator is the one that this encoder is for
+USUAL = "domain-ffhq"  # the start, while the generator is the one that this encoder is for:
+STUDENT = Params.model_fields["generator"].default
 STEPS = 100
 
 
@@ -85,10 +86,11 @@ class InversionWidget(ipywidgets.VBox):
         )
         self.steps = ipywidgets.IntSlider(STEPS, min=1, max=1000, description="steps", **how)
         self.generator.choice.observe(self._fit_start, "value")
+        self._fit_start()
 
-    def _fit_start(self, _: Any) -> None:
+    def _fit_start(self, _: Any = None) -> None:
         """Begin another generator's searches from its mean: the encoder is not for it."""
-        is_usual = self.generator.value == weights_named("generator")[0][1]
+        is_usual = self.generator.value == STUDENT
         if self.start.value in (USUAL, MEAN):
             self.start.value = USUAL if is_usual else MEAN
 
@@ -161,8 +163,7 @@ def settings_name(params: Params) -> str:
     """Name a folder after the parameters that the controls choose: w+-lpips-domain-ffhq-100."""
     start = Path(params.encoder).stem if params.encoder else params.init
     parts = [params.space, str(params.loss), start, str(params.steps)]
-    usual = Params.model_fields["generator"].default
-    parts += [Path(params.generator).stem] if params.generator != usual else []
+    parts += [Path(params.generator).stem] if params.generator != STUDENT else []
     parts += [params.refine] if params.refine != "none" else []
     parts += [] if params.align else ["uncropped"]
     parts += [] if params.face == "largest" else [f"face{params.face}"]

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 
 from ganinv.errors import printable
+from ganinv.files import full_path
 from ganinv.inversion.latent_files import LATENT
 from ganinv.runs.names import SAVED
 from ganinv.runs.records import has_latent, read_record
@@ -28,7 +29,7 @@ class FacePair(ipywidgets.VBox):
         purpose: str,
         changed: Callable[[], object],
     ) -> None:
-        self.out, self.purpose, self.changed = Path(out), purpose, changed
+        self.out, self.purpose, self.changed = Path(full_path(out)), purpose, changed
         self.message = Note()
         self.first, self.second = (
             ipywidgets.Dropdown(description=name, layout=WIDE, style=LABELS) for name in names

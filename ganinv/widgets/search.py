@@ -101,14 +101,17 @@ class SearchWidget(ipywidgets.VBox):
                 self._tell("stopped before the first step; there is nothing to keep")
         except (GaninvError, OSError, torch.OutOfMemoryError) as error:
             self._tell(str(error))
-        except Exception as error:  # a thread's would be seen by nobody
-            self._tell(f"{type(error).__name__}: {error}")
+        except Exception as error:
+            self._tell_fault(error)
             raise
         finally:
             self.stop_button.disabled = True
             self.children = [self.message]
             try:
                 self.done(self._found)
+            except Exception as error:
+                self._tell_fault(error)
+                raise
             finally:
                 self.is_running = False
                 self.free()
@@ -139,6 +142,10 @@ class SearchWidget(ipywidgets.VBox):
         """Keep notices and warnings in sight; the rest is seen anyway."""
         if text.startswith(NOTICES):
             self._tell(text)
+
+    def _tell_fault(self, error: Exception) -> None:
+        """Tell an error that nobody expected; a thread's would be seen by nobody."""
+        self._tell(f"{type(error).__name__}: {error}")
 
     def _tell(self, text: str) -> None:
         self._told.append(text)

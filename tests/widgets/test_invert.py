@@ -1,6 +1,7 @@
 """The quickstart's controls."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,15 @@ def test_another_generator_is_started_from_its_mean(tmp_path):
     assert widget.params().init == "mean_w"
     widget.generator.value = "ffhq-student"
     assert widget.params().encoder == "domain-ffhq"
+
+
+def test_where_another_generator_is_first_its_mean_is_the_start(tmp_path, root):
+    (root / "data").mkdir()
+    shutil.copy(ROOT / "data" / "samples.yaml", root / "data")
+    widget = InversionWidget(tmp_path)
+    assert (widget.generator.value, widget.start.value) == ("small", "mean_w")
+    widget.generator.value = "ffhq-student"
+    assert widget.start.value == "domain-ffhq"
 
 
 @pytest.fixture
@@ -77,6 +87,14 @@ def test_each_setting_has_a_folder_of_its_own(widget):
     assert folders[0] == folders[2] != folders[1]
     kept = {path.name for path in widget.out.iterdir()}
     assert kept == {"uploads", folders[0].name, folders[1].name}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_call_after_the_search_that_breaks_is_told(widget):
+    widget.on_result(lambda: 1 // 0)
+    assert press(widget) is not None and widget.edits.children
+    assert "ZeroDivisionError" in widget.search.message.value
+    assert not widget.button.disabled and not widget.search.is_running
 
 
 def test_values_that_cannot_be_used_are_told_below_the_button(widget):

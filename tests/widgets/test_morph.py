@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ganinv.widgets.edit import EditWidget
 from ganinv.widgets.morph import MorphWidget
 from ganinv.widgets.pair import find_faces
 from helpers.faces import ANOTHER, SAME, apart, pixels, shown
@@ -25,6 +26,15 @@ def test_the_ends_are_the_faces_and_the_middle_lies_on_the_line(named_toy, writt
         line = (1 - share) * a + share * b
         assert apart(faces[share], pixels(named_toy.synthesis(line[None])[0])) < SAME
     assert apart(faces[0.0], faces[1.0]) > ANOTHER
+
+
+def test_a_folder_of_the_home_is_found(written, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder, _ = written("ann", seed=1)
+    written("bob", seed=2)
+    assert MorphWidget("~/quickstart").pair.is_whole
+    widget = EditWidget(f"~/quickstart/results/{folder.name}")
+    assert widget.message.value == "" and widget.face in widget.children
 
 
 def test_another_choice_shows_another_face(named_toy, written, out):
