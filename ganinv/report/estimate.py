@@ -15,7 +15,8 @@ from typing import Any, TextIO, cast
 
 from ganinv.runs.describe import describe_seconds
 
-BEGUN = re.compile(r"\[\d+/\d+\] (?!.*: (another process|waiting for))")  # a run's line of an image
+# a run's line of an image that begins: one that was finished earlier takes no time
+BEGUN = re.compile(r"\[\d+/\d+\] (?!.*: (another process|waiting for|finished earlier))")
 OFTEN = 60.0  # seconds between two remarks on the time left
 SURE = 0.05  # of the whole, after which what was measured corrects other kinds too
 LEAST = 5.0  # seconds that are worth a remark

@@ -85,8 +85,8 @@ def estimate_report(
 
     Steps are timed in a process of its own, whose memory is free before the first notebook.
     """
-    pages = [plan_page(name, values) for name, values in jobs]
     try:
+        pages = [plan_page(name, values) for name, values in jobs]
         with absolute_places():
             asked = time.time()
             folder = work_folder()
@@ -160,9 +160,9 @@ def estimate_parts(
 
 
 def _images(work: Work, timed: Mapping[str, Timed], finishing: float) -> list[Part]:
-    """The parts of a run's images: those that are finished need no time."""
+    """The parts of a run's images that are left: those that are finished need no time."""
     kind, params = kind_of(work.params), work.params
-    parts = [Part(work.page, kind, 0.0, True)] * work.kept
+    parts = []
     known = timed.get(kind, Timed(0.0, 0.0))
     each = finishing + params.all_steps * known.step
     for k in range(work.left):

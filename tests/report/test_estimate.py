@@ -156,6 +156,19 @@ def test_waiting_for_another_process_begins_no_image(clock):
     assert estimate.begun == 1
 
 
+def test_a_finished_image_among_others_counts_nothing(clock):
+    estimate, stream = Estimate(parts(), clock), io.StringIO()
+    watched = Watched(stream, estimate, "a")
+    clock.now += 10
+    watched.write("[1/4] first: finished earlier, kept (without pictures)\n[2/4] second\n")
+    clock.now += 100
+    watched.write("[3/4] third: finished earlier, kept\n[4/4] fourth\n")
+    assert estimate.left() == pytest.approx(100 + 10 + 500)
+    clock.now += 100
+    estimate.finish_page("a")
+    assert estimate.left() == pytest.approx(510)
+
+
 def test_a_page_is_watched_and_told_after(clock, capsys):
     estimate, before = Estimate(parts(), clock), sys.stdout
     with watch(estimate, "a"):

@@ -32,7 +32,7 @@ def test_images_that_are_finished_under_the_same_settings_count_nothing(params, 
     assert all(part.seconds > 0 for part in before)
     run_experiment(params.replace(images=params.images[:1]))
     after = estimate_parts(pages, tmp_path, time.time())
-    assert [part.seconds > 0 for part in after[1:]] == [False, True]
+    assert [part.seconds > 0 for part in after] == [True, True]
     changed = [Page("exp01", [params.replace(steps=7)])]
     assert all(part.seconds for part in estimate_parts(changed, tmp_path, time.time()))
     fresh = estimate_parts(pages, tmp_path, time.time(), True)
@@ -91,6 +91,9 @@ def test_pages_are_planned_from_what_their_notebooks_are_given(params):
 
 
 def test_what_cannot_be_estimated_keeps_no_report_from_being_made(capsys):
+    unknown = {"space": "w", "steps": "many"}
+    assert timing.estimate_report([("exp01", unknown)]) is None
+    assert "could not be estimated" in capsys.readouterr().out
     broken = {"space": "w", "generator": "nowhere.pkl", "images": ["a.png"], "out": "o"}
     assert timing.estimate_report([("exp01", broken)]) is None
     assert "could not be estimated" in capsys.readouterr().out
