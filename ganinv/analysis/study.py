@@ -113,8 +113,6 @@ def _describe_recipe(recipe: Any, rows: Sequence[Row]) -> dict[str, Any]:
 def settings_of(params: Params) -> dict[str, Any]:
     """Return the parameters that a recipe is known by; of weights the name, not where they lie."""
     values = params.deciding(SETTINGS - BESIDE)
-    if params.refine == "none":
-        values = {name: x for name, x in values.items() if not name.startswith("refine")}
     weights = {name: values[name] and Path(values[name]).stem for name in ("generator", "encoder")}
     return values | weights
 

@@ -1,6 +1,7 @@
 """The parameters of a search; the defaults here are the only ones."""
 
 import os
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, Literal
 
@@ -181,6 +182,16 @@ class SearchParams(Strict):
     def all_steps(self) -> int:
         """The steps of the search and of the refinement together."""
         return self.steps + (self.refine_steps if self.refine != "none" else 0)
+
+    def deciding(self, names: Container[str]) -> dict[str, Any]:
+        """Return what results are known by, as `Strict.deciding`.
+
+        Where nothing is refined, the parameters of the refinement decide nothing.
+        """
+        values = super().deciding(names)
+        if self.refine == "none":
+            values = {name: x for name, x in values.items() if not name.startswith("refine")}
+        return values
 
     @field_validator("space")
     @classmethod

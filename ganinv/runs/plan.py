@@ -92,9 +92,7 @@ def settings_key(params: Params, weights: dict[str, str], *, numerics: int = NUM
     values["device"] = params.device.partition(":")[0]
     file, part = split_part(params.init)
     begun = [file] if file.is_file() else []
-    if params.refine == "none":  # what cannot decide has no say
-        values = {name: x for name, x in values.items() if not name.startswith("refine")}
-    elif refinement := beside(params.init):
+    if params.refine != "none" and (refinement := beside(params.init)):
         begun.append(refinement)
     if start_folder(params.init):
         values["init"] = "folder"  # an image's entry says which latent
