@@ -22,6 +22,7 @@ WRITTEN_BY = "`make figures` writes it"
 NUMBER = re.compile(r"(?<![\w#./-])[-+−]?\.?\d[\d.,]*\d|(?<![\w#./-])\d")
 # what holds no results: fenced and other code, and the numbers of list items
 CODE = re.compile(r"^```.*?^```|`[^`]*`|^\d+\. ", re.M | re.S)
+FENCED = re.compile(r"^```.*?^```", re.M | re.S)
 LookUp = Callable[[str], Any]
 
 
@@ -156,6 +157,8 @@ def _uncovered(text, sections, covered):
 
 def _section(text: str, title: str) -> tuple[int, int]:
     """Where the text of a section lies, sections in it included; (-1, -1) without it."""
+    # a comment in a command is no heading
+    text = FENCED.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     heading = re.search(rf"^(#+) {re.escape(title)}$", text, re.M)
     if not heading:
         return -1, -1

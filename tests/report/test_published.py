@@ -307,6 +307,14 @@ def test_a_number_that_no_form_knows_is_named(clone):
     assert any("is there not at all" in x for x in readme_faults(clone))
 
 
+def test_a_comment_in_a_command_ends_no_section(clone):
+    replace(
+        clone / "README.md", "## Other", "```bash\n# once\nmake 5\n```\n\nThen 31.5 s.\n\n## Other"
+    )
+    (text,) = readme_faults(clone)
+    assert text.startswith("README.md: 31.5 in “")
+
+
 def test_a_list_that_does_not_fit_is_told_in_a_sentence(clone):
     look_up = reader(clone / "reports" / "published")
     replace(clone / "reports/figures.yaml", ", 'x.json#/held'", "")
