@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 CHUNK = 1 << 16  # characters that are read at once; more for a value that is longer
+LARGEST = 1 << 24  # characters that are looked at for the end of a value; entries have thousands
 BLANK = " \t\n\r"
 
 
@@ -76,7 +77,7 @@ class _Text:
             except RecursionError:
                 raise ValueError("it is nested too deeply") from None
             except ValueError:
-                if not self._read_on():
+                if len(self.text) - self.at > LARGEST or not self._read_on():
                     raise
                 continue
             if end == len(self.text) and self._read_on():  # a number may go on there

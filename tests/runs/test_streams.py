@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ganinv.runs import streams
 from ganinv.runs.gathered import read_gathered
-from ganinv.runs.streams import each_item
+from ganinv.runs.streams import LARGEST, _Text, each_item
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(LEAVES, lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=8)
@@ -75,3 +75,31 @@ def test_a_large_file_takes_little_memory(tmp_path):
     tracemalloc.stop()
     assert count == len(found["images"]) == 5000 and found["mean"] == {"psnr": 20.0}
     assert most < 2_000_000
+
+
+class Endless:
+    """A file that goes on for 256 MB, and counts how much of it was read."""
+
+    given = 0
+
+    def __init__(self, begins):
+        self.begins = begins
+
+    def read(self, count):
+        first, self.begins = self.begins, ""
+        self.given += count
+        return first or ("x" * count if self.given < 1 << 28 else "")
+
+
+@pytest.mark.parametrize("text", ['{"images": {"a": nope', '{"images": {"a": "no end ', "{nope"])
+def test_a_large_file_is_not_read_whole_for_a_damaged_value(text):
+    file = Endless(text)
+    with pytest.raises(ValueError, match="line 1"):
+        read_all(_Text(file))
+    assert LARGEST < file.given < 4 * LARGEST
+
+
+def read_all(text):
+    for _ in text.members():
+        for _ in text.members():
+            text.value()
