@@ -139,7 +139,7 @@ def time_stage(stage: str, params: Params) -> dict[str, Any]:
 
 def _stages(params: Params) -> dict[str, Callable[[], Any]]:
     def run() -> None:
-        done = run_experiment(params, say=lambda text: None, invert=stand_in, collecting=False)
+        done = run_experiment(params, say=_silent, invert=stand_in, collecting=False)
         if done.failed:
             raise ParamsError(f"cannot be timed: {next(iter(done.failed.values()))}")
 

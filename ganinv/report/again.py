@@ -23,6 +23,7 @@ from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image
 from ganinv.inversion.latent_files import load_latent, load_noise, maker_of
 from ganinv.measures.reconstruction import METRICS, compute_metrics
+from ganinv.report.numbered import FIGURES
 from ganinv.report.publish import LATENTS
 from ganinv.report.told import SUMMARIES
 from ganinv.runs.experiment import run_experiment
@@ -72,7 +73,7 @@ def check_latents(folder: Path) -> list[str]:
 
     So it is for a checksum whose result has gone.
     """
-    checksums = dict(read_json(folder / "figures" / f"{LATENTS}.json"))
+    checksums = dict(read_json(folder / FIGURES / f"{LATENTS}.json"))
     there = latents_of(folder)
     left = checksums.keys() - {f"{name}/{image_id}" for name, image_id in there}
     faults = [

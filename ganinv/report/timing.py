@@ -142,7 +142,7 @@ def estimate_parts(
     begin = time.time() - asked
     work = {page.name: list(list_work(page, generator, fresh)) for page in pages}
     kinds = {kind_of(w.params): w.params for ws in work.values() for w in ws if w.left}
-    target = render_result(generator, generator.w_avg.expand(generator.num_ws, -1))
+    target = _render_mean(generator)
     rendering = _seconds(lambda: _render_mean(generator))
     finishing = rendering + _seconds(lambda: measure(target, target))
     timed = time_kinds(kinds, generator, target, most)
