@@ -150,6 +150,7 @@ def save_upload(folder: Path, name: str, data: bytes) -> Path:
     A second one of a name becomes NAME-2, so that each has results of its own. Raises WriteError.
     """
     safe = re.sub(r".*[/\\]", "", name)
+    safe = re.sub("[\0\ud800-\udfff]", "_", safe)  # what no file's name can hold
     safe = "photo" if safe in ("", ".", "..") else shorten_name(safe)
     place, number = folder / safe, 1
     while place.exists() and not (place.is_file() and place.read_bytes() == data):

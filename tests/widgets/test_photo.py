@@ -102,3 +102,10 @@ def test_a_preview_has_one_height_and_is_never_wide(size):
     quad = np.array([(10, 10), (10, 100), (100, 100), (100, 10)], float)
     picture = draw_crop(Image.new("RGB", size), [quad], 0)
     assert picture.shape[0] == TALL and picture.shape[1] <= 3 * TALL + GAP
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "half a pair \ud83d.png", "\0"])
+def test_a_name_that_no_file_can_have_is_mended(tmp_path, name):
+    path = save_upload(tmp_path, name, b"a photograph")
+    assert path.parent == tmp_path and path.read_bytes() == b"a photograph"
+    assert path.name == name.replace("\0", "_").replace("\ud83d", "_")
