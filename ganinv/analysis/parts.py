@@ -4,6 +4,7 @@ A part is what takes long: rows of numbers, and strips of pictures. Two processe
 study share its photographs, and each reads what the other found.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,30 +57,31 @@ class Parts:
         if self.folder is None:
             return {image: make(image) for image in images}
         found: dict[str, Part] = {}
-        busy = []
-        for image in images:
-            try:
-                found[image] = self._find(image, make)
-            except InUseError:
-                busy.append(image)
+        busy = [image for image in images if not self._find(image, make, found)]
         for image in busy:
-            found[image] = self._find(image, make, wait=-1)
+            self._find(image, make, found, wait=-1)
         return {image: found[image] for image in images}
 
-    def _find(self, image: str, make: Make, wait: float = 0.0) -> Part:
-        """Read a part, or make it and keep it. Raises InUseError where another process does."""
+    def _find(self, image: str, make: Make, found: dict[str, Part], wait: float = 0.0) -> bool:
+        """Read a part, or make it and keep it; False where another process does."""
         assert self.folder is not None
         path, key = self.folder / f"{image}.safetensors", self._key(image)
-        with locked(path.with_suffix(".lock"), wait=wait):
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(locked(path.with_suffix(".lock"), wait=wait))
+            except InUseError:
+                return False
             part = _read(path, key)
             if part is None:
                 part = make(image)
                 _write(path, part, key)
-        return part
+            found[image] = part
+        return True
 
     def _key(self, image: str) -> str:
         """A hash of all that decides a photograph's part."""
-        files = [sha256_file(path) for path in self.files(image) if path.is_file()]
+        # a file that is not there, such as a refinement, keeps its place
+        files = [sha256_file(x) if x.is_file() else "" for x in self.files(image)]
         told = [NUMERICS, image, files, self.settings]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ganinv.analysis.parts import Part, Parts
+from ganinv.errors import InUseError
 from ganinv.locks import locked
 
 
@@ -116,3 +117,19 @@ def test_what_another_process_is_at_comes_last_and_is_read(parts):
     found = parts.of(["a", "bb"], noted)
     other.join()
     assert order[0] == "bb" and list(found) == ["a", "bb"]
+
+
+def test_a_file_that_comes_or_goes_makes_it_again(parts, code):
+    parts.of(["a"], make)
+    with pytest.raises(AssertionError, match="made again"):
+        (parts.folder.parent / "none").write_bytes(code.read_bytes())
+        code.unlink()
+        parts.of(["a"], never)
+
+
+def test_what_a_part_is_made_with_may_be_in_use_itself(parts):
+    def busy(image):
+        raise InUseError("a run of it is at work")
+
+    with pytest.raises(InUseError, match="a run of it"):
+        parts.of(["a"], busy)
