@@ -139,9 +139,11 @@ class SearchWidget(ipywidgets.VBox):
             raise KeyboardInterrupt
 
     def _say(self, text: str) -> None:
-        """Keep notices and warnings in sight; the rest is seen anyway."""
+        """Keep notices and warnings in sight, and what else is said until the next is."""
         if text.startswith(NOTICES):
             self._tell(text)
+        elif not self._stopping.is_set():
+            self.line.tell(text)
 
     def _tell_fault(self, error: Exception) -> None:
         """Tell an error that nobody expected; a thread's would be seen by nobody."""

@@ -11,9 +11,11 @@ import torch
 
 from ganinv.errors import ParamsError
 from ganinv.inversion.latent_files import load_latent
-from ganinv.runs.records import read_run
+from ganinv.locks import locked
+from ganinv.runs.records import LOCK, read_run
 from ganinv.runs.results import read_inversion
 from ganinv.widgets.invert import InversionWidget
+from helpers.quickstart import until
 from helpers.uploads import uploaded
 
 ROOT = Path(__file__).parents[2]
@@ -199,6 +201,7 @@ LEAVING = """
 import sys, time
 from pathlib import Path
 from ganinv.widgets.invert import InversionWidget
+from helpers.quickstart import until
 from helpers.uploads import uploaded
 out, photo, generator = sys.argv[1:]
 widget = InversionWidget(out)
@@ -234,3 +237,11 @@ def test_an_error_nobody_foresaw_is_told(widget, monkeypatch):
     widget.search.bar.observe(lambda change: 1 // change["new"] // 0, "value")
     assert press(widget) is None
     assert "ZeroDivisionError" in widget.search.message.value and not widget.button.disabled
+
+
+def test_what_a_search_waits_for_is_seen(widget):
+    press(widget)
+    with locked(widget.folder / LOCK):
+        widget.button.click()
+        until(lambda: "waiting for the other process" in widget.search.line.value)
+    assert widget.wait(SEARCHING) is not None
