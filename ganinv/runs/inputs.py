@@ -45,7 +45,8 @@ def find_photos(
 ) -> list[Photo]:
     """Turn files, folders, samples and sets into a list of `Photo` with distinct ids.
 
-    Samples are sample:NAME, or "samples" for all, sets are set:NAME and set:NAME/PART.
+    Samples are sample:NAME, or "samples" for all, sets are set:NAME, set:NAME/PART and, of one
+    image, set:NAME/PART/IMAGE.
 
     `only` are the ids of those that are wanted, where not all; the faces of a photograph are wanted
     together. Where several files have one name, a hash of where each lies follows its id; where all

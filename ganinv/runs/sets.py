@@ -3,7 +3,7 @@
 A set is made of archives (`sources`), or it is listed file by file (`listed`): a list of SHA-256
 beside data/sets.yaml then names each file. Such a set may have parts, which are folders; parts that
 are held out are measured on and never trained on. In parameters, set:NAME and set:NAME/PART stand
-for their images. Nothing here fetches.
+for their images, and set:NAME/PART/IMAGE for one of them. Nothing here fetches.
 """
 
 import re
@@ -106,14 +106,14 @@ def is_here(name: str) -> bool:
 
 
 def names_set(item: str) -> bool:
-    """Tell whether a parameter names an image set: set:NAME or set:NAME/PART."""
+    """Tell whether a parameter names an image set, or of it a part or a photograph."""
     return item.startswith(PREFIX)
 
 
 def find_set(item: str, *, training: bool = False) -> tuple[Path, list[Path]]:
-    """Find the images of set:NAME or set:NAME/PART: the set's folder and its files, sorted.
+    """Find the images of set:NAME, set:NAME/PART or set:NAME/PART/IMAGE: (folder, sorted files).
 
-    For a `training`, parts that are held out are left out. Raises UnknownNameError for a name that
+    An image is named as in the set's list, with or without what it ends in. For a `training`, parts that are held out are left out. Raises UnknownNameError for a name that
     is none, ParamsError for a set that is not here, with the command that brings it, and for a
     training on a part that is held out.
     """
@@ -122,14 +122,14 @@ def find_set(item: str, *, training: bool = False) -> tuple[Path, list[Path]]:
     if name not in sets:
         raise UnknownNameError(unknown_name(name, sets, "image set"))
     listed = sets[name].listed
-    _check_part(name, part, listed.parts if listed else {})
     folder = set_folder(name)
     if listed is None:
+        _check_part(name, part, {})
         files = list_images(folder) if is_here(name) else []
         if not files:
             raise ParamsError(f"the set {name} is not here; run `ganinv data {name}`")
         return folder, files
-    if training and part in listed.held_out:
+    if training and part.partition("/")[0] in listed.held_out:
         others = [f"{PREFIX}{name}/{x}" for x in listed.parts if x not in listed.held_out]
         raise ParamsError(f"{item} is held out, to be measured on; train on {' or '.join(others)}")
     without = listed.held_out if training else []
@@ -138,6 +138,8 @@ def find_set(item: str, *, training: bool = False) -> tuple[Path, list[Path]]:
         for path in _in_part(read_checksums(listed), part)
         if PurePosixPath(path).parts[0] not in without
     )
+    if not wanted:
+        _check_part(name, part, listed.parts)
     files = [folder / path for path in wanted if (folder / path).is_file()]
     if len(files) < len(wanted):
         count = f"here with {len(files)} of {len(wanted)} files" if files else "not here"
@@ -148,7 +150,9 @@ def find_set(item: str, *, training: bool = False) -> tuple[Path, list[Path]]:
 
 
 def _in_part(paths, part):
-    return [path for path in paths if not part or path.startswith(f"{part}/")]
+    """Those paths of a list that are in a part, or that it names, with or without an ending."""
+    whole = [path for path in paths if not part or path.startswith(f"{part}/")]
+    return whole or [x for x in paths if part in (x, str(PurePosixPath(x).with_suffix("")))]
 
 
 def _check_part(name, part, parts):

@@ -62,6 +62,25 @@ def test_a_set_and_its_parts_are_images_named_by_their_stems(portraits):
     assert len(twice) == len(FILES)
 
 
+@pytest.mark.parametrize("item", ["set:portraits/train/004", "set:portraits/train/004.jpg"])
+def test_one_image_of_a_set_has_a_name(portraits, item):
+    portraits.put(portraits.folder)
+    (photo,) = find_photos([item], align=True)
+    assert (photo.id, photo.path) == ("004", portraits.folder / "train" / "004.jpg")
+    assert len(find_photos([item, "set:portraits/train"], align=True)) == 10
+
+
+def test_one_image_that_is_held_out_or_none_is_refused(portraits):
+    portraits.put(portraits.folder)
+    with pytest.raises(ParamsError, match=r"study/001 is held out.*train on set:portraits/train"):
+        find_set("set:portraits/study/001", training=True)
+    with pytest.raises(UnknownNameError, match="part of the set portraits"):
+        find_set("set:portraits/train/001")  # it is of the other part
+    (portraits.folder / "train" / "004.jpg").unlink()
+    with pytest.raises(ParamsError, match=r"portraits/train/004 is not here; run `ganinv data"):
+        find_set("set:portraits/train/004")
+
+
 def test_other_files_in_the_folder_are_none_of_the_set(portraits):
     portraits.put(portraits.folder)
     (portraits.folder / "study" / "999.jpg").write_bytes(FILES["study/001.jpg"])
