@@ -60,6 +60,7 @@ address: $(READY)  ## write the address of git's remote, or REPOSITORY=https://â
 
 study: setup  ## compare recipes over photographs and restarts, into runs/study/ (hours; goes on where it stopped)
 	$(BIN)/ganinv study --params params/starts.yaml
+	$(BIN)/ganinv study --params params/restarts.yaml
 	$(BIN)/ganinv study --params params/study.yaml
 
 gan: setup  ## train small GANs, compare and invert them, into reports/gan/ (a day on one core; the same call goes on)

@@ -19,7 +19,7 @@ from ganinv.report.told import EVIDENCE, SUMMARIES
 from ganinv.report.ways import join_reports
 
 LATENTS = "latents"  # the folder of the experiments' latents, and the file of their checksums
-STUDIES = {"runs/study": "study", "runs/starts": "starts"}
+STUDIES = {f"runs/{name}": name for name in ("study", "starts", "restarts")}
 
 
 def publish_report(report: Path, to: Path) -> None:
@@ -59,10 +59,11 @@ def publish_evidence(report: Path, to: Path) -> None:
 
 def publish_study(root: Path, to: Path) -> None:
     """Copy the studies that there are; others stay. Raises ReportError where there is none."""
-    _need(root / "runs/study/study.json", "make study")
-    for folder, name in STUDIES.items():
-        if not (root / folder / "study.json").is_file():
-            continue
+    there = [folder for folder in STUDIES if (root / folder / "study.json").is_file()]
+    if not there:
+        _need(root / "runs/study/study.json", "make study")
+    for folder in there:
+        name = STUDIES[folder]
         _copy(root / folder / "study.json", to / f"{name}.json")
         _copy(root / folder / "study.html", to / f"{name}.html")
         _copy(root / folder / FIGURES / "study.json", to / FIGURES / f"{name}.json")

@@ -13,6 +13,7 @@ REPORTS = {  # by their first pages, as seen from the folder of the report on in
     "index.html": "Inversion",
     "study.html": "Study of recipes",
     "starts.html": "Study of starts",
+    "restarts.html": "Study of restarts",
     "gan/index.html": "Small GANs",
 }
 PLACE = re.compile(r'<span class="ways">.*?</span>', re.S)
