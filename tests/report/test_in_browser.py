@@ -146,6 +146,21 @@ def test_close_ups_are_not_scaled(browser, path):
         assert widths and not any(widths)
 
 
+def test_close_ups_of_all_results_lie_in_one_row(browser, path):
+    with Visit(browser, path) as visit:
+        tops = visit.page.evaluate(
+            "[...document.querySelectorAll('.viewer')].map(v => [...v.querySelectorAll('.shot')]"
+            ".filter(s => s.querySelector('.crops')).map(s => [s.getBoundingClientRect().top,"
+            "s.querySelector('.crops').getBoundingClientRect().top]))"
+        )
+        rows = {}
+        for pairs in tops:
+            for top, crops in pairs:
+                rows.setdefault(round(top), set()).add(round(crops))
+        assert rows and all(len(crops) == 1 for crops in rows.values())
+        assert any(len(pairs) > 1 for pairs in tops)
+
+
 def test_the_first_column_stays_on_a_phone(browser, path):
     with Visit(browser, path, width=390) as visit:
         scrolled = visit.page.locator(".scroll").first
