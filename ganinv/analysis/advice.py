@@ -72,9 +72,10 @@ def _and_beyond(chosen: Experiment, beyond: Experiment | None) -> str:
     before, after = (mean_of(e, shared, JUDGE) for e in (chosen, beyond))
     if not after < before:
         return ""
-    show = METRICS[JUDGE].show
+    show, many = METRICS[JUDGE].show, len(shared) > 1
+    on = f"the same {len(shared)} photographs" if many else beyond.title(shared[0])
     return (
         "; and go beyond the code where it shall be the very photograph, because a feature map "
-        f"beside the code brings {show(before)} to {show(after)} on the same photographs, at the "
+        f"beside the code brings {show(before)} to {show(after)} on {on}, at the "
         "price of edits that follow it less well"
     )

@@ -82,7 +82,9 @@ def arrange(notebook: NotebookNode) -> NotebookNode:
 def _is_shown(output: Mapping[str, Any]) -> bool:
     """Whether an output is to be seen on a page: logs are folded away, and empty ones are not."""
     data = output.get("data", {})
-    return any("".join(text).strip() for text in data.values())
+    # what is only the name of an object stands beside what a page shows of it
+    rich = [text for kind, text in data.items() if kind != "text/plain"]
+    return any("".join(text).strip() for text in rich or data.values())
 
 
 def _shows(cell: NotebookNode) -> bool:

@@ -31,7 +31,10 @@ def test_a_much_quicker_one_that_is_as_good_is_advised(make):
 
 def test_going_beyond_is_told_on_the_photographs_of_both_where_it_is_nearer(make):
     run = make("Run", 0.1, 10.0)
-    assert "brings 0.100 to 0.020" in advice.advise([run], make("Beyond", 0.02, 5.0, "a"))
+    one, both = make("Beyond", 0.02, 5.0, "a"), make("Beyond both", 0.02, 5.0)
+    title = one.title("a")
+    assert f"brings 0.100 to 0.020 on {title}," in advice.advise([run], one)
+    assert "brings 0.100 to 0.020 on the same 2 photographs," in advice.advise([run], both)
     assert "beyond" not in advice.advise([run], make("Worse", 0.2, 5.0))
     assert "beyond" not in advice.advise([run], make("Others", 0.02, 5.0, "c"))
 

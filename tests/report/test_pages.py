@@ -45,10 +45,11 @@ def markdown(text, *tags):
 
 
 def shows(text, *tags):
-    """A code cell that showed a text, or printed only where there is none."""
-    data = nbformat.v4.new_output("display_data", {"text/html": text})
+    """A code cell that printed a line, and showed a text as `display(HTML(text))` does."""
+    shown = {"text/html": text, "text/plain": "<IPython.core.display.HTML object>"}
+    data = nbformat.v4.new_output("display_data", shown)
     log = nbformat.v4.new_output("stream", text="a line\n")
-    cell = nbformat.v4.new_code_cell("x = 1", outputs=[log, data] if text else [log])
+    cell = nbformat.v4.new_code_cell("x = 1", outputs=[log, data])
     cell.metadata["tags"] = list(tags)
     return cell
 
@@ -61,7 +62,7 @@ def arranged(*cells):
             shown.append(cell.source)
         else:
             shown += [o.data["text/html"] for o in cell.outputs if o.output_type != "stream"]
-    return shown
+    return [text for text in shown if text]
 
 
 def test_remarks_on_the_notebook_are_left_out_and_parameters_come_last():
