@@ -113,9 +113,10 @@ def names_set(item: str) -> bool:
 def find_set(item: str, *, training: bool = False) -> tuple[Path, list[Path]]:
     """Find the images of set:NAME, set:NAME/PART or set:NAME/PART/IMAGE: (folder, sorted files).
 
-    An image is named as in the set's list, with or without what it ends in. For a `training`, parts that are held out are left out. Raises UnknownNameError for a name that
-    is none, ParamsError for a set that is not here, with the command that brings it, and for a
-    training on a part that is held out.
+    An image is named as in the set's list, with or without what it ends in. For a `training`,
+    parts that are held out are left out. Raises UnknownNameError for a name that is none,
+    ParamsError for a set that is not here, with the command that brings it, and for a training
+    on a part that is held out.
     """
     name, _, part = item.removeprefix(PREFIX).partition("/")
     sets = load_sets()
