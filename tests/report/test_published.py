@@ -348,7 +348,7 @@ BEFORE = "published by code that did not keep figures beside pages; publish agai
 @pytest.mark.parametrize(
     "part",
     [
-        pytest.param("report", marks=pytest.mark.xfail(strict=True, reason=BEFORE)),
+        "report",
         pytest.param("evidence", marks=pytest.mark.xfail(strict=True, reason=BEFORE)),
         pytest.param("study", marks=pytest.mark.xfail(strict=True, reason=BEFORE)),
         pytest.param("gan", marks=pytest.mark.xfail(strict=True, reason=BEFORE)),
@@ -361,6 +361,5 @@ def test_what_is_published_here_agrees(part):
     assert not found.faults
 
 
-@pytest.mark.xfail(strict=True, reason=BEFORE)
 def test_latents_published_here_render_the_same():
     assert not published.check_again(project_root() / published.PUBLISHED).faults
