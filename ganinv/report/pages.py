@@ -5,6 +5,7 @@ run it, `appendix` moves what a cell shows to the end, as its parameters, and `c
 unfolded, as an algorithm that the text speaks of.
 """
 
+import html
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from ganinv.files import atomic_path
+from ganinv.paths import home, project_root
 from ganinv.report.formulas import PageExporter
 from ganinv.report.numbered import write_numbers
 
@@ -47,9 +49,17 @@ def write_page(
     cells = arrange(nbformat.read(str(notebook), as_version=4))
     body, _ = exporter.from_notebook_node(cells, resources=resources)
     with atomic_path(path) as temporary:
-        temporary.write_text(distinct_ids(body), encoding="utf-8", errors="replace")
+        text = _without_home(distinct_ids(body))
+        temporary.write_text(text, encoding="utf-8", errors="replace")
     write_numbers(Path(path))
     return Path(path)
+
+
+def _without_home(text: str) -> str:
+    """Name files below the clone or the home from there: a page is for other machines too."""
+    for folder in {home(), project_root()}:
+        text = text.replace(html.escape(f"{folder}/"), "")
+    return text
 
 
 def _together(names):

@@ -38,6 +38,19 @@ def test_a_notebook_runs_with_its_values_and_becomes_a_page(project):
     assert re.search(r"\.code, \.log { display: none; }", text)  # no code unless asked for
 
 
+def test_a_page_names_no_folder_of_its_machine(project):
+    photo = project / "data" / "samples" / "a.png"
+    code = (
+        "from IPython.display import HTML, display\n"
+        f"print({f'notice: {photo}: small'!r})\ndisplay(HTML('<b>shown</b>'))"
+    )
+    write_notebook(project / "notebooks" / "n.ipynb", code)
+    executed = notebooks.run_notebook("n.ipynb", project / "out", {})
+    page = pages.write_page(executed, project / "out" / "n.html", "index", experiments.PAGES)
+    text = page.read_text()
+    assert "notice: data/samples/a.png: small" in text
+
+
 def markdown(text, *tags):
     cell = nbformat.v4.new_markdown_cell(text)
     cell.metadata["tags"] = list(tags)
