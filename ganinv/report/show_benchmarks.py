@@ -86,6 +86,25 @@ def step_table(result: Result) -> str:
     return table(head, rows, caption="A step of ours beside plain code, medians.")
 
 
+def refine_table(result: Result) -> str:
+    """Show a step of each refinement by features beside one of the search, and their memory."""
+    rows = []
+    for number, row in enumerate(result["rows"]):
+        at_row = "rows", number
+        rows.append(
+            [
+                row["stage"],
+                _told(result, "{.2f}", *at_row, "seconds"),
+                _told(result, "{.0%}", *at_row, "seconds_share"),
+                _told(result, "{0.001*.2f}", *at_row, "peak_mb"),
+                _told(result, "{.0%}", *at_row, "memory_share"),
+            ]
+        )
+    head = ["a step of", "s", "of the search's", "peak, GB", "of the search's"]
+    caption = "A step of the refinement beside one of the search, medians."
+    return table(head, rows, caption=caption)
+
+
 def recipe_table(result: Result) -> str:
     """Show the mean of every recipe's final metrics, and its cost; the best in bold."""
     rows, finals = [], []

@@ -124,6 +124,19 @@ def test_steps_show_pairs():
         assert f">{cell}<" in text
 
 
+def test_a_refinement_is_shown_beside_the_search():
+    search = dict(
+        stage=f"{HOSTILE}, search", seconds=0.5, peak_mb=2e3, seconds_share=1, memory_share=1
+    )
+    features = dict(
+        stage="features", seconds=0.4, peak_mb=2.1e3, seconds_share=0.8, memory_share=1.05
+    )
+    text = show_benchmarks.refine_table(dict(rows=[search, features]))
+    assert "<script" not in text
+    for cell in ("0.50", "100%", "2.00", "features", "0.40", "80%", "2.10", "105%"):
+        assert f">{cell}<" in text
+
+
 def test_scale_shows_the_line_once_there_is_one():
     batches = [dict(batch=1, steps=300, seconds_per_step=0.5, images_per_hour=24.0, peak_mb=1e3)]
     folders = [dict(images=1, seconds=9.0, seconds_per_image=9.0, peak_mb=900.0, peak_growth_mb=0)]
@@ -133,7 +146,13 @@ def test_scale_shows_the_line_once_there_is_one():
     assert "seconds = 1 + 8.0 × images, r² = 0.9990" in text and ">24.0<" in text
 
 
-SHOWN = {"step": "step_table", "quality": "reach_table", "scale": "scale_tables"}
+SHOWN = {
+    "step": "step_table",
+    "refine": "refine_table",
+    "quality": "reach_table",
+    "quality-exact": "reach_table",
+    "scale": "scale_tables",
+}
 
 
 @pytest.mark.parametrize("name", SHOWN)
