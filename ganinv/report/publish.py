@@ -19,7 +19,7 @@ from ganinv.report.told import EVIDENCE, SUMMARIES
 from ganinv.report.ways import join_reports
 
 LATENTS = "latents"  # the folder of the experiments' latents, and the file of their checksums
-STUDIES = {f"runs/{name}": name for name in ("study", "starts", "restarts")}
+STUDIES = {f"runs/{name}": name for name in ("study", "starts", "restarts", "sooner")}
 
 
 def publish_report(report: Path, to: Path) -> None:

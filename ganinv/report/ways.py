@@ -14,6 +14,7 @@ REPORTS = {  # by their first pages, as seen from the folder of the report on in
     "study.html": "Study of recipes",
     "starts.html": "Study of starts",
     "restarts.html": "Study of restarts",
+    "sooner.html": "Study of fewer steps",
     "gan/index.html": "Small GANs",
 }
 PLACE = re.compile(r'<span class="ways">.*?</span>', re.S)

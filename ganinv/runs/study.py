@@ -95,13 +95,13 @@ class Plan:
 def plan_study(study: StudyParams, say: Callable[[str], None] = print) -> Plan:
     """Check a study, find its photographs, and take the rows that are there.
 
-    They are those of the earlier study that it names, and of its own runs on disk.
+    They are those of the earlier studies that it names, and of its own runs on disk.
 
     Raises ParamsError for recipes or images that cannot be used, WeightsError for weights missing.
     """
     recipes = recipes_of(study)
     plan = Plan(study, recipes, find_photos(study.images, study.align))
-    earlier = _read_kept(study.kept, say)
+    earlier = [row for path in study.kept for row in _read_kept(path, say)]
     for recipe in recipes.values():
         try:
             plan.keys |= _keys(recipe, study)
@@ -114,7 +114,7 @@ def plan_study(study: StudyParams, say: Callable[[str], None] = print) -> Plan:
         if asked and _is_of(row, plan, recipes[recipe], photos[photograph]):
             plan.known[place] = row
     if plan.known:
-        say(f"{len(plan.known)} results are taken from {study.kept}")
+        say(f"{len(plan.known)} results are taken from {', '.join(study.kept)}")
     for run in plan.runs():
         gather_rows(plan, *run)
     return plan
@@ -141,12 +141,10 @@ def _is_of(entry: Mapping[str, Any], plan: Plan, recipe: Recipe, photo: Photo) -
     return bool(marks) and all(entry.get(name) == marks.get(name) for name in MARKS)
 
 
-def _read_kept(path: str | None, say: Callable[[str], None]) -> list[Row]:
+def _read_kept(path: str, say: Callable[[str], None]) -> list[Row]:
     """The rows of an earlier study, those that are whole; none where its file is not there."""
-    if path is None:
-        return []
     if not Path(path).is_file():
-        say(f"notice: there is no {path} to take results from; all runs are done here")
+        say(f"notice: there is no {path} to take results from")
         return []
     try:
         rows = read_json(Path(path))["runs"]

@@ -53,11 +53,11 @@ class StudyParams(Strict):
         description="how far a restart moves the start, as a share of w_std",
     )
     block: int = Field(4, ge=1, description="photographs that all recipes do before the next")
-    kept: str | None = Field(
-        None,
+    kept: list[str] = Field(
+        [],
         json_schema_extra=PATH,
-        description="study.json of an earlier study: what it holds under the same settings, of the "
-        "same photographs, is not done again",
+        description="study.json of an earlier study, or of several: what they hold under the same "
+        "settings, of the same photographs, is not done again",
     )
     device: str = Field(
         "auto", json_schema_extra=dict(names=[*DEVICE_WORDS]), description="as a run takes it"
@@ -67,6 +67,11 @@ class StudyParams(Strict):
     )
 
     _device_is_one = field_validator("device")(check_device)
+
+    @field_validator("kept", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value or []
 
     @field_validator("recipes")
     @classmethod

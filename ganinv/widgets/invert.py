@@ -9,6 +9,7 @@ import ipywidgets
 
 from ganinv.inversion.latent_files import LATENT
 from ganinv.inversion.result import Inversion
+from ganinv.losses.terms import loss_weights
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
 from ganinv.runs.records import has_latent, read_record
@@ -22,8 +23,9 @@ from ganinv.widgets.shared import Note
 
 MEAN = "mean_w"
 USUAL = "domain-ffhq"  # the start, while the generator is the one that this encoder is for:
-STUDENT = Params.model_fields["generator"].default
-STEPS = 100
+STUDENT, LOSS = (Params.model_fields[name].default for name in ("generator", "loss"))
+STEPS = 50  # of the search; the refinement has its own
+BOTH = "lpips+l2"  # stands for the loss of a search that names none
 
 
 class InversionWidget(ipywidgets.VBox):
@@ -74,25 +76,33 @@ class InversionWidget(ipywidgets.VBox):
             **how,
         )
         self.loss = ipywidgets.Dropdown(
-            options=[("LPIPS, what looks alike", "lpips"), ("L2, pixel by pixel", "l2")],
+            options=[
+                ("LPIPS and pixels", BOTH),
+                ("LPIPS, what looks alike", "lpips"),
+                ("L2, pixel by pixel", "l2"),
+            ],
             description="loss",
             **how,
         )
         self.refine = ipywidgets.Dropdown(
-            options=[("nothing more", "none"), ("features, for the photograph itself", "features")],
+            options=[("features, for the photograph itself", "features"), ("nothing more", "none")],
             description="then",
             tooltip="what is added to the generator after the latent is found",
             **how,
         )
         self.steps = ipywidgets.IntSlider(STEPS, min=1, max=1000, description="steps", **how)
-        self.generator.choice.observe(self._fit_start, "value")
-        self._fit_start()
+        self.generator.choice.observe(self._fit, "value")
+        self._fit()
 
-    def _fit_start(self, _: Any = None) -> None:
-        """Begin another generator's searches from its mean: the encoder is not for it."""
+    def _fit(self, _: Any = None) -> None:
+        """Begin another generator's searches from its mean, and refine nothing.
+
+        The encoder is not for it, and it may have no features of the usual resolution.
+        """
         is_usual = self.generator.value == STUDENT
         if self.start.value in (USUAL, MEAN):
             self.start.value = USUAL if is_usual else MEAN
+        self.refine.value = "features" if is_usual else "none"
 
     def on_result(self, call: Callable[[], object]) -> None:
         """Call a function after each search, such as the `look` of a comparison."""
@@ -110,7 +120,7 @@ class InversionWidget(ipywidgets.VBox):
             "align": self.photo.align.value,
             "face": self.photo.which_face(),
             "space": self.space.value,
-            "loss": self.loss.value,
+            "loss": LOSS if self.loss.value == BOTH else self.loss.value,
             "refine": self.refine.value,
             "steps": self.steps.value,
             "log_every": 0,
@@ -160,9 +170,10 @@ class InversionWidget(ipywidgets.VBox):
 
 
 def settings_name(params: Params) -> str:
-    """Name a folder after the parameters that the controls choose: w+-lpips-domain-ffhq-100."""
+    """Name a folder after the parameters that the controls choose: w+-lpips+l2-domain-ffhq-50."""
     start = Path(params.encoder).stem if params.encoder else params.init
-    parts = [params.space, str(params.loss), start, str(params.steps)]
+    loss = "+".join(loss_weights(params.loss))
+    parts = [params.space, loss, start, str(params.steps)]
     parts += [Path(params.generator).stem] if params.generator != STUDENT else []
     parts += [params.refine] if params.refine != "none" else []
     parts += [] if params.align else ["uncropped"]

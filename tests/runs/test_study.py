@@ -93,6 +93,18 @@ def test_rows_of_an_earlier_study_stand_for_runs(toy_path, photos, tmp_path, sil
     assert silent.about("6 results are taken")
 
 
+def test_rows_of_several_earlier_studies_stand_for_runs(
+    toy_path, photos, tmp_path, silent, counted
+):
+    study = toy_study(toy_path, photos, tmp_path / "study")
+    rows = run_study(study, say=silent).rows()
+    write_json(tmp_path / "a.json", {"runs": [row for row in rows if row["recipe"] == "w"]})
+    write_json(tmp_path / "b.json", {"runs": [row for row in rows if row["recipe"] == "w+"]})
+    names = [str(tmp_path / name) for name in ("a.json", "none.json", "b.json")]
+    elsewhere = study.replace(out=str(tmp_path / "new"), kept=names)
+    assert run_study(elsewhere, say=silent, run=counted).rows() == rows and counted == []
+
+
 def test_rows_under_other_settings_or_photographs_do_not_stand(
     toy_path, photos, make_photo, tmp_path, silent, counted
 ):

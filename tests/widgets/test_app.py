@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.skipif(bool(REASON), reason=REASON or "there is a browser, and voila"),
 ]
 ICONS = "https://cdn.jsdelivr.net/"  # which voila's template takes from there
-QUICK = dict(loss="L2, pixel by pixel", space="W, one vector for all")
+QUICK = dict(loss="L2, pixel by pixel", space="W, one vector for all", then="nothing more")
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 CUT_OFF = """[...document.querySelectorAll('#rendered_cells button, #rendered_cells label,' +
     '#rendered_cells select, #rendered_cells img')].filter(one => {

@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.skipif(bool(REASON), reason=REASON or "there is a browser, and JupyterLab"),
 ]
 RAN = 600  # seconds that all cells may take on a shared core
+CODE_ALONE = dict(loss="L2, pixel by pixel", then="nothing more")
 UNFINISHED = (
     "[...document.querySelectorAll('.jp-InputPrompt')].some(x => x.innerText.includes('*'))"
 )
@@ -68,7 +69,8 @@ def test_an_upload_is_inverted(controls, work, tmp_path):
     controls.press("Invert")
     assert controls.sees_a_growing_picture() >= 2
     controls.cell.get_by_text("Save:").first.wait_for()
-    folder = quickstart.only_result(work, "w-l2-domain-ffhq-6")
+    folder = quickstart.only_result(work, "w-l2-domain-ffhq-6-features")
+    assert (folder / "refinement.safetensors").is_file()
     assert load_latent(folder / "latent.safetensors")[0].shape[1] == 512
     assert Image.open(folder / "reconstruction.png").size == (1024, 1024)
     saved = controls.download("picture (PNG)", tmp_path)
@@ -86,7 +88,7 @@ def test_a_moved_slider_changes_the_edited_picture(controls):
 
 
 def test_stop_keeps_the_best_so_far(controls, work):
-    controls.choose(steps=99, loss="L2, pixel by pixel", space="W+, one vector per layer")
+    controls.choose(steps=99, space="W+, one vector per layer", **CODE_ALONE)
     controls.press("Invert")
     assert controls.sees_a_growing_picture() >= 2
     controls.press("Stop")
@@ -100,7 +102,7 @@ def test_stop_keeps_the_best_so_far(controls, work):
 
 def test_a_page_that_was_closed_finds_its_search(lab, controls, work):
     controls.page.keyboard.press("Control+s")
-    controls.choose(steps=12, loss="L2, pixel by pixel", space="W+, one vector per layer")
+    controls.choose(steps=12, space="W+, one vector per layer", **CODE_ALONE)
     controls.press("Invert")
     controls.is_searching()
     controls.reopen(lab)

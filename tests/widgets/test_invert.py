@@ -12,6 +12,7 @@ import torch
 from ganinv.errors import ParamsError
 from ganinv.inversion.latent_files import load_latent
 from ganinv.locks import locked
+from ganinv.runs.params import Params
 from ganinv.runs.records import LOCK, read_run
 from ganinv.runs.results import read_inversion
 from ganinv.widgets.invert import InversionWidget
@@ -40,6 +41,19 @@ def test_another_generator_is_started_from_its_mean(tmp_path):
     assert widget.params().init == "mean_w"
     widget.generator.value = "ffhq-student"
     assert widget.params().encoder == "domain-ffhq"
+
+
+def test_the_quickstart_ends_in_the_photograph_itself(tmp_path):
+    widget = InversionWidget(tmp_path)
+    params = widget.params()
+    assert (params.loss, params.refine) == (Params().loss, "features")
+    assert Path(params.out).name == "w+-lpips+l2-domain-ffhq-50-features"
+    widget.loss.value, widget.refine.value = "lpips", "none"
+    assert (widget.params().loss, widget.params().refine) == ("lpips", "none")
+    widget.generator.value = "mine.pkl"
+    assert widget.params().refine == "none"  # it may have no features of that resolution
+    widget.generator.value = "ffhq-student"
+    assert widget.params().refine == "features"
 
 
 def test_where_another_generator_is_first_its_mean_is_the_start(tmp_path, root):
