@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from ganinv import figures
 
 WIDTH, HEIGHT = 4.7, 3.3  # inches; in the SVG an inch is 72 units, so that a phone shows 1:1
-WIDEST = 480  # pixels that a panel is shown at
+NARROWEST, WIDEST = 420, 480  # pixels that a panel is shown at; a phone has fewer
 TEXT = 11  # pixels on a phone
 STYLES = ("-", "--", ":", "-.")
 DASHES = {"-": "", "--": "7 4", ":": "2 3", "-.": "7 3 2 3", "": ""}
@@ -83,7 +83,7 @@ def panel(
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     above = f"<figcaption>{html.escape(title)}</figcaption>" if title else ""
-    style = f"flex: 1 1 320px; max-width: {WIDEST}px; margin: 0"
+    style = f"max-width: {WIDEST}px; margin: 0"
     return f'<figure class="plot" style="{style}">{above}{_inline(buffer.getvalue(), alt)}</figure>'
 
 
@@ -107,8 +107,9 @@ def _inline(svg: str, alt: str) -> str:
 
 
 def panels(shown: Iterable[str], keys: Sequence[Key] = ()) -> str:
-    """Lay panels side by side where they fit, the legend of all below them."""
-    style = "display: flex; flex-wrap: wrap; gap: 0.8rem 1.6rem; align-items: flex-end"
+    """Lay panels side by side where they fit, all at one scale, the legend of all below them."""
+    columns = f"repeat(auto-fit, minmax(min(100%, {NARROWEST}px), 1fr))"
+    style = f"display: grid; grid-template-columns: {columns}; gap: 0.8rem 1.6rem; align-items: end"
     return f'<div class="plots" style="{style}">{"".join(shown)}</div>{legend(keys)}'
 
 

@@ -180,8 +180,12 @@ def _line_panel(study, name):
     return panel(draw, alt=f"{title}, means: {'; '.join(told)}.", title=title, height=height)
 
 
-def differences(study: Study, metric: str) -> str:
-    """Draw the paired differences of a metric with their intervals; a dot for each photograph."""
+def differences(study: Study, *metrics: str) -> str:
+    """Draw the paired differences of metrics with their intervals; a dot for each photograph."""
+    return panels([_difference_panel(study, metric) for metric in metrics])
+
+
+def _difference_panel(study, metric):
     chosen = [one for one in study["comparisons"] if one["metric"] == metric]
     row = METRICS[metric]
     recipes = study["recipes"]
@@ -209,7 +213,7 @@ def differences(study: Study, metric: str) -> str:
     ]
     lines_of_text = sum(name.count("\n") + 1 for name in names)
     height = 0.9 + max(0.45 * len(names), 0.2 * lines_of_text)
-    return panels([panel(draw, alt=f"{title}. {'; '.join(told)}.", title=title, height=height)])
+    return panel(draw, alt=f"{title}. {'; '.join(told)}.", title=title, height=height)
 
 
 def head_start_table(one: Mapping[str, Any], recipes: Mapping[str, Any]) -> str:
@@ -298,7 +302,7 @@ def controls(study: Study | None) -> str:
     parts = [
         summary(study),
         recipes_table(study),
-        *(differences(study, metric) for metric in ("lpips_alex", "lpips_vgg")),
+        differences(study, "lpips_alex", "lpips_vgg"),
         comparisons_table(study),
     ]
     for one in study["head_starts"]:
