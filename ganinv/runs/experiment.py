@@ -267,22 +267,29 @@ class Work:
 
     def do(self, photo: Photo, number: int, wait: float = 0.0) -> None:
         """Invert one image into its folder, or note why not. Raises InUseError."""
-        head = f"[{number}/{self.count}] {photo.id}"
-        started = time.perf_counter()
         try:
             with self.folder.claim(photo.id, wait=wait):
-                marks = self.marks(photo)
-                kept = None if self.fresh else self.folder.finished(photo.id, marks)
-                if kept is not None:
-                    self.note(photo.id, kept)
-                    self.say(f"{head}: finished earlier, kept{lacks(kept, self.params.keep)}")
-                    return
-                self.say(head + self._time_left(number))
-                self._invert(photo, marks)
-                self.done += 1
-                self.seconds += time.perf_counter() - started
-        except (ImageError, OSError, torch.OutOfMemoryError) as error:
+                try:
+                    self._do(photo, number)
+                except (ImageError, OSError, torch.OutOfMemoryError) as error:
+                    # claimed still: another process may finish it the next moment
+                    self._fail(photo, str(error))
+        except OSError as error:  # it cannot be claimed
             self._fail(photo, str(error))
+
+    def _do(self, photo: Photo, number: int) -> None:
+        head = f"[{number}/{self.count}] {photo.id}"
+        started = time.perf_counter()
+        marks = self.marks(photo)
+        kept = None if self.fresh else self.folder.finished(photo.id, marks)
+        if kept is not None:
+            self.note(photo.id, kept)
+            self.say(f"{head}: finished earlier, kept{lacks(kept, self.params.keep)}")
+            return
+        self.say(head + self._time_left(number))
+        self._invert(photo, marks)
+        self.done += 1
+        self.seconds += time.perf_counter() - started
 
     def _time_left(self, number: int) -> str:
         if not self.done:

@@ -11,7 +11,7 @@ import pytest
 import ganinv
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import read_json, write_json
-from ganinv.locks import locked
+from ganinv.locks import is_locked, locked
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.folder import RunFolder
 from ganinv.runs.params import Params
@@ -51,6 +51,19 @@ def test_two_processes_share_a_folder_image_by_image(toy_params, make_photo, tmp
     assert set(metrics["images"]) == {*"abcd"} and metrics["failed"] == {}
     assert not [p for p in (tmp_path / "run").rglob(".*")]
     assert verify(tmp_path / "run", say=said.append) == {}
+
+
+def test_a_failure_is_written_while_the_image_is_still_claimed(toy_params, photos, tmp_path):
+    """Else it could come down on a result that another process finishes at that moment."""
+    photos[0].write_bytes(b"no picture")
+    held = []
+
+    def say(text):
+        if "warning" in text:
+            held.append(is_locked(tmp_path / "run" / "a" / ".lock"))
+
+    assert set(run_experiment(toy_params(photos), say=say).failed) == {"a"}
+    assert held == [True]
 
 
 def test_processes_with_images_of_their_own_lose_none(toy_params, make_photo, tmp_path):
