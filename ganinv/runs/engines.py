@@ -26,7 +26,7 @@ from ganinv.inversion.result import Inversion
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.experiment import Work
 from ganinv.runs.inputs import Photo, find_photos
-from ganinv.runs.names import ENVIRONMENT
+from ganinv.runs.names import ENVIRONMENT, lacks
 from ganinv.runs.params import Params
 from ganinv.runs.plan import Plan
 from ganinv.runs.records import SETTINGS_KEY, read_result
@@ -182,12 +182,13 @@ class _Tally:
         head = f"[{self.ended}/{work.count}] {outcome.id}"
         if outcome.state == "failed":
             work.failed[outcome.id] = outcome.reason
+            entry = None
         else:
             entry = read_result(work.folder.path, outcome.id)  # which another may do anew
             if entry is not None:
                 work.note(outcome.id, entry)
         if outcome.state == "kept":
-            work.say(f"{head}: finished earlier, kept")
+            work.say(f"{head}: finished earlier, kept{lacks(entry or {}, work.params.keep)}")
             return
         work.changed = True
         self.done, self.seconds = self.done + 1, self.seconds + outcome.seconds

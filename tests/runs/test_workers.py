@@ -9,6 +9,7 @@ from ganinv.inversion.invert import invert
 from ganinv.locks import is_locked, locked
 from ganinv.runs.engines import _Tally
 from ganinv.runs.experiment import Work, run_experiment
+from ganinv.runs.folder import RunFolder
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.plan import make_plan
 from ganinv.runs.records import read_record, write_record
@@ -111,3 +112,14 @@ def test_a_result_that_is_being_made_anew_is_none(worker, toy_params, photos, tm
     work = Work(folder, plan.params, 32, plan.search, None, None, None, silent, 1)
     _Tally(work, 1).note(Outcome("a", "done", seconds=1.0))
     assert work.results()["images"] == {} and silent.about("done")
+
+
+def test_the_driver_says_of_what_was_kept_that_it_is_less(toy_params, photos, tmp_path, silent):
+    """As a call without an engine does."""
+    run_experiment(toy_params(photos, keep="latents"), say=silent)
+    plan = make_plan(toy_params(photos), invert)
+    folder = RunFolder(tmp_path / "run", plan.key)
+    work = Work(folder, plan.params, 32, plan.search, None, None, None, silent, 1)
+    _Tally(work, 1).note(Outcome("a", "kept"))
+    (said,) = silent.about("finished earlier, kept")
+    assert "its latents alone; --fresh makes it anew" in said
