@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from ganinv.errors import printable
 from ganinv.figures import INK
-from ganinv.files import remove_file, write_text
-from ganinv.images.writing import save_jpeg
+from ganinv.files import remove_file, size_of, write_text
+from ganinv.images.writing import read_png, save_jpeg
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
 from ganinv.runs.gathered import read_gathered
@@ -95,15 +95,17 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def _is_shown(folder: Path, metrics: Mapping[str, Any], params: Params) -> bool:
-    try:
-        page = (folder / INDEX).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return False
     sheet = _has_pictures(metrics["images"])
+    page, file = _page(metrics, params, sheet).encode("utf-8", "replace"), folder / INDEX
+    try:
+        if size_of(file) != len(page) or file.read_bytes() != page:
+            return False
+    except OSError:
+        return False
     last = folder / PAGES / f"{_page_count(len(metrics['images']))}.html"
     if len(metrics["images"]) > MOST and not last.is_file():
         return False
-    return page == _page(metrics, params, sheet) and (not sheet or (folder / SHEET).is_file())
+    return not sheet or (folder / SHEET).is_file()
 
 
 def contact_sheet(folder: Path, images: Mapping[str, Mapping[str, Any]]) -> np.ndarray:
@@ -144,10 +146,10 @@ def _has_pictures(images: Mapping[str, Any]) -> bool:
 
 def _thumbnail(path: Path) -> Image.Image | None:
     try:
-        with Image.open(path) as picture:
-            small = picture.convert("RGB").reduce(max(1, min(picture.size) // (2 * SIDE)))
-            return ImageOps.fit(small, (SIDE, SIDE), Image.Resampling.BOX)
-    except (OSError, ValueError, Image.DecompressionBombError):
+        picture = Image.fromarray(read_png(path))
+        small = picture.reduce(max(1, min(picture.size) // (2 * SIDE)))
+        return ImageOps.fit(small, (SIDE, SIDE), Image.Resampling.BOX)
+    except (OSError, ValueError):
         return None
 
 

@@ -1,11 +1,13 @@
 """Pictures as files: PNG to the bit, JPEG nearly, and nothing half written."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from ganinv.images.writing import read_png, save_jpeg, save_png
-from helpers.image_files import random_picture, smooth_picture
+from ganinv.images.writing import read_png, read_png_text, save_jpeg, save_png
+from helpers.image_files import png_by_hand, random_picture, smooth_picture
 
 
 def test_a_png_comes_back_to_the_bit(tmp_path):
@@ -33,3 +35,19 @@ def test_a_picture_that_cannot_be_written_leaves_the_older_file(tmp_path, save):
     with pytest.raises(TypeError):
         save(path, np.zeros((4, 4, 7), np.uint8))
     assert path.read_bytes() == b"older" and list(tmp_path.iterdir()) == [path]
+
+
+def huge(path):
+    path.write_bytes(png_by_hand(20_000, 20_000, bytes(100)))
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, os.mkdir, huge, lambda path: path.write_bytes(b"no picture")]
+)
+def test_what_is_no_picture_that_was_saved_is_an_os_error(tmp_path, make):
+    """A pipe, above all: opened, it would wait for somebody to write."""
+    make(tmp_path / "a.png")
+    with pytest.raises(OSError):
+        read_png(tmp_path / "a.png")
+    with pytest.raises(OSError):
+        read_png_text(tmp_path / "a.png", "steps")

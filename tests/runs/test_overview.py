@@ -1,5 +1,6 @@
 """A run at a glance: the contact sheet, and the page beside it."""
 
+import os
 import re
 import shutil
 from urllib.parse import unquote
@@ -85,4 +86,17 @@ def test_the_page_is_made_again_where_it_was_lost(toy_params, photos, tmp_path, 
     (tmp_path / "run" / INDEX).unlink()
     shutil.rmtree(tmp_path / "run" / "b")
     run_experiment(toy_params(photos), say=silent)
+    assert (tmp_path / "run" / INDEX).read_text().count("<figure") == 2
+
+
+def test_pipes_in_place_of_page_and_pictures_are_not_waited_for(
+    toy_params, photos, tmp_path, silent
+):
+    from ganinv.runs.experiment import run_experiment
+
+    run_experiment(toy_params(photos, keep="pictures"), say=silent)
+    for name in (INDEX, "a/target.png"):
+        (tmp_path / "run" / name).unlink()
+        os.mkfifo(tmp_path / "run" / name)
+    assert not run_experiment(toy_params(photos[1:], keep="pictures"), say=silent).failed
     assert (tmp_path / "run" / INDEX).read_text().count("<figure") == 2
