@@ -110,7 +110,7 @@ class Worker:
             for path in attempts.parent.glob(ended):
                 remove_file(path)
             return outcome
-        except GaninvError as error:
+        except (GaninvError, ValueError) as error:  # as of a start that has gone meanwhile
             return Outcome(photo.id, "refused", str(error))
         except Exception:
             return Outcome(photo.id, "broken", traceback.format_exc())

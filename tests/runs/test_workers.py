@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.inversion.invert import invert
 from ganinv.locks import is_locked, locked
@@ -123,3 +124,20 @@ def test_the_driver_says_of_what_was_kept_that_it_is_less(toy_params, photos, tm
     _Tally(work, 1).note(Outcome("a", "kept"))
     (said,) = silent.about("finished earlier, kept")
     assert "its latents alone; --fresh makes it anew" in said
+
+
+def test_what_no_photograph_can_begin_with_ends_the_call_by_a_sentence(
+    worker, toy_params, photos, tmp_path, silent
+):
+    """A start that is changed meanwhile: a call without an engine ends so too."""
+
+    def search(*arguments, **options):
+        raise ValueError("start.safetensors holds no tensor named latent")
+
+    made, (photo, _) = worker(search)
+    outcome = made.do(photo, 1)
+    work = Work(made.folder, made.setup.params, 32, search, None, None, None, silent, 1)
+    with pytest.raises(ParamsError, match=r"^start.safetensors holds no tensor named latent$"):
+        _Tally(work, 1).note(outcome)
+    with pytest.raises(ValueError, match="start.safetensors"):
+        run_experiment(toy_params(photos, out=str(tmp_path / "alone")), say=silent, invert=search)
