@@ -78,8 +78,11 @@ def compare_sets(real: torch.Tensor, fake: torch.Tensor, *, seed: int) -> dict[s
     subset = min(KID_SUBSET, smaller // 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # KID's, that it keeps the features
-        kid = KernelInceptionDistance(feature=given, subsets=KID_SUBSETS, subset_size=subset)
-    fid = FrechetInceptionDistance(feature=given)
+        kid = KernelInceptionDistance(
+            feature=given, subsets=KID_SUBSETS, subset_size=subset, sync_on_compute=False
+        )
+    # of a training by several processes the first alone is here: others would be waited for
+    fid = FrechetInceptionDistance(feature=given, sync_on_compute=False)
     for metric in (fid, kid):
         metric.update(real, real=True)
         metric.update(fake, real=False)

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 from skimage import data
 
+from ganinv.compute.processes import ALONE
 from ganinv.losses.lpips import package_lpips
 from ganinv.measures.distributions import (
     FEATURES,
@@ -20,6 +21,7 @@ from ganinv.measures.distributions import (
     nearest,
     set_features,
 )
+from helpers.together import together
 
 
 def normal(*shape, seed=0):
@@ -303,3 +305,14 @@ def test_a_collapse_shows(crops):
     collapsed = other[:1].expand(40, -1)
     assert diversity(real, other) > 0.8 and diversity(real, collapsed) < 1e-6
     assert len(nearest(real, collapsed)[0].unique()) == 1 < len(nearest(real, other)[0].unique())
+
+
+def compared_by_first(processes):
+    real, fake = (normal(16, 4, seed=number) for number in (0, 1))
+    return processes.by_first(compare_sets, real, fake, seed=0)
+
+
+def test_the_first_of_several_processes_compares_without_the_others(tmp_path):
+    found, errors = together(tmp_path, 2, compared_by_first)
+    assert errors == ["", ""]
+    assert found == [compared_by_first(ALONE)] * 2
