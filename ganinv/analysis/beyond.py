@@ -37,6 +37,7 @@ from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.latent_files import LATENT, load_latent, load_noise
+from ganinv.inversion.refine import BOTH_SHARE
 from ganinv.inversion.refinement import REFINEMENT, feature_offsets, load_refinement, tune
 from ganinv.measures.codes import interpolate
 from ganinv.measures.reconstruction import METRICS, Pair, lpips_alex
@@ -56,23 +57,39 @@ def plan(params: Params, resolutions: Iterable[int], offered: Collection[int]) -
     """Plan the study's runs below `params.out`: {name: parameters}, the code first.
 
     Features are moved at those of the `resolutions` that the generator has features at, `offered`.
-    `both` takes `params.refine_resolution`, or the largest where that is not among them. Raises
-    ParamsError where none is.
+    `both` takes `params.refine_resolution`, or the largest where that is not among them. A
+    `refine_lr` that is a number is that of features; weights take as much less as by `auto`. Raises
+    ParamsError where the generator has features at none.
     """
     kept = [r for r in resolutions if r in offered]
     if not kept:
         there = ", ".join(map(str, offered))
         raise ParamsError(f"resolutions: the generator has features at none; name some of {there}")
     usual = params.refine_resolution if params.refine_resolution in kept else max(kept)
-    code = params.replace(refine="none", out=f"{params.out}/code")
+    code = params.replace(refine="none", refine_locality=0.0, out=f"{params.out}/code")
     kinds = {f"Features {r}": ("features", r) for r in kept}
     kinds |= {"Weights": ("weights", usual), "Both": ("both", usual)}
     runs = {"Code": code}
     for name, (kind, r) in kinds.items():
         folder = f"{params.out}/{name.lower().replace(' ', '')}"
-        changes = dict(init=code.out, steps=0, refine=kind, refine_resolution=r, out=folder)
-        runs[name] = params.replace(**changes)
+        runs[name] = refining(params, kind, init=code.out, refine_resolution=r, out=folder)
     return runs
+
+
+def refining(params: Params, kind: str, **changes: Any) -> Params:
+    """Return the parameters of a run that refines codes as they are, those that `init` names.
+
+    `kind` is features, weights or both. A rate that is given is that of features: weights keep
+    their usual ratio to it.
+    """
+    rate = params.refine_lr
+    if kind == "weights" and rate != "auto":
+        rate *= BOTH_SHARE
+    # how the code was begun is over: a label chooses no saved latent, and a spread would move it
+    begun: dict[str, Any] = dict(steps=0, label=None, init_spread=0.0)
+    locality = 0.0 if kind == "features" else params.refine_locality
+    refined = dict(refine=kind, refine_lr=rate, refine_locality=locality)
+    return params.replace(**begun | refined | changes)
 
 
 def make_all(

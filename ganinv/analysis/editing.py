@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from pydantic import Field, field_validator
 
+from ganinv.analysis.beyond import refining
 from ganinv.analysis.finished import Experiment, make_experiment
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
@@ -97,25 +98,30 @@ def plan(params: EditingParams, generator: Generator) -> tuple[dict[str, Params]
     offered = generator.feature_shapes()
     at = short.refine_resolution if short.refine_resolution in offered else max(offered)
     for kind in ("features", "weights"):
-        changes = dict(init=short.out, steps=0, refine=kind, refine_resolution=at)
-        name = f"{short_name(params)} + {kind}"
-        runs[name] = short.replace(**changes, out=f"{params.out}/{kind}")
+        changes = dict(init=short.out, refine_resolution=at, out=f"{params.out}/{kind}")
+        runs[f"{short_name(params)} + {kind}"] = refining(_of_a_run(params), kind, **changes)
     return runs, sentences
+
+
+def _of_a_run(params: EditingParams) -> Params:
+    """The parameters of a run among the study's."""
+    return Params.make(params.model_dump(include=set(Params.model_fields)))
 
 
 def _plan_codes(params: EditingParams) -> tuple[Params, dict[str, Params]]:
     """The short codes' run, and all of codes by name."""
-    values = params.model_dump(include=set(Params.model_fields))
+    values = _of_a_run(params).model_dump()
+    values |= dict(refine="none", refine_locality=0.0)
 
     def run(folder: str, **changes: Any) -> Params:
-        return Params.make(values | dict(refine="none", out=f"{params.out}/{folder}") | changes)
+        return Params.make(values | dict(out=f"{params.out}/{folder}") | changes)
 
     shared = {name: values[name] for name in KEPT}
     shared |= dict(steps=params.indomain_steps, space=params.space)
     short = run("short")
     codes = {
         "W": run("w", space="w", steps=params.w_steps),
-        "Encoder": run("encoder", init="encoder", steps=0),
+        "Encoder": run("encoder", init="encoder", label=None, steps=0),
         "In-domain": Params.load(IN_DOMAIN, **shared, out=f"{params.out}/indomain"),
         short_name(params): short,
         long_name(params): run("long", steps=params.long_steps),

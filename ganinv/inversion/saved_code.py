@@ -74,6 +74,7 @@ def restore_code(file: CodeFile, search: Search) -> bool:
         return False  # damaged, or somebody else's: the search is made again
     search.best, search.history, search.snapshots = best, history, snapshots
     search.seconds, search.evaluations = seconds, evaluations
+    search.step = history[-1]["step"] if history else 0
     return True
 
 
@@ -100,6 +101,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     for name, value in row.items():
         if name != "phase":
             _number(value)
+    _whole(row["step"])
     return row
 
 

@@ -74,6 +74,35 @@ def test_both_takes_the_largest_resolution_where_its_own_is_not_there():
     assert beyond.plan(Params(out="o"), (16, 64), (16, 64))["Both"].refine_resolution == 64
 
 
+def test_a_rate_is_that_of_features_and_weights_keep_their_ratio_to_it():
+    runs = beyond.plan(Params(out="o", refine_lr=0.03), (8,), (4, 8))
+    rates = {name: run.refine_lr for name, run in runs.items()}
+    assert rates["Features 8"] == rates["Both"] == 0.03
+    assert rates["Weights"] == pytest.approx(0.03 * 3e-4 / 0.09)
+    usual = beyond.plan(Params(out="o"), (8,), (4, 8))
+    assert usual["Weights"].refine_lr == usual["Features 8"].refine_lr == "auto"
+
+
+def test_how_the_code_was_begun_moves_no_refinement(planned, tmp_path):
+    own = planned.replace(out=str(tmp_path), images=planned.images[:1], init_spread=0.5)
+    code, *refined = beyond.make_all(own, [8])
+    wanted, _ = load_latent(code.folder / "a" / "latent.safetensors")
+    for experiment in refined:
+        found, _ = load_latent(experiment.folder / "a" / "latent.safetensors")
+        assert torch.equal(found, wanted)
+
+
+def test_a_class_is_that_of_the_code():
+    runs = beyond.plan(Params(out="o", label=1), (8,), (4, 8))
+    assert [run.label for run in runs.values()] == [1, None, None, None]
+
+
+def test_locality_is_for_the_runs_that_move_weights():
+    params = Params(out="o", refine="weights", refine_locality=0.1)
+    runs = beyond.plan(params, (8,), (4, 8))
+    assert [run.refine_locality for run in runs.values()] == [0, 0, 0.1, 0.1]
+
+
 def test_what_decides_is_minimized_by_neither_loss():
     params = Params.load(project_root() / "params" / "beyond.yaml")
     assert params.loss == {"lpips": 1, "l2": 0.5}

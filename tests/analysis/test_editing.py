@@ -13,6 +13,7 @@ from ganinv.errors import ParamsError, UnknownNameError
 from ganinv.inversion.latent_files import load_latent
 from ganinv.paths import project_root
 from helpers.edited import Blind, Colours, quick_study
+from helpers.networks import random_stylegan2
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,23 @@ def test_refined_ones_begin_from_the_short_code(made):
 def test_features_are_moved_at_the_largest_resolution_where_theirs_is_not_there(planned, toy):
     runs, _ = editing.plan(planned.replace(refine_resolution=64), toy)
     assert runs["W+ short + features"].refine_resolution == max(toy.feature_shapes())
+
+
+def test_what_began_the_codes_and_what_refines_them_stay_apart(planned, toy):
+    own = planned.replace(init_spread=0.5, refine="weights", refine_lr=0.03, refine_locality=0.1)
+    runs, _ = editing.plan(own, toy)
+    short, features, weights = (runs[f"W+ short{x}"] for x in ("", " + features", " + weights"))
+    assert (short.init_spread, features.init_spread, weights.init_spread) == (0.5, 0, 0)
+    assert (short.refine_locality, features.refine_locality) == (0, 0)
+    assert (weights.refine_locality, features.refine_lr) == (0.1, 0.03)
+    assert weights.refine_lr == pytest.approx(0.03 * 3e-4 / 0.09)
+
+
+def test_a_class_leaves_the_encoders_code_as_it_is(planned):
+    with_classes = random_stylegan2(c_dim=3, c_embed=5)
+    runs, sentences = editing.plan(planned.replace(label=1), with_classes)
+    assert runs["W+ long"].label == 1 and runs["W+ short + features"].label is None
+    assert [text.split(" is left out")[0] for text in sentences] == ["Encoder", "In-domain"]
 
 
 def test_a_gan_without_w_is_planned_in_z(dcgan, dcgan_path, make_photo, tmp_path):

@@ -40,6 +40,16 @@ def test_progress_is_a_bar_on_a_terminal():
     assert "5/5  refining  loss" in out and "s/step" in out  # the bar is drawn anew at the end
 
 
+def test_steps_of_an_earlier_process_do_not_shorten_the_time_that_is_left():
+    seconds, lines = iter(range(100)), io.StringIO()
+    with progress("me", 160, 25, lines, clock=lambda: next(seconds)) as report:  # at 0 s
+        for step in range(61, 76):
+            report(dict(step=step, loss=1.0, lr=0.1, phase="refine"))  # the line at 1 s
+    assert "step 75/160  refining  loss 1.0000  lr 0.1000  0.07 s/step  0m06s left" in (
+        lines.getvalue()
+    )
+
+
 def test_progress_can_be_silent(toy, toy_images, capsys):
     search(toy, toy_images[0][0])
     assert capsys.readouterr().out == ""

@@ -55,7 +55,7 @@ def test_a_search_goes_on_where_it_was(begin, file):
     assert same_tensors(search.best.noise, saved.best.noise)
     assert (search.best.loss, search.best.step, search.best.noisy) == (0.25, 2, False)
     assert search.history == saved.history and len(search.history) == 2
-    assert (search.seconds, search.evaluations) == (saved.seconds, 2)
+    assert (search.seconds, search.evaluations, search.step) == (saved.seconds, 2, 2)
     assert [step for step, _ in search.snapshots] == [0, 1]
     for (_, x), (_, y) in zip(search.snapshots, saved.snapshots, strict=True):
         assert (x == y).all() and x.dtype == y.dtype
@@ -105,6 +105,7 @@ DAMAGE = {
     "a row without a loss": lambda tensors, about: about["history"][0].pop("loss"),
     "a row whose loss is a list": in_row("loss", [0.5]),
     "a row whose term is a word": in_row("l2", "x"),
+    "a row of half a step": in_row("step", 1.5),
     "a row of a phase that is a number": in_row("phase", 1),
 }
 
