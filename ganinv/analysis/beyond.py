@@ -51,6 +51,7 @@ MOVE = 2.0  # standard deviations of a component, to either side
 WAY = (0.0, 0.5, 1.0)  # shares of the way to another face
 TRUNCATION = 0.7  # of that face, so that it is a typical one
 SIZE = 180  # pixels of a picture in a strip
+UNREFINED: dict[str, Any] = {"refine": "none", "refine_locality": 0.0}  # parameters of a code alone
 
 
 def plan(params: Params, resolutions: Iterable[int], offered: Collection[int]) -> dict[str, Params]:
@@ -66,7 +67,7 @@ def plan(params: Params, resolutions: Iterable[int], offered: Collection[int]) -
         there = ", ".join(map(str, offered))
         raise ParamsError(f"resolutions: the generator has features at none; name some of {there}")
     usual = params.refine_resolution if params.refine_resolution in kept else max(kept)
-    code = params.replace(refine="none", refine_locality=0.0, out=f"{params.out}/code")
+    code = params.replace(**UNREFINED, out=f"{params.out}/code")
     kinds = {f"Features {r}": ("features", r) for r in kept}
     kinds |= {"Weights": ("weights", usual), "Both": ("both", usual)}
     runs = {"Code": code}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from pydantic import Field, field_validator
 
-from ganinv.analysis.beyond import refining
+from ganinv.analysis.beyond import UNREFINED, refining
 from ganinv.analysis.finished import Experiment, make_experiment
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
@@ -111,7 +111,7 @@ def _of_a_run(params: EditingParams) -> Params:
 def _plan_codes(params: EditingParams) -> tuple[Params, dict[str, Params]]:
     """The short codes' run, and all of codes by name."""
     values = _of_a_run(params).model_dump()
-    values |= dict(refine="none", refine_locality=0.0)
+    values |= UNREFINED
 
     def run(folder: str, **changes: Any) -> Params:
         return Params.make(values | dict(out=f"{params.out}/{folder}") | changes)

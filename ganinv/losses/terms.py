@@ -232,6 +232,11 @@ def _missing(name: str) -> str:
     )
 
 
+def loss_name(loss: str | dict[str, float]) -> str:
+    """A loss as part of a folder's name: its own, or those of its terms, joined by +."""
+    return loss if isinstance(loss, str) else "+".join(loss)
+
+
 def loss_weights(loss: str | dict[str, float]) -> dict[str, float]:
     """A loss by name, or a mapping of weights, as the mapping; terms of weight 0 are left out."""
     weights = {loss: 1.0} if isinstance(loss, str) else loss

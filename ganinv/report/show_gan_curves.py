@@ -31,7 +31,7 @@ def training_curves(trained: Trained) -> str:
 def _with_legend(shown: str, labels) -> str:
     """A panel with a legend of its own."""
     keys = [Key(label, colour(k)) for k, label in enumerate(labels)]
-    return f'<div style="flex: 1 1 300px">{panels([shown], keys)}</div>'
+    return f"<div>{panels([shown], keys)}</div>"
 
 
 def _training_panel(trained, title, names, is_log):

@@ -20,6 +20,7 @@ from ganinv.files import TEMPORARY, read_json, remove_file
 from ganinv.inversion.params import start_folder
 from ganinv.inversion.saved_code import CodeFile
 from ganinv.locks import is_locked, locked, read_note
+from ganinv.losses.terms import loss_name
 from ganinv.runs.inputs import Photo
 from ganinv.runs.names import (
     ALSO,
@@ -321,8 +322,8 @@ def default_folder(params: Params, key: str) -> Path:
 
     The same parameters have the same folder, so that the same command continues.
     """
-    loss = params.loss if isinstance(params.loss, str) else "+".join(params.loss)
     refined = "" if params.refine == "none" else f"-{params.refine}-{params.refine_steps}"
+    loss = loss_name(params.loss)
     name = re.sub(r"[^\w+.-]", "_", f"{params.space}-{loss}-{params.steps}{refined}")
     begun = start_folder(params.init)
     text = f"{key} {params.align} {params.face}" + (f" {begun.resolve()}" if begun else "")

@@ -9,7 +9,7 @@ import ipywidgets
 
 from ganinv.inversion.latent_files import LATENT
 from ganinv.inversion.result import Inversion
-from ganinv.losses.terms import loss_weights
+from ganinv.losses.terms import loss_name
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
 from ganinv.runs.records import has_latent, read_record
@@ -25,7 +25,7 @@ MEAN = "mean_w"
 USUAL = "domain-ffhq"  # the start, while the generator is the one that this encoder is for:
 STUDENT, LOSS = (Params.model_fields[name].default for name in ("generator", "loss"))
 STEPS = 50  # of the search; the refinement has its own
-BOTH = "lpips+l2"  # stands for the loss of a search that names none
+BOTH = loss_name(LOSS)  # stands for the loss of a search that names none
 
 
 class InversionWidget(ipywidgets.VBox):
@@ -172,8 +172,7 @@ class InversionWidget(ipywidgets.VBox):
 def settings_name(params: Params) -> str:
     """Name a folder after the parameters that the controls choose: w+-lpips+l2-domain-ffhq-50."""
     start = Path(params.encoder).stem if params.encoder else params.init
-    loss = "+".join(loss_weights(params.loss))
-    parts = [params.space, loss, start, str(params.steps)]
+    parts = [params.space, loss_name(params.loss), start, str(params.steps)]
     parts += [Path(params.generator).stem] if params.generator != STUDENT else []
     parts += [params.refine] if params.refine != "none" else []
     parts += [] if params.align else ["uncropped"]
