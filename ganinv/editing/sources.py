@@ -24,7 +24,7 @@ from ganinv.inversion.refinement import (
     Refinement,
     beside,
     check_refinement,
-    load_refinement,
+    load_beside,
 )
 from ganinv.inversion.starts import fit_latent
 from ganinv.runs.params import Params
@@ -140,8 +140,8 @@ def read_code(name: str, path: Path) -> Code:
     try:
         latent, metadata = load_latent(path)
         noise = load_noise(path)
-        refined = beside(path) if _belongs(path) else None
-        refinement, made = load_refinement(refined) if refined else ({}, {})
+        refined = beside(path) if _is_recorded(path) else None
+        refinement, made = load_beside(refined) if refined else ({}, {})
     except ValueError as error:
         raise BadArgumentsError(printable(error)) from None
     sha256 = maker_of(metadata)
@@ -154,10 +154,10 @@ def read_code(name: str, path: Path) -> Code:
     return Code(name, latent, path, generator, sha256, noise, refinement)
 
 
-def _belongs(path: Path) -> bool:
-    """Whether the refinement beside a latent is its own: in a run, its record knows of it."""
+def _is_recorded(path: Path) -> bool:
+    """Whether the record beside a latent, where there is one, knows of a refinement."""
     record = read_record(path.parent, ".")
-    return path.name == LATENT and (record is None or isinstance(record.get("code"), dict))
+    return record is None or isinstance(record.get("code"), dict)
 
 
 def _run_generator(path: Path) -> str:

@@ -115,9 +115,14 @@ def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
     return _finite("the latent", tensors["latent"], path), metadata
 
 
+def are_finite(tensor: Tensor, dtype: torch.dtype = torch.float32) -> bool:
+    """Tell whether a tensor holds floating-point numbers that are finite as `dtype` too."""
+    return tensor.dtype in FLOATS and bool(tensor.to(dtype).isfinite().all())
+
+
 def _finite(what, tensor, path):
     """The tensor in float32. Raises ValueError where it holds anything else than such numbers."""
-    if not (tensor.dtype in FLOATS and tensor.isfinite().all()):
+    if not are_finite(tensor):
         raise ValueError(
             f"{printable(what)} in {path} is no finite floating-point numbers; name another"
         )

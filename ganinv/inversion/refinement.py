@@ -5,8 +5,10 @@ resolution R, and, or, `weights.NAME`, differences to weights of the synthesis n
 On disk it is refinement.safetensors, in float16, beside the latent that it belongs to.
 """
 
+import contextlib
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -15,7 +17,7 @@ from torch import Tensor
 from ganinv.compute.render import render_result
 from ganinv.errors import printable
 from ganinv.generators.base import Generator
-from ganinv.inversion.latent_files import FLOATS, Named, maker_of
+from ganinv.inversion.latent_files import LATENT, Named, are_finite, maker_of
 from ganinv.inversion.params import SearchParams
 from ganinv.weights.store import read_tensors, write_tensors
 
@@ -95,7 +97,7 @@ def check_refinement(refinement: Refinement, generator: Generator, source: objec
                 f"{named} holds {name} of shape {tuple(x.shape)}, but "
                 f"{generator.name or 'this generator'} takes {shapes[name]}"
             )
-        if not (x.dtype in FLOATS and x.isfinite().all()):
+        if not are_finite(x, torch.float16):  # as it is saved
             raise ValueError(f"{named} holds {name}, which is no finite floating-point numbers")
 
 
@@ -115,14 +117,15 @@ def check_refine(params: SearchParams, generator: Generator) -> Refinement:
     path = beside(params.init)
     if path is None or params.refine == "none":
         return {}
-    refinement, metadata = load_refinement(path)
+    refinement, metadata = load_beside(path)
     made_by = maker_of(metadata)
     if made_by and generator.sha256 and made_by != generator.sha256:
         raise ValueError(
             f"the refinement in {printable(path)} was made with other weights than those of "
             f"{generator.name}; move it elsewhere, or name the generator that it belongs to"
         )
-    check_refinement(refinement, generator, path)
+    with _without_it():
+        check_refinement(refinement, generator, path)
     taken = {"features": (FEATURES,), "weights": (WEIGHTS,), "both": (FEATURES, WEIGHTS)}
     wanted = f"{FEATURES}{params.refine_resolution}"
     for name in refinement:
@@ -153,6 +156,21 @@ def load_refinement(path: str | Path) -> tuple[Refinement, dict[str, str]]:
     return refinement, metadata
 
 
+def load_beside(path: Path) -> tuple[Refinement, dict[str, str]]:
+    """Read the refinement beside a latent, as `load_refinement`; an error says how to leave it."""
+    with _without_it():
+        return load_refinement(path)
+
+
+@contextlib.contextmanager
+def _without_it() -> Iterator[None]:
+    """Add to a ValueError what helps where a refinement is wanted that is of no use."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{error}; move the file elsewhere to take the latent alone") from None
+
+
 def is_of(path: Path, generator: Generator) -> bool:
     """Whether the refinement in a file was made with this generator; False for a damaged one."""
     try:
@@ -162,8 +180,12 @@ def is_of(path: Path, generator: Generator) -> bool:
 
 
 def beside(latent: str | Path) -> Path | None:
-    """Return the path of the refinement that belongs to a latent's file, None without one."""
-    if not Path(latent).is_file():
+    """Return the path of the refinement that belongs to a latent's file, None without one.
+
+    It is that of latent.safetensors alone: edits, and latents of other tools, may lie there too.
+    """
+    path = Path(latent)
+    if path.name != LATENT or not path.is_file():
         return None
-    path = Path(latent).with_name(REFINEMENT)
-    return path if path.is_file() else None
+    refinement = path.with_name(REFINEMENT)
+    return refinement if refinement.is_file() else None

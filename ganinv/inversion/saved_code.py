@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganinv.inversion.latent_files import NOISE
+from ganinv.inversion.latent_files import NOISE, are_finite
 from ganinv.inversion.search import SNAPSHOT_SIZE, Best, Search
 from ganinv.weights.store import read_tensors, write_tensors
 
@@ -80,7 +80,7 @@ def restore_code(file: CodeFile, search: Search) -> bool:
 
 def _like(x: Tensor, wanted: Tensor) -> Tensor:
     """A tensor as another one is. Raises ValueError for one of other sizes, or not finite."""
-    if x.shape != wanted.shape or not (x.is_floating_point() and x.isfinite().all()):
+    if x.shape != wanted.shape or not are_finite(x, wanted.dtype):
         raise ValueError("other numbers than a search has")
     return x.to(wanted)
 

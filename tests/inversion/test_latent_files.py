@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganinv.inversion.latent_files import load_latent, load_noise
+from ganinv.inversion.latent_files import load_latent, load_noise, save_latent
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.verify import verify
 from helpers.latents import start, write_latent
@@ -29,6 +29,16 @@ def test_damaged_latent_is_refused(toy, tmp_path):
     path.write_text("not a latent")
     with pytest.raises(ValueError, match="not a whole"):
         start(toy, "w+", str(path))
+
+
+def test_numbers_beyond_float32_are_refused(toy, tmp_path):
+    path = tmp_path / "latent.safetensors"
+    large = torch.full((8, 32), 1e300, dtype=torch.float64)
+    save_latent(path, large, toy, {"first": large.clone()})
+    with pytest.raises(ValueError, match="the latent in .* is no finite floating-point numbers"):
+        load_latent(path)
+    with pytest.raises(ValueError, match="the noise map first in .* is no finite"):
+        load_noise(path)
 
 
 def test_maps_are_kept_with_the_latent_and_verified(toy_params, make_photo, tmp_path):

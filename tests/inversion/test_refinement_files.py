@@ -2,9 +2,11 @@
 
 import json
 import math
+import shutil
 import struct
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -82,6 +84,23 @@ def test_results_without_a_refinement_have_no_file_of_it(toy, target, tmp_path):
 @pytest.mark.parametrize("init", ["mean_w", "", ".", "/", "..", "no/such/file"])
 def test_nothing_lies_beside_what_is_no_file(init):
     assert beside(init) is None
+
+
+@pytest.mark.parametrize("name", ["smile_2.safetensors", "latent.npy"])
+def test_a_refinement_is_that_of_its_own_latent_alone(toy, target, saved, tmp_path, name):
+    """Edits may lie in a run, and latents for other tools beside what they were made of."""
+    folder, run = saved["features"]
+    shutil.copytree(folder, tmp_path / "a")
+    if name.endswith(".npy"):
+        np.save(tmp_path / "a" / name, run.latent.numpy())
+    else:
+        save_latent(tmp_path / "a" / name, run.latent, toy)
+    assert beside(init_of(tmp_path / "a")) == tmp_path / "a" / REFINEMENT
+    start = dict(init=str(tmp_path / "a" / name), steps=0)
+    assert refined(toy, target, "features", **start, refine_steps=0).refinement == {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        refined(toy, target, "none", **start)
 
 
 # --- going on ---
@@ -202,6 +221,8 @@ DAMAGED = {  # how it is written, and what is said of it
     ),
     "NaN": (tensors_file({OFFSET: with_value(float("nan"))}), "no finite floating-point"),
     "infinity": (tensors_file({OFFSET: with_value(float("inf"))}), "no finite floating-point"),
+    "beyond float32": (tensors_file({OFFSET: with_value(1.0).double() * 1e300}), "no finite"),
+    "beyond float16": (tensors_file({OFFSET: with_value(1e5)}), "no finite floating-point"),
     "integers": (tensors_file({OFFSET: FITS.long()}), "no finite floating-point"),
     "booleans": (tensors_file({OFFSET: FITS.bool()}), "no finite floating-point"),
     "complex": (tensors_file({OFFSET: FITS + 0j}), "no finite floating-point"),
@@ -247,6 +268,7 @@ def test_a_damaged_refinement_is_refused_as_a_start(toy, saved, tmp_path, write,
         with pytest.raises(ValueError, match=says) as caught:
             check_refine(SearchParams.make(given), toy)
         assert str(tmp_path) in str(caught.value)
+        assert str(caught.value).endswith("; move the file elsewhere to take the latent alone")
         assert_clear(str(caught.value))
 
 

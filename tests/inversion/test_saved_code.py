@@ -86,6 +86,7 @@ DAMAGE = {
     "no latent": lambda tensors, about: tensors.pop("latent"),
     "a latent of other rows": tensor("latent", lambda x: x.repeat(2, 1)),
     "a latent of NaN": tensor("latent", lambda x: x * torch.nan),
+    "a latent beyond float32": tensor("latent", lambda x: x.double() * 1e300),
     "a latent of whole numbers": tensor("latent", lambda x: x.long()),
     "no noise map": lambda tensors, about: tensors.pop(next(x for x in tensors if NOISE in x)),
     "a small noise map": tensor(NOISE, lambda x: x[..., :1]),
