@@ -47,7 +47,7 @@ def bench_encoder(
         target = load_image(photo.path, generator.resolution, align=photo.align, face=face)
         for start, plan in plans.items():
             about: dict[str, Any] = {"encoder": encoder, "image_id": photo.name}
-            before = invert(generator, target, plan, steps=0, **about)
+            before = invert(generator, target, start_of(plan), **about)
             run = invert(generator, target, plan, **about)
             rows.append(
                 {
@@ -70,6 +70,11 @@ def bench_encoder(
         "against": against,
         "environment": environment(params, weights_used(generator, encoder)),
     }
+
+
+def start_of(params: Params) -> Params:
+    """Return the parameters of a search that stays at its start, and is not refined."""
+    return params.replace(steps=0, refine="none", refine_locality=0.0)
 
 
 def _pairs(rows, when, metric):

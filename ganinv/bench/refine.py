@@ -16,8 +16,11 @@ from ganinv.bench.generators import CONFIG_F, find_generator
 from ganinv.bench.measure import SEED, WARM_UP, Isolate, in_a_process
 from ganinv.bench.step import draw_targets
 from ganinv.compute.memory import peak_mb, reset_peak
+from ganinv.errors import ParamsError
 from ganinv.files import write_json
 from ganinv.inversion.invert import invert
+from ganinv.inversion.params import SearchParams
+from ganinv.inversion.refinement import check_refine
 from ganinv.runs.environment import describe_machine
 
 SEARCH = 0  # in place of a resolution
@@ -54,7 +57,10 @@ def bench_refine(
 
     `rows`: per stage its seconds (the median of the steps after the warm-up) and peak_mb, of the
     process during them; `seconds_share` and `memory_share` are a refinement's over the search's.
+    Raises ParamsError, before anything is timed, for a resolution that the generator has no
+    features at.
     """
+    _check(generator, resolution, resolutions)
     result: dict[str, Any] = {"machine": describe_machine(device) | {"seed": SEED}, "rows": []}
     for at in (SEARCH, *resolutions):
         stage = Stage(generator, at, device, resolution, compiled)
@@ -71,6 +77,17 @@ def bench_refine(
         if out is not None:
             write_json(out, result)
     return result
+
+
+def _check(name: str, resolution: int, wanted: Sequence[int]) -> None:
+    """Raise ParamsError for features that a generator lacks."""
+    generator = find_generator(name, resolution, "cpu")
+    for at in wanted:
+        params = SearchParams.make({"refine": "features", "refine_resolution": at})
+        try:
+            check_refine(params, generator)
+        except ValueError as error:
+            raise ParamsError(str(error)) from None
 
 
 def measure_stage(stage: Stage, steps: int) -> dict[str, Any]:

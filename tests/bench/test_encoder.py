@@ -47,6 +47,20 @@ def test_bench_encoder_compares_both_starts(toy_params, encoder_path, make_photo
         assert (verdict["at_least_as_good"], verdict["images"]) == (held, 2)
 
 
+def test_a_start_is_the_code_alone_where_searches_are_refined(
+    toy_params, encoder_path, make_photo, tmp_path
+):
+    given = dict(init="encoder", encoder=str(encoder_path), steps=1, space="w+")
+    refined = dict(refine="weights", refine_steps=2, refine_loss="l2", refine_locality=0.1)
+    photo = make_photo(tmp_path / "a.png")
+    plain, found = (
+        bench_encoder(toy_params([photo], **given | more), against=1, say=lambda text: None)
+        for more in ({}, refined)
+    )
+    for a, b in zip(plain["rows"], found["rows"], strict=True):
+        assert a["at_start"] == b["at_start"] and a["after"] != b["after"]
+
+
 def test_bench_encoder_wants_an_encoders_start(toy_params, make_photo, tmp_path):
     with pytest.raises(ParamsError, match="set init=encoder"):
         bench_encoder(toy_params([make_photo(tmp_path / "a.png")]), against=2)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from ganinv.bench.refine import Stage, bench_refine, measure_stage
+from ganinv.bench.refine import bench_refine
+from ganinv.errors import ParamsError
 from helpers.processes import call_here
 
 
@@ -33,7 +34,9 @@ def test_a_refinement_is_measured_beside_the_search(tmp_path):
     assert len(said) == 6
 
 
-def test_a_resolution_that_the_generator_lacks_is_named():
-    stage = Stage("config-f", 64, "cpu", 32, "off")
-    with pytest.raises(ValueError, match="no features at 64 pixels; set it to one of 4, 8, 16"):
-        measure_stage(stage, 1)
+def test_a_resolution_that_the_generator_lacks_is_refused_before_anything_is_timed():
+    def isolate(*call):
+        raise AssertionError("timed")
+
+    with pytest.raises(ParamsError, match="no features at 64 pixels; set it to one of 4, 8, 16"):
+        bench_refine(resolutions=(8, 64), resolution=32, say=str, isolate=isolate)
