@@ -39,6 +39,7 @@ from ganinv.runs.environment import describe_machine, environment
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
 from ganinv.runs.plan import prepare, settle, weights_used
+from ganinv.runs.starts import starts_of
 
 OWN = "fast"
 IN_W = f"{OWN}+space=w+noise_maps=stored"  # as nvidia-w: nothing but w belongs to its result
@@ -98,6 +99,7 @@ def bench_quality(
     targets = [_load(photo, generator) for photo in photos]
     settled = [settle(recipe.params, generator) for recipe in recipes]
     encoders = [prepare(params, generator) for params in settled]
+    begun = [_begin(params, photos, generator) for params in settled]
     described = {
         r.name: p.model_dump(exclude={"out"}) for r, p in zip(recipes, settled, strict=True)
     }
@@ -112,8 +114,8 @@ def bench_quality(
         "reach": [],
     }
     for photo, target in zip(photos, targets, strict=True):
-        for recipe, params, encoder in zip(recipes, settled, encoders, strict=True):
-            rows, stopped = _search(generator, target, photo, params, encoder, points)
+        for recipe, own, encoder in zip(recipes, begun, encoders, strict=True):
+            rows, stopped = _search(generator, target, photo, own[photo.id], encoder, points)
             said = _add(result, recipe.name, photo.id, rows, stopped)
             say(f"{photo.id}, {recipe.name}: {said}")
             result["reach"] = _reaches(result, recipes)
@@ -140,6 +142,19 @@ def _add(result, recipe, image, rows, stopped):
     last = rows[-1]
     spent = f"{last['evaluations']} evaluations, {last['seconds']:.0f} s"
     return f"{describe_metrics(last)} after {spent}"
+
+
+def _begin(params, photos, generator):
+    """A recipe's parameters by photograph: they begin with its own latent, where it has one."""
+    own, found = starts_of(params, photos), {}
+    for photo in photos:
+        try:
+            found[photo.id] = own(photo)
+        except ValueError as error:
+            raise ParamsError(str(error)) from None
+        if found[photo.id] is not params:
+            prepare(found[photo.id], generator)
+    return found
 
 
 def _load(photo, generator):

@@ -11,6 +11,7 @@ from ganinv.bench.step import KEPT
 from ganinv.errors import ParamsError
 from ganinv.inversion.refinement import render_refined
 from ganinv.measures.reconstruction import METRICS
+from ganinv.runs.experiment import run_experiment
 
 SMALL = ("steps=4", "loss_resolution=32", "precision=float32", "compile=off", "align=false")
 
@@ -70,6 +71,24 @@ def test_results_are_those_of_the_same_search(quick, toy_path, tmp_path):
     toy = ganinv.load_generator(toy_path)  # the shared one's memory format stays as it is
     again = ganinv.invert(toy, target, params, image_id="1", log_every=0)
     assert result["rows"][-1].items() >= again.metrics.items()
+
+
+def test_each_photograph_begins_with_its_own_latent_of_a_run(
+    quick, toy_params, make_photo, tmp_path
+):
+    """Two files of one name have distinct ids, and one name."""
+    photos = [make_photo(tmp_path / name / "a.png", seed) for seed, name in enumerate("xy")]
+    run = run_experiment(toy_params(photos, space="w+", steps=2), say=str)
+    result = quick(f"fast+init={run.out}+noise_maps=stored+steps=0", images=[*map(str, photos)])
+    assert len(run.results["images"]) == 2 == len(result["rows"])
+    for row in result["rows"]:
+        assert row["psnr"] == run.results["images"][row["image"]]["psnr"]
+
+
+def test_a_start_that_a_photograph_lacks_is_told_before_any_search(quick, tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(ParamsError, match="holds no latent of 0; name the folder of a run"):
+        quick(f"fast+init={tmp_path / 'run'}")
 
 
 def test_dropped_noise_is_dropped_at_every_point(quick, toy, tmp_path):
