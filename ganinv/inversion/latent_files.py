@@ -111,7 +111,9 @@ def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
         raise ValueError(f"{file} holds one latent, without a name; name the file alone")
     tensors, metadata = read_tensors(path)
     if "latent" not in tensors:
-        raise ValueError(f"{path} holds no tensor named latent")
+        refined = any(name.startswith(("features.", "weights.")) for name in tensors)
+        beside = f": it is a refinement; name the {LATENT} beside it" if refined else ""
+        raise ValueError(f"{path} holds no tensor named latent{beside}")
     return _finite("the latent", tensors["latent"], path), metadata
 
 

@@ -17,7 +17,13 @@ from ganinv.weights.readers.lpips_backbones import read_backbone
 from ganinv.weights.readers.mobile_stylegan import read_mobile_stylegan
 from ganinv.weights.readers.networks import read_part, read_parts
 from ganinv.weights.readers.parts import Network
-from ganinv.weights.store import read_beside, read_own, read_weights, save_weights
+from ganinv.weights.store import (
+    part_of_a_result,
+    read_beside,
+    read_own,
+    read_weights,
+    save_weights,
+)
 
 OF_THE_FILE = ("architecture", "config", "file", "sha256", "size", "bytes")  # in a description
 Check = Callable[[Network], object]  # raises ValueError for a network that cannot be built
@@ -66,7 +72,10 @@ def _copy_own(path: Path, target: Path, description: Mapping[str, Any]) -> Path:
     """Write a file of ours to the target, and describe it, with what was known of it before."""
     architecture, config = description.get("architecture"), description.get("config")
     if not isinstance(architecture, str) or not isinstance(config, dict):
-        raise WeightsError(f"{path} is a safetensors file, but holds no network that ganinv knows")
+        raise WeightsError(
+            f"{path} is a safetensors file, but holds no network that ganinv knows"
+            f"{part_of_a_result(description)}"
+        )
     network = Network(architecture, config, read_weights(path)[1])
     known = {name: fact for name, fact in read_beside(path).items() if name not in OF_THE_FILE}
     origin = {} if "source" in known else dict(source=path.name, source_sha256=sha256_file(path))

@@ -8,7 +8,7 @@ from ganinv.files import sha256_file
 from ganinv.weights.convert import Check, check_parts, converted
 from ganinv.weights.find import find_file, find_weights
 from ganinv.weights.readers.networks import read_parts
-from ganinv.weights.store import read_beside, read_own
+from ganinv.weights.store import part_of_a_result, read_beside, read_own
 
 
 def describe_file(name: str | Path, *, check: Check | None = None) -> list[dict[str, Any]]:
@@ -25,7 +25,9 @@ def describe_file(name: str | Path, *, check: Check | None = None) -> list[dict[
         check_parts(path, parts, check)
         return [part.describe() | source for part in parts]
     if "architecture" not in description:
-        raise WeightsError(f"{path} holds no network that ganinv knows")
+        raise WeightsError(
+            f"{path} holds no network that ganinv knows{part_of_a_result(description)}"
+        )
     facts = dict(file=path.name, sha256=sha256_file(path))
     return [facts | description | read_beside(path) | facts]
 

@@ -149,6 +149,16 @@ def read_description(path: str | Path) -> dict[str, Any]:
     return description if isinstance(description, dict) else {}
 
 
+def part_of_a_result(description: Mapping[str, Any]) -> str:
+    """Say what a latent's file or a refinement is for, where a network is wanted; else ""."""
+    if "generator" not in description:
+        return ""
+    return (
+        "; it is a latent or a refinement, which `ganinv render` draws; `ganinv weights tune "
+        "RUN/IMAGE FILE` makes a generator file of refined weights"
+    )
+
+
 def read_own(path: Path) -> dict[str, Any] | None:
     """Read the description of a file of ours, None for another tool's. Raises WeightsError.
 
@@ -180,10 +190,12 @@ def read_network(
     WeightsError for a file of another kind, and for one whose tensors do not fit its config, before
     memory is taken for what it describes.
     """
-    architecture = read_description(path).get("architecture")
+    found = read_description(path)
+    architecture = found.get("architecture")
     if not isinstance(architecture, str) or architecture not in classes:
         raise WeightsError(
             f"{path} holds no {kind} (its architecture is {shorten(repr(architecture))})"
+            f"{part_of_a_result(found)}"
         )
     description, state = read_weights(path)
     try:

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from ganinv import load_generator
-from ganinv.errors import printable
-from ganinv.inversion.latent_files import GeneratorFile, maker_of, save_latent
+from ganinv.errors import WeightsError, printable
+from ganinv.inversion.latent_files import GeneratorFile, load_latent, maker_of, save_latent
 from ganinv.inversion.params import SearchParams
 from ganinv.inversion.refinement import (
     REFINEMENT,
@@ -101,6 +101,17 @@ def test_a_refinement_is_that_of_its_own_latent_alone(toy, target, saved, tmp_pa
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         refined(toy, target, "none", **start)
+
+
+def test_a_refinement_in_place_of_a_latent_or_a_network_is_told_apart(saved, tmp_path, capsys):
+    path = saved["weights"][0] / REFINEMENT
+    with pytest.raises(ValueError, match="it is a refinement; name the latent.safetensors beside"):
+        load_latent(path)
+    with pytest.raises(WeightsError, match="`ganinv weights tune RUN/IMAGE FILE` makes a gen"):
+        load_generator(path)
+    for words in (("info", path), ("convert", path, "--out", tmp_path / "x.safetensors")):
+        assert cli("weights", *words) == 1
+        assert "weights tune RUN/IMAGE FILE" in capsys.readouterr().err
 
 
 # --- going on ---
