@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ganinv.analysis.finished import Experiment, make_experiment
-from ganinv.analysis.parts import Part, Parts, digest
+from ganinv.analysis.parts import Part, Parts
 from ganinv.analysis.statistics import mean_interval
 from ganinv.analysis.verdicts import (
     NOT_DECIDED,
@@ -44,6 +44,7 @@ from ganinv.measures.reconstruction import METRICS, Pair, lpips_alex
 from ganinv.numerics import NUMERICS
 from ganinv.runs.environment import describe_machine, published_environment
 from ganinv.runs.params import Params
+from ganinv.weights.store import sha256_tensors
 
 RESOLUTIONS = (16, 32, 64, 128)  # of the features, in the full study
 COMPONENTS = 3
@@ -195,7 +196,7 @@ def study_edits(
 
     settings = {
         "kinds": [e.name for e in experiments],
-        "moved": [digest(shifts), digest(other)],
+        "moved": [sha256_tensors(shifts), sha256_tensors(other)],
     }
     parts = Parts(kept, files, settings).of(images, make)
     rows = [row for part in parts.values() for row in part.rows]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganinv.analysis.beyond import compare_changes
 from ganinv.analysis.finished import Experiment
-from ganinv.analysis.parts import Part, Parts, digest
+from ganinv.analysis.parts import Part, Parts
 from ganinv.editing.carry import SIDE, Rendered, find_flow, warp
 from ganinv.editing.directions import Direction, spread
 from ganinv.editing.edit import edit
@@ -24,6 +24,7 @@ from ganinv.inversion.latent_files import LATENT
 from ganinv.inversion.refinement import REFINEMENT
 from ganinv.measures.codes import distance_to_w, used_rows
 from ganinv.measures.identity import identity_distance
+from ganinv.weights.store import sha256_tensors
 
 SIZE = 128  # pixels of a picture in a strip
 COMPARED = 256  # pixels at which what a refinement adds is compared
@@ -165,7 +166,7 @@ def study_edits(
 
     settings = {
         "variants": [[v.name, v.features] for v in study.variants],
-        "directions": [[d.name, d.layers, digest(d.move)] for d in directions],
+        "directions": [[d.name, d.layers, sha256_tensors(d.move)] for d in directions],
         "strengths": moved,
         "deviations": dict(deviations),
         "measured": look.__name__,

@@ -86,11 +86,6 @@ class Parts:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def digest(tensor: torch.Tensor) -> str:
-    """Return the sha256 of a tensor's numbers, for settings."""
-    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
-
-
 def _write(path: Path, part: Part, key: str) -> None:
     pictures = {str(k): np.stack(strip) for k, strip in enumerate(part.strips.values())}
     about = {"key": key, "rows": part.rows, "places": part.places, "strips": [*part.strips]}

@@ -5,7 +5,6 @@ that, rises at every step on nearly all faces, and, for expressions and light, l
 same.
 """
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from ganinv.errors import BadArgumentsError, UnknownNameError, printable
 from ganinv.generators.base import Generator
 from ganinv.params import unknown_name
 from ganinv.paths import cache_folder
+from ganinv.weights.store import sha256_tensors
 
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # strengths at which directions are checked
 SHIFT = 3  # pixels by which a picture is moved to see how sure a measure is
@@ -130,7 +130,7 @@ def measure_named(
     chosen, deviations = named_with_deviations(generator, names)
     faces = Faces(generator, tuple(ATTRIBUTES), say)
     codes = faces.draw_all(seed + UNSEEN, count) if ws is None else [x.cpu().float() for x in ws]
-    key = hashlib.sha256(b"".join(x.contiguous().numpy().tobytes() for x in codes)).hexdigest()
+    key = sha256_tensors(*codes)
     about = {"sha256": generator.sha256, "measures": VERSION, "codes": key}
     folder = cache_folder() / "directions" if work is None else Path(work)
     kept = Kept(folder / f"checked-{key[:12]}.safetensors", about)

@@ -1,6 +1,5 @@
 """What moves of codes do to faces: draw, render and measure them, and keep what was measured."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from ganinv.editing.attributes import SIDE, find_face
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.measures.identity import face_descriptor
-from ganinv.weights.store import read_tensors, write_tensors
+from ganinv.weights.store import read_tensors, sha256_tensors, write_tensors
 
 TRUNCATION = 0.8  # of the faces that are drawn: typical ones, and yet varied
 DESCRIPTOR = 128  # numbers that describe whose face it is
@@ -137,9 +136,7 @@ class Effects:
         Returns attributes, float64 (F, S, A), and by how much the face's descriptor changes from
         the first strength to the last, (F, 128), NaN where there is no face. `name` is for `say`.
         """
-        key = hashlib.sha256(move.contiguous().numpy().tobytes())
-        key.update(repr(tuple(strengths)).encode())
-        code = key.hexdigest()[:24]
+        code = sha256_tensors(move, torch.tensor(strengths, dtype=torch.float64))[:24]
         if code not in self.kept.tensors:
             self.say(f"measuring {name}, {len(self.ws)} faces")
             rows = [self._of_face(i, move, strengths) for i in range(len(self.ws))]

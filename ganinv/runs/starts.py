@@ -3,7 +3,6 @@
 They lie in a run's folder, or in one file of another tool.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 from ganinv.errors import ParamsError
@@ -14,6 +13,7 @@ from ganinv.inversion.refinement import beside
 from ganinv.inversion.starts import holds_several, own_start
 from ganinv.runs.inputs import Photo
 from ganinv.runs.params import Params
+from ganinv.weights.store import sha256_tensors
 
 
 def starts_of(params: Params, photos: Sequence[Photo]) -> Callable[[Photo], Params]:
@@ -57,4 +57,4 @@ def start_marks(params: Params, photo: Photo, own: Callable[[Photo], Params]) ->
         latent, _ = load_latent(own(photo).init)
     except ValueError:
         return []
-    return [hashlib.sha256(latent.numpy().tobytes()).hexdigest()]
+    return [sha256_tensors(latent)]

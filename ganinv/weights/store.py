@@ -1,5 +1,6 @@
 """Our own weight files: safetensors whose metadata describe the network."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -74,6 +75,14 @@ def read_tensors(
         return load(Path(path).read_bytes()), header.get("__metadata__") or {}
     except UNREADABLE as error:
         raise ValueError(_not_whole(path, error)) from None
+
+
+def sha256_tensors(*tensors: torch.Tensor) -> str:
+    """Return the sha256 of tensors' numbers, one after the other, wherever they lie."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(tensor.detach().cpu().contiguous().numpy().data)
+    return found.hexdigest()
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
