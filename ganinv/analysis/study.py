@@ -1,8 +1,8 @@
 """What the rows of a study come to: means, spreads, paired comparisons, and what a start is worth.
 
-study.json holds `photographs`, `restarts`, `recipes` (their means, intervals and spreads),
-`comparisons` (paired over photographs), `head_starts` and `runs`, the rows that all else is
-computed from.
+study.json holds `title`, `about`, `photographs`, `restarts`, `recipes` (their means, intervals and
+spreads), `comparisons` (paired over photographs), `head_starts` and `runs`, the rows that all else
+is computed from.
 """
 
 import math
@@ -45,6 +45,8 @@ def summarize(plan: Plan) -> dict[str, Any]:
         one for a, b in pairs_of(plan) for one in compare_rows(a, by_recipe[a], b, by_recipe[b])
     ]
     return {
+        "title": plan.study.title,
+        "about": plan.study.about,
         "photographs": photographs,
         "restarts": plan.study.restarts,
         "spread": plan.study.spread,

@@ -57,6 +57,8 @@ class _HeadStart(_Part):
 
 
 class _Study(_Part):
+    title: str = ""
+    about: str = ""
     photographs: list[str]
     spread: Number
     recipes: dict[str, _Recipe]

@@ -7,7 +7,7 @@ which figures they show.
 
 import html
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from ganinv.report.numbered import attributes
 from ganinv.report.told import Told, at, told
 
 PICTURE_WIDTH = 400  # pixels, in grids
+INTERVAL = re.compile(
+    r"(\S+) (\(\S+ to \S+\))(.*)"
+)  # a mean with its interval, as `told` writes it
 NUMBER = re.compile(r"[0-9+\-−∞<]|–$|not (in|reached)")  # what a cell with a number begins with
 
 
@@ -47,11 +50,13 @@ def table(
     best: Collection[tuple[int | None, int]] = (),
     *,
     caption: str,
+    groups: Mapping[int, str] | None = None,
 ) -> str:
     """Write a table; `best` holds the (row, column) cells to print bold.
 
     The first cell of a row names it. A column whose cells all begin as numbers do stands right.
-    `caption` says what the table tells.
+    `caption` says what the table tells, `groups` what the rows from a row on have in common:
+    {place of the first: heading}.
     """
     rows = [[c if isinstance(c, Told) else str(c) for c in row] for row in rows]
     words = [any(_is_words(row[c]) for row in rows) or not c for c in range(len(head))]
@@ -59,19 +64,36 @@ def table(
         f'<th scope="col" class="{"words" if words[c] else ""}">{html.escape(str(cell))}</th>'
         for c, cell in enumerate(head)
     )
-    body = []
+    bodies: list[list[str]] = [[]]
     for r, (name, *values) in enumerate(rows):
+        if groups and r in groups:
+            bodies.append([_group(groups[r], len(head))])
         cells = [f'<th scope="row" class="words">{html.escape(name)}</th>']
         for c, cell in enumerate(values, 1):
             css = f"{'words' if words[c] else ''}{' best' if (r, c) in best else ''}".strip()
             source = attributes(cell, html.escape)
-            cells.append(f'<td class="{css}"{source}>{html.escape(cell)}</td>')
-        body.append(f"<tr>{''.join(cells)}</tr>")
+            cells.append(f'<td class="{css}"{source}>{_cell(cell)}</td>')
+        bodies[-1].append(f"<tr>{''.join(cells)}</tr>")
+    whole = "".join(f"<tbody>{''.join(body)}</tbody>" for body in bodies if body)
     return scroll(
         f"<table><caption><span>{html.escape(caption)}</span></caption><thead><tr>{top}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table>",
+        f"{whole}</table>",
         caption,
     )
+
+
+def _group(heading: str, columns: int) -> str:
+    name = f"<span>{html.escape(heading)}</span>"
+    return f'<tr class="group"><th scope="rowgroup" colspan="{columns}">{name}</th></tr>'
+
+
+def _cell(text: str) -> str:
+    """Write a cell; an interval behind a mean goes to a line of its own where there is no room."""
+    found = INTERVAL.fullmatch(text)
+    if not found:
+        return html.escape(text)
+    mean, interval, rest = map(html.escape, found.groups())
+    return f'<span class="mean">{mean}</span> <span class="interval">{interval}</span>{rest}'
 
 
 def _is_words(cell: str) -> bool:

@@ -1,8 +1,9 @@
 """Pages: an executed notebook converted by nbconvert into HTML that needs no other file.
 
 A notebook's cells may be tagged for its page: `notebook` leaves a cell out, as remarks on how to
-run it, `appendix` moves what a cell shows to the end, as its parameters, and `code` shows its code
-unfolded, as an algorithm that the text speaks of.
+run it, `appendix` moves what a cell shows to the end, as its parameters, `code` shows its code
+unfolded, as an algorithm that the text speaks of, and `if-shown` leaves a text out where the code
+after it shows nothing.
 """
 
 import html
@@ -23,7 +24,7 @@ from ganinv.report.numbered import write_numbers
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("style.css", "pictures.css")
 SCRIPTS = ("page.js", "viewer.js", "film.js", "lightbox.js")
-NOTEBOOK, APPENDIX = "notebook", "appendix"  # tags of cells
+NOTEBOOK, APPENDIX, IF_SHOWN = "notebook", "appendix", "if-shown"  # tags of cells
 LAST = "## How it was run"
 HEADING = re.compile(r"(#+) [^\n]+$")
 
@@ -84,6 +85,7 @@ def arrange(notebook: NotebookNode) -> NotebookNode:
         cells.append(cell)
     if any(_shows(cell) for cell in last):
         cells += [nbformat.v4.new_markdown_cell(LAST), *last]
+    cells = [cell for k, cell in enumerate(cells) if not _tells_of_nothing(cells, k)]
     kept = [cell for k, cell in enumerate(cells) if not _heads_nothing(cells, k)]
     notebook.cells = kept
     return notebook
@@ -101,6 +103,14 @@ def _shows(cell: NotebookNode) -> bool:
     if cell.cell_type == "markdown":
         return bool(cell.source.strip())
     return any(_is_shown(output) for output in cell.get("outputs", []))
+
+
+def _tells_of_nothing(cells: list[NotebookNode], place: int) -> bool:
+    """Whether a cell is a text on what the next code shows, and that shows nothing."""
+    if IF_SHOWN not in cells[place].metadata.get("tags", []):
+        return False
+    after = (cell for cell in cells[place + 1 :] if cell.cell_type == "code")
+    return not _shows(next(after, nbformat.v4.new_code_cell()))
 
 
 def _heads_nothing(cells: list[NotebookNode], place: int) -> bool:

@@ -13,10 +13,11 @@ from ganinv import figures
 from ganinv.analysis.statistics import Interval
 from ganinv.analysis.study import of_photograph
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import table
+from ganinv.report.html import table, words
 from ganinv.report.plots import Key, colour, panel, panels
 from ganinv.report.told import ABSENT, at, told, told_interval
 from ganinv.runs.records import is_measured
+from ganinv.runs.study_params import StudyParams
 
 Study = Mapping[str, Any]
 TITLE = 20  # letters of a line beside an axis
@@ -50,9 +51,43 @@ def describe_study(study: Study) -> str:
     return text
 
 
+def heading(study: Study) -> str:
+    """Show what a study is called, and what it asks."""
+    title = study.get("title") or StudyParams.model_fields["title"].default
+    about = f"<p>{html.escape(study['about'])}</p>" if study.get("about") else ""
+    return f"<h1>{html.escape(title)}</h1>{about}"
+
+
 def summary(study: Study) -> str:
     """Show that paragraph."""
     return f"<p>{html.escape(describe_study(study))}</p>"
+
+
+def recipes_list(study: Study) -> str:
+    """Say of each recipe what it is; of studies that do not tell, nothing."""
+    items = {recipe["title"]: recipe.get("what", "") for recipe in study["recipes"].values()}
+    told = {title: f"{what}." for title, what in items.items() if what}
+    return words(told) if told else ""
+
+
+def minimized(study: Study) -> str:
+    """Say which recipes have LPIPS-alex, which judges the others, in their loss; "" for none."""
+    titles = [x["title"] for x in study["recipes"].values() if _minimizes_alex(x.get("params"))]
+    if not titles:
+        return ""
+    named = html.escape("; ".join(titles))
+    return f"<p>LPIPS-alex is in the loss of {named}: identity alone judges there.</p>"
+
+
+def _minimizes_alex(params: Any) -> bool:
+    if not isinstance(params, Mapping):
+        return False
+    terms = {*_terms(params.get("loss")), *_terms(params.get("refine_loss"))}
+    return "lpips_alex" in terms or ("lpips" in terms and params.get("lpips_net") == "alex")
+
+
+def _terms(loss: Any) -> list[str]:
+    return [loss] if isinstance(loss, str) else list(loss or [])
 
 
 def _count(number: int, thing: str, ending: str = "s") -> str:
@@ -91,7 +126,12 @@ def _mean(study: Study, name: str, metric: str, digits: int) -> str:
 
 
 def spreads_table(study: Study) -> str:
-    """Show the standard deviation between photographs beside that between restarts of one."""
+    """Show the standard deviation between photographs beside that between restarts of one.
+
+    "" where nothing was restarted.
+    """
+    if all(recipe["restarts"] == 1 for recipe in study["recipes"].values()):
+        return ""
     rows = []
     for recipe_name, recipe in study["recipes"].items():
         cells = []
@@ -112,26 +152,29 @@ def spreads_table(study: Study) -> str:
 def comparisons_table(study: Study) -> str:
     """Show the paired differences: mean, 95 % interval, wins, p of Wilcoxon's test."""
     rows: list[list[str]] = []
+    groups: dict[int, str] = {}
     best: list[tuple[int | None, int]] = []
     for number, one in enumerate(study["comparisons"]):
         metric = METRICS[one["metric"]]
-        names = [study["recipes"][one[side]]["title"] for side in "ab"]
+        pair = " − ".join(study["recipes"][one[side]]["title"] for side in "ab")
+        if [pair] != [*groups.values()][-1:]:
+            groups[len(rows)] = pair
         low, high = (math.nan if one[x] is None else one[x] for x in ("low", "high"))
         here = at(_file(study), "comparisons", one.get("place", number))
         mean, *bounds = ((f"{here}/{key}", one[key]) for key in ("difference", "low", "high"))
         if Interval(one["difference"], low, high, one["n"]).sign:
-            best.append((len(rows), 2))
+            best.append((len(rows), 1))
         rows.append(
             [
-                f"{names[0]} − {names[1]}",
                 f"{metric.heading} {metric.arrow}",
                 told_interval(mean, bounds, f"+.{metric.digits}f"),
                 told("{} of {}", (f"{here}/wins", one["wins"]), (f"{here}/n", one["n"])),
                 _told_p(f"{here}/p", one["p"]),
             ]
         )
-    heads = ["difference of", "in", "mean (95 % interval)", "better on", "p (Wilcoxon)"]
-    return table(heads, rows, best, caption="Recipes in pairs, on the same photographs.")
+    heads = ["difference in", "mean (95 % interval)", "better on", "p (Wilcoxon)"]
+    caption = "Recipes in pairs, the first less the second, on the same photographs."
+    return table(heads, rows, best, caption=caption, groups=groups)
 
 
 def show_p(p: float | None) -> str:
@@ -214,6 +257,15 @@ def _difference_panel(study, metric):
     lines_of_text = sum(name.count("\n") + 1 for name in names)
     height = 0.9 + max(0.45 * len(names), 0.2 * lines_of_text)
     return panel(draw, alt=f"{title}. {'; '.join(told)}.", title=title, height=height)
+
+
+def head_starts(study: Study) -> str:
+    """Show what each start is worth, "" where the study asks of none."""
+    shown = (
+        head_start_table(one, study["recipes"]) + head_start_curves(study, one)
+        for one in study["head_starts"]
+    )
+    return "".join(shown)
 
 
 def head_start_table(one: Mapping[str, Any], recipes: Mapping[str, Any]) -> str:
@@ -304,7 +356,6 @@ def controls(study: Study | None) -> str:
         recipes_table(study),
         differences(study, "lpips_alex", "lpips_vgg"),
         comparisons_table(study),
+        head_starts(study),
     ]
-    for one in study["head_starts"]:
-        parts += [head_start_table(one, study["recipes"]), head_start_curves(study, one)]
     return "".join(parts)

@@ -6,6 +6,8 @@ from ganinv.inversion.params import STARTS, SearchParams
 from ganinv.losses.terms import row_of
 from ganinv.measures.reconstruction import metric_words
 
+RAMPUP = SearchParams.model_fields["lr_rampup"].default
+
 
 def describe_loss(params: SearchParams) -> str:
     """Name the loss in a few words: L2, LPIPS-vgg, or a weighted sum."""
@@ -26,6 +28,15 @@ def describe_refine(params: SearchParams) -> str:
     return named and f"{named}, {params.refine_steps} steps"
 
 
+def _describe_ramp(params: SearchParams) -> str:
+    """Name a rise of the rate that is not the usual one, "" for that."""
+    if params.lr_schedule != "ramp" or params.lr_rampup == RAMPUP:
+        return ""
+    if params.lr_rampup == 0:
+        return " at the full rate from the first step"
+    return f" at a rate that rises for {100 * params.lr_rampup:g} % of the steps"
+
+
 def describe(params: SearchParams) -> str:
     """Name a run's parameters in one line, as figures carry it."""
     optimizer = {"adam": "Adam", "lbfgs": "L-BFGS"}[params.optimizer]
@@ -35,8 +46,8 @@ def describe(params: SearchParams) -> str:
     axes = " along the styles' axes" if params.coordinates == "style" else ""
     refined = f", then {describe_refine(params)}" if params.refine != "none" else ""
     return (
-        f"{params.space.upper()}{axes}{noise}, {describe_loss(params)}, {optimizer}, from {start}, "
-        f"{params.steps} steps{refined}"
+        f"{params.space.upper()}{axes}{noise}, {describe_loss(params)}, "
+        f"{optimizer}{_describe_ramp(params)}, from {start}, {params.steps} steps{refined}"
     )
 
 

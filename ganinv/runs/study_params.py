@@ -24,6 +24,13 @@ BESIDE = ("study.json", "study.html", "summary.json", "notebooks")  # what lies 
 class StudyParams(Strict):
     """What a study takes."""
 
+    title: str = Field(
+        "What the choices are worth, over many photographs",
+        min_length=1,
+        max_length=100,
+        description="the heading of its page",
+    )
+    about: str = Field("", max_length=400, description="what it asks, said below the heading")
     images: list[str] = Field(
         ["samples"], min_length=1, json_schema_extra=PATH, description="as a run takes them"
     )

@@ -100,6 +100,14 @@ def test_headings_of_nothing_are_dropped():
     assert arranged(shows("A"), markdown("## B")) == ["A"]
 
 
+def test_a_text_on_what_is_not_shown_is_left_out():
+    text = markdown("## A\n\nBelow.", "if-shown")
+    after = markdown("## B"), shows("B")
+    assert arranged(text, shows(""), *after) == ["## B", "B"]
+    assert arranged(text, shows("A"), *after) == ["## A\n\nBelow.", "A", "## B", "B"]
+    assert arranged(text, markdown("more")) == ["more"], "there is no code behind it"
+
+
 def test_no_id_is_there_twice():
     text = '<h2 id="a">A</h2><h2 class="b" id="a">A</h2><p>say id="a"</p><svg x="1" id="c"/>'
     wanted = '<h2 id="a">A</h2><h2 class="b" id="a-2">A</h2><p>say id="a"</p><svg x="1" id="c"/>'

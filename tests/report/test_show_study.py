@@ -6,6 +6,7 @@ import re
 import pytest
 
 from ganinv.analysis.study import summarize
+from ganinv.measures.reconstruction import METRICS
 from ganinv.report import show_study
 from ganinv.report.told import ABSENT
 from ganinv.runs.study_params import recipes_of
@@ -34,7 +35,8 @@ def study(plan):
 
 
 def cells(text):
-    return re.findall(r'<t(?:d|h scope="row")[^>]*>([^<]*)', text)
+    found = re.findall(r'<t(?:d|h scope="row")[^>]*>(.*?)</t', text)
+    return [re.sub("<[^>]*>", "", cell) for cell in found]
 
 
 def test_the_first_sentence_says_what_was_done(study):
@@ -82,11 +84,49 @@ def test_recipes_have_means_with_intervals(study):
 def test_differences_say_how_many_photographs_bear_them_out(study):
     text = show_study.comparisons_table(study)
     rows = [cells(row) for row in text.split("<tr>")[2:]]
-    by_metric = {row[1]: row for row in rows}
+    by_metric = {row[0]: row for row in rows if row}
     lpips = next(row for name, row in by_metric.items() if name.startswith("LPIPS-alex"))
     psnr = next(row for name, row in by_metric.items() if name.startswith("PSNR"))
-    assert lpips[0] == "SECOND − FIRST" and lpips[2].startswith("-0.1")
-    assert lpips[3] == "5 of 5" and psnr[3] == "0 of 5", "a higher PSNR is the better one"
+    assert lpips[1].startswith("-0.1") and text.count("SECOND − FIRST") == 1
+    assert lpips[2] == "5 of 5" and psnr[2] == "0 of 5", "a higher PSNR is the better one"
+
+
+def test_each_pair_heads_its_differences():
+    values = {name: {p: [k + 1.0] for p in "pq"} for k, name in enumerate("abc")}
+    text = show_study.comparisons_table(summarize(made_up_plan(values)))
+    heads = re.findall(r'scope="rowgroup"[^>]*><span>([^<]*)', text)
+    assert heads == ["B − A", "C − A", "C − B"]
+    assert len(cells(text)) == 3 * 4 * len(METRICS)
+
+
+def test_a_study_says_what_it_asks(study):
+    assert "over many photographs</h1>" in show_study.heading(study)
+    asked = study | {"title": "A title", "about": HOSTILE}
+    text = show_study.heading(asked)
+    assert text.startswith("<h1>A title</h1><p>") and not read_tags(text).handlers
+    old = {name: value for name, value in study.items() if name not in ("title", "about")}
+    assert show_study.heading(old) == show_study.heading(study)
+
+
+def test_each_recipe_is_described(study):
+    assert "<dt>FIRST</dt><dd>W+, 1 LPIPS-vgg + 0.5 L2, Adam" in show_study.recipes_list(study)
+    old = {name: {"title": name} for name in study["recipes"]}
+    assert show_study.recipes_list(study | {"recipes": old}) == ""
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"refine_loss": {"l2_full": 4, "lpips_alex": 1}},
+        {"loss": {"lpips": 1}, "lpips_net": "alex"},
+        {"loss": "lpips_alex"},
+    ],
+)
+def test_a_measure_in_a_loss_judges_nothing(study, params):
+    (name, recipe), other = study["recipes"].items()
+    some = study | {"recipes": {name: recipe | {"params": params}, other[0]: other[1]}}
+    assert "in the loss of FIRST: identity" in show_study.minimized(some)
+    assert show_study.minimized(study) == ""
 
 
 def test_p_is_written_as_far_as_it_tells():
@@ -131,7 +171,9 @@ def test_a_photograph_alone_has_no_interval():
     assert "to" not in "".join(cells(show_study.recipes_table(one)))
     for text in (show_study.lines(one), show_study.differences(one, "psnr")):
         assert "<svg" in text
-    assert ABSENT in cells(show_study.spreads_table(one))
+    twice = summarize(made_up_plan({"a": {"p": [1.0, 1.1]}, "b": {"p": [2.0, 2.0]}}, restarts=2))
+    assert ABSENT in cells(show_study.spreads_table(twice))
+    assert show_study.spreads_table(one) == "", "nothing was restarted"
 
 
 def test_where_it_was_measured_is_said(study):

@@ -17,6 +17,20 @@ def test_the_class_of_a_start_in_words(toy_params):
 
 
 @pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.25, "Adam at a rate that rises for 25 % of"),
+        (0, "Adam at the full rate"),
+        (0.05, "Adam,"),
+    ],
+)
+def test_how_the_rate_rises_is_said_where_it_is_not_the_usual_way(toy_params, share, said):
+    assert said in describe.describe(toy_params(["x.png"], lr_schedule="ramp", lr_rampup=share))
+    constant = toy_params(["x.png"], lr_schedule="constant", lr_rampup=share)
+    assert "Adam, from" in describe.describe(constant)
+
+
+@pytest.mark.parametrize(
     ("psnr", "shown"), [(21.234, "21.23 dB"), (None, "∞"), (float("inf"), "∞")]
 )
 def test_metrics_in_words(psnr, shown):
