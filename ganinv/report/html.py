@@ -7,7 +7,7 @@ which figures they show.
 
 import html
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,13 +50,13 @@ def table(
     best: Collection[tuple[int | None, int]] = (),
     *,
     caption: str,
-    groups: Mapping[int, str] | None = None,
+    groups: Sequence[str] = (),
 ) -> str:
     """Write a table; `best` holds the (row, column) cells to print bold.
 
     The first cell of a row names it. A column whose cells all begin as numbers do stands right.
-    `caption` says what the table tells, `groups` what the rows from a row on have in common:
-    {place of the first: heading}.
+    `caption` says what the table tells. `groups` are for each row what it belongs to, which heads
+    the rows of one group.
     """
     rows = [[c if isinstance(c, Told) else str(c) for c in row] for row in rows]
     words = [any(_is_words(row[c]) for row in rows) or not c for c in range(len(head))]
@@ -66,7 +66,7 @@ def table(
     )
     bodies: list[list[str]] = [[]]
     for r, (name, *values) in enumerate(rows):
-        if groups and r in groups:
+        if groups and [groups[r]] != [*groups[r - 1 : r]]:
             bodies.append([_group(groups[r], len(head))])
         cells = [f'<th scope="row" class="words">{html.escape(name)}</th>']
         for c, cell in enumerate(values, 1):

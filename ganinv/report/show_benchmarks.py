@@ -105,43 +105,64 @@ def refine_table(result: Result) -> str:
     return table(head, rows, caption=caption)
 
 
+def qualities(results: Iterable[Result]) -> str:
+    """Show comparisons of recipes, each with its curves, its ends, and when ours gets there."""
+    return "".join(_quality(result) for result in results)
+
+
+def _quality(result: Result) -> str:
+    """Show one comparison: its heading, a picture for each photograph, tables, the machine."""
+    recipes = [readable(name) for name in result["recipes"]]
+    named = " beside ".join(recipes) if len(recipes) < 3 else f"{len(recipes)} recipes"
+    photos = ", ".join(result["images"].values())
+    parts = [f"<h3>{html.escape(f'{named}: {photos}')}</h3>"]
+    parts += [recipe_curves(result, image) for image in result["images"]]
+    parts.append(recipe_table(result))
+    if result["reach"]:
+        parts.append(reach_table(result))
+    return "".join([*parts, machine(result)])
+
+
 def recipe_table(result: Result) -> str:
-    """Show the mean of every recipe's final metrics, and its cost; the best in bold."""
+    """Show the mean of every recipe's final metrics, and its cost; the best of several in bold.
+
+    A metric that no recipe has, as figures may be older than it, is left out.
+    """
     rows, finals = [], []
     for name in result["recipes"]:
         last = list({r["image"]: r for r in result["rows"] if r["recipe"] == name}.values())
         if not last:
             continue
         mean = {key: _mean(last, key) for key in (*METRICS, "evaluations", "seconds")}
-        finals.append(mean)
-        cells = [
-            ABSENT if mean[key] is None else metric.show(mean[key])
-            for key, metric in METRICS.items()
-        ]
+        finals.append((name, mean))
+    known = [key for key in METRICS if any(mean[key] is not None for _, mean in finals)]
+    for name, mean in finals:
+        cells = [ABSENT if mean[key] is None else METRICS[key].show(mean[key]) for key in known]
         rows.append(
             [readable(name), *cells, f"{mean['evaluations']:.0f}", f"{mean['seconds']:.0f}"]
         )
     best = {
-        (best_row([mean[key] for mean in finals], key), column)
-        for column, key in enumerate(METRICS, 1)
+        (best_row([mean[key] for _, mean in finals], key), column)
+        for column, key in enumerate(known, 1)
+        if len(finals) > 1
     }
+    bold = "; best in bold" if best else ""
     shown = table(
-        ["recipe", *metrics_head(), "evaluations", "s per image"],
+        ["recipe", *metrics_head(known), "evaluations", "s per image"],
         rows,
         best,
-        caption="Means over the photographs; best in bold.",
+        caption=f"Means over the photographs{bold}.",
     )
-    return shown + refined_note(result, result["recipes"])
+    return shown + _refined_note(result)
 
 
-def refined_note(result: Result, recipes: Iterable[str]) -> str:
+def _refined_note(result: Result) -> str:
     """Say which of the recipes end in more than a code, "" where none does.
 
     Figures may be older than refinements: their rows do not say it, and none was refined.
     """
     refined = {row["recipe"] for row in result["rows"] if row.get("refined")}
-    shown = refined.intersection(recipes)
-    names = "; ".join(readable(name) for name in result["recipes"] if name in shown)
+    names = "; ".join(readable(name) for name in result["recipes"] if name in refined)
     return f"<p>{html.escape(f'Refined: {names}. Each result is {REFINED}.')}</p>" if names else ""
 
 
@@ -155,17 +176,20 @@ def _mean(rows, key):
 
 
 def recipe_curves(result: Result, image: str) -> str:
-    """Draw LPIPS of one image under every recipe: against evaluations and against seconds."""
+    """Draw both LPIPS of one image under every recipe: against evaluations and seconds."""
     title = result["images"][image]
     found = {
         name: [r for r in result["rows"] if (r["recipe"], r["image"]) == (name, image)]
         for name in result["recipes"]
     }
     look = {name: (colour(k), _style(k)) for k, name in enumerate(found)}
-    pairs = (("lpips_vgg", "evaluations"), ("lpips_alex", "evaluations"), ("lpips_vgg", "seconds"))
-    shown = [_recipe_panel(title, found, look, metric, x) for metric, x in pairs]
+    shown = [
+        _recipe_panel(title, found, look, metric, x)
+        for metric in ("lpips_vgg", "lpips_alex")
+        for x in ("evaluations", "seconds")
+    ]
     keys = [Key(readable(name), *look[name], "o") for name in found]
-    return panels(shown, keys) + refined_note(result, result["recipes"])
+    return panels(shown, keys)
 
 
 def _style(number):
@@ -225,9 +249,8 @@ def reach_table(result: Result) -> str:
         "reached after",
         "by",
     ]
-    compared = [name for row in result["reach"] for name in (row["recipe"], row["ours"])]
     caption = f"When ours comes to each recipe's final {METRICS[JUDGE].label}."
-    return table(head, rows, caption=caption) + refined_note(result, compared)
+    return table(head, rows, caption=caption)
 
 
 def _or_dash(value, form):

@@ -1,18 +1,23 @@
 """Tables of reports/benchmarks/many.json: bookkeeping, files, engines and the model on paper."""
 
-import html
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ganinv.bench.capacity import describe_model
-from ganinv.report.html import table
+from ganinv.report.html import table, words
 from ganinv.report.told import ABSENT
 
 Result = Mapping[str, Any]  # as `bench_many` wrote it
 Columns = Mapping[str, Callable[[Result], object]]  # by its heading, what a row shows in a column
 
+STAGES = {
+    "listed": "the folder's photographs are found and named",
+    "sharded": "one process of eight finds its part",
+    "done": "each is searched, and its record written",
+    "again": "the same command finds that all are finished",
+    "collected": "metrics.json and metrics.csv are gathered from the records",
+    "shown": "the folder's pages and contact sheet are written",
+}
 RECORDS: Columns = {
-    "images": lambda row: row["images"],
     "stage": lambda row: row["stage"],
     "ms per image": lambda row: f"{1000 * row['seconds_per_image']:.2f}",
     "of the processor's": lambda row: f"{1000 * row['cpu_seconds_per_image']:.2f}",
@@ -29,16 +34,22 @@ KEPT: Columns = {
 ENGINES: Columns = {
     "engine": lambda row: row["engine"],
     "workers": lambda row: row["workers"],
-    "images per hour": lambda row: f"{row['images_per_hour']:.0f}",
+    "images per hour": lambda row: f"{row['images_per_hour']:,.0f}",
     "its own ms per image": lambda row: f"{1000 * row['overhead_seconds']:.1f}",
     "s to start": lambda row: f"{row['start_seconds']:.1f}",
 }
-SHARED: Columns = {
+RATES: Columns = {
     "keep": lambda row: row["keep"],
+    "images per hour": lambda row: f"{row['images_per_hour']:,.0f}",
+    "days": lambda row: f"{row['days']:.1f}",
+    "TB": lambda row: f"{row['terabytes']:.2f}",
+    "PNG, of a worker's time": lambda row: f"{row['png_share']:.1%}",
+}
+SHARED: Columns = {
     "shared by the workers": lambda row: row["resource"],
     "used": lambda row: f"{row['use']:.1%}",
     "workers until it is all used": lambda row: (
-        f"{row['workers_at_most']:.0f}" if row.get("workers_at_most") else ABSENT
+        f"{row['workers_at_most']:,.0f}" if row.get("workers_at_most") else ABSENT
     ),
 }
 
@@ -48,16 +59,42 @@ def many_tables(result: Result) -> str:
     found = result["model"]
     shared = [row | {"keep": kept["keep"]} for kept in found["keeps"] for row in kept["shared"]]
     asleep = f"{1000 * result['stand_in_seconds']:.0f} ms of sleep"
-    parts = (
-        (RECORDS, result["records"], f"Bookkeeping, each search {asleep}."),
-        (KEPT, result["keep"], "What is written of an image."),
-        (ENGINES, result["engines"], "The same stand-in searches by each engine."),
-        (SHARED, shared, f"On paper: {found['workers']} workers, from the parts above."),
+    named = {row["stage"] for row in result["records"]}
+    paper = f"On paper: {found['workers']:,} workers, {found['photographs']:,} photographs"
+    gathered = f"gathering takes {found['gather_hours']:.1f} h"
+    driver = f"the driver {found['driver_bytes'] / 1e9:.1f} GB"
+    return "".join(
+        [
+            _table(
+                RECORDS,
+                result["records"],
+                f"Bookkeeping in folders of several sizes, each search {asleep}.",
+                lambda row: f"{row['images']:,} images",
+            ),
+            words({stage: f"{text}." for stage, text in STAGES.items() if stage in named}),
+            _table(KEPT, result["keep"], "What is written of an image."),
+            _table(ENGINES, result["engines"], "The same stand-in searches by each engine."),
+            _table(
+                RATES, found["keeps"], f"{paper} of {found['steps']} steps; {gathered}, {driver}."
+            ),
+            _table(
+                SHARED,
+                shared,
+                "On paper: how much of what the workers share is used.",
+                lambda row: f"keep: {row['keep']}",
+            ),
+        ]
     )
-    lines = (f"<p>{html.escape(line)}</p>" for line in describe_model(found))
-    return "".join([*(_table(*part) for part in parts), *lines])
 
 
-def _table(columns: Columns, rows: Iterable[Result], caption: str) -> str:
+def _table(
+    columns: Columns,
+    rows: Iterable[Result],
+    caption: str,
+    group: Callable[[Result], str] | None = None,
+) -> str:
+    """A table of columns; rows that lie together and are of one `group` stand below its name."""
+    rows = list(rows)
     cells = [[show(row) for show in columns.values()] for row in rows]
-    return table([*columns], cells, caption=caption)
+    groups = [group(row) for row in rows] if group else ()
+    return table([*columns], cells, caption=caption, groups=groups)

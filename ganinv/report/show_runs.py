@@ -4,7 +4,7 @@ Every function returns HTML that needs no other file, with every text in it esca
 """
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -22,9 +22,9 @@ from ganinv.runs.params import Params
 MAPS = "Differences to the target: black is none, yellow half of the full range or more."
 
 
-def metrics_head() -> list[str]:
-    """Name the metrics as heads of columns, with arrows to the better side."""
-    return [f"{metric.heading} {metric.arrow}" for metric in METRICS.values()]
+def metrics_head(names: Iterable[str] = METRICS) -> list[str]:
+    """Name metrics as heads of columns, with arrows to the better side; by default all."""
+    return [f"{METRICS[name].heading} {METRICS[name].arrow}" for name in names]
 
 
 def best_row(values: Sequence[float | None], name: str) -> int | None:

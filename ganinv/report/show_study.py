@@ -152,13 +152,11 @@ def spreads_table(study: Study) -> str:
 def comparisons_table(study: Study) -> str:
     """Show the paired differences: mean, 95 % interval, wins, p of Wilcoxon's test."""
     rows: list[list[str]] = []
-    groups: dict[int, str] = {}
+    pairs: list[str] = []
     best: list[tuple[int | None, int]] = []
     for number, one in enumerate(study["comparisons"]):
         metric = METRICS[one["metric"]]
-        pair = " − ".join(study["recipes"][one[side]]["title"] for side in "ab")
-        if [pair] != [*groups.values()][-1:]:
-            groups[len(rows)] = pair
+        pairs.append(" − ".join(study["recipes"][one[side]]["title"] for side in "ab"))
         low, high = (math.nan if one[x] is None else one[x] for x in ("low", "high"))
         here = at(_file(study), "comparisons", one.get("place", number))
         mean, *bounds = ((f"{here}/{key}", one[key]) for key in ("difference", "low", "high"))
@@ -174,7 +172,7 @@ def comparisons_table(study: Study) -> str:
         )
     heads = ["difference in", "mean (95 % interval)", "better on", "p (Wilcoxon)"]
     caption = "Recipes in pairs, the first less the second, on the same photographs."
-    return table(heads, rows, best, caption=caption, groups=groups)
+    return table(heads, rows, best, caption=caption, groups=pairs)
 
 
 def show_p(p: float | None) -> str:

@@ -31,7 +31,7 @@ def test_an_interval_may_take_a_line_of_its_own_and_stays_whole():
 
 def test_rows_that_have_something_in_common_are_a_group_of_their_own():
     rows = [["a", "1"], ["b", "2"], ["c", "3"]]
-    text = table(["name", "x"], rows, caption="c", groups={0: "first", 2: HOSTILE})
+    text = table(["name", "x"], rows, caption="c", groups=["first", "first", HOSTILE])
     bodies = [re.findall(r'scope="(\w+)"', body) for body in text.split("<tbody>")[1:]]
     assert bodies == [["rowgroup", "row", "row"], ["rowgroup", "row"]]
     assert "<img" not in text and text.count("<tbody>") == text.count("</tbody>") == 2

@@ -62,10 +62,30 @@ def test_a_metric_that_older_figures_lack_is_a_dash(quality):
     assert text.count(">–<") == 1 and '<td class="best">0.500</td>' in text
 
 
+def test_a_metric_that_no_recipe_has_and_the_best_of_one_are_left_out(quality):
+    for row in quality["rows"]:
+        del row["ms_ssim"]
+    quality["recipes"] = {"ours": {}}
+    text = show_benchmarks.recipe_table(quality)
+    assert "MS-SSIM" not in text and "SSIM" in text and ">–<" not in text
+    assert "best" not in text
+
+
+def test_a_comparison_is_one_block(quality):
+    alone = quality | {"recipes": {"ours": {}}, "reach": []}
+    text = show_benchmarks.qualities([quality, alone])
+    heads = re.findall("<h3>(.*?)</h3>", text)
+    assert heads[0].startswith("3 recipes: ") and heads[1].startswith("ours: ")
+    assert text.count("<span>When ours comes to") == 1, "an empty table shows nothing"
+    assert text.count("Measured on") == 2 and "<script" not in text
+    assert text.count('role="img"') == 8
+
+
 def test_what_was_not_measured_is_a_dash_and_left_out_of_means(quality):
     ours = [row for row in quality["rows"] if row["recipe"] == "ours"]
     others = [row | dict(image="b", identity=None) for row in ours]  # a photograph without a face
-    quality["rows"] = ours + others
+    last = quality["rows"][-1]
+    quality["rows"] = [*ours, *others, last]
     assert ">0.300<" in plain_cells(show_benchmarks.recipe_table(quality))
     for row in ours:
         row["identity"] = None
@@ -84,16 +104,12 @@ def plain_cells(text):
 
 
 def test_a_recipe_that_is_refined_is_named_below_what_shows_it(quality):
-    shows = (
-        show_benchmarks.recipe_table,
-        show_benchmarks.reach_table,
-        lambda result: show_benchmarks.recipe_curves(result, "a"),
-    )
+    shows = (show_benchmarks.recipe_table, lambda result: show_benchmarks.qualities([result]))
     assert not any("efined" in show(quality) for show in shows)  # older figures do not say it
     quality["rows"][0]["refined"], quality["rows"][1]["refined"] = False, True
     for show in shows:
-        note = show(quality).rpartition("<p>")[2]
-        assert note.startswith("Refined: ours. Each result is a code and a feature map, or")
+        note = "<p>Refined: ours. Each result is a code and a feature map, or"
+        assert show(quality).count(note) == 1
     quality["rows"][2]["refined"] = True
     for show in shows:
         text = show(quality)

@@ -1,5 +1,7 @@
 """The tables of many photographs say what was measured and what the model computes."""
 
+import re
+
 from ganinv.bench.capacity import model
 from ganinv.bench.stand_ins import SECONDS
 from ganinv.report.show_many import many_tables
@@ -21,6 +23,11 @@ def test_tables_show_the_parts_and_the_model():
     )
     result["model"] = model(result, steps=95, memory=1e10)
     text = many_tables(result)
-    for shown in ("12.30", "4.50", "0.123", "2.00", "7200", "32.1", "the driver&#x27;s time"):
+    for shown in ("12.30", "4.50", "0.123", "2.00", "7,200", "32.1", "the driver&#x27;s time"):
         assert f">{shown}<" in text
-    assert "first saturated" in text and "100 workers" in text
+    assert "100 workers, 1,000,000 photographs of 95 steps" in text
+    groups = [
+        re.sub("<[^>]*>", "", name) for name in re.findall(r'rowgroup"[^>]*>(.*?)</th>', text)
+    ]
+    assert groups == ["10 images", "keep: pictures"]
+    assert "<dt>done</dt>" in text and "<dt>listed</dt>" not in text, "not measured"
