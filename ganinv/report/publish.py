@@ -10,16 +10,20 @@ import shutil
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from ganinv.errors import ReportError
 from ganinv.files import read_json, sha256_file, write_bytes, write_json
+from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import project_root
 from ganinv.report.numbered import FIGURES
 from ganinv.report.told import EVIDENCE, SUMMARIES
 from ganinv.report.ways import join_reports
+from ganinv.weights.manifest import load_manifest
 
 LATENTS = "latents"  # the folder of the experiments' latents, and the file of their checksums
-STUDIES = {f"runs/{name}": name for name in ("study", "starts", "restarts", "sooner")}
+STARTS = "starts"  # the study that judges our encoder's codes
+STUDIES = {f"runs/{name}": name for name in ("study", STARTS, "restarts", "sooner")}
 
 
 def publish_report(report: Path, to: Path) -> None:
@@ -67,7 +71,36 @@ def publish_study(root: Path, to: Path) -> None:
         _copy(root / folder / "study.json", to / f"{name}.json")
         _copy(root / folder / "study.html", to / f"{name}.html")
         _copy(root / folder / FIGURES / "study.json", to / FIGURES / f"{name}.json")
+        if name == STARTS:
+            _note_on_card(read_json(to / f"{name}.json"), root / "checkpoints")
     join_reports(to)
+
+
+def _interval(mean: float, low: float | None, high: float | None) -> dict[str, float | None]:
+    return {"mean": mean, "low": low, "high": high}
+
+
+def _note_on_card(study: Mapping[str, Any], checkpoints: Path) -> None:
+    """Note on our encoder's card what its codes are on photographs, beside the mean of W.
+
+    Nothing is noted of an encoder that has no card there.
+    """
+    recipes = study["recipes"]
+    encoder = load_manifest().get(recipes["encoder"]["params"]["encoder"])
+    card = checkpoints / Path(encoder.file).with_suffix(".json") if encoder else None
+    if card is None or not card.is_file():
+        return
+    figures = {
+        name: {
+            metric: _interval(mean, *recipe["interval"][metric])
+            for metric, mean in recipe["mean"].items()
+            if metric in METRICS
+        }
+        for name, recipe in recipes.items()
+    }
+    better = {one["metric"]: one["wins"] for one in study["comparisons"] if one["a"] == "encoder"}
+    about = {"count": len(study["photographs"]), "commit": study["commit"]}
+    write_json(card, read_json(card) | {"portraits": about | figures | {"better_on": better}})
 
 
 def publish_gan(report: Path, to: Path) -> None:

@@ -97,9 +97,28 @@ def card_table(card: Mapping[str, Any]) -> str:
             f"{held['held_out_psnr']:.1f} dB, {VGG.label} {VGG.show(held['held_out_lpips'])} "
             f"(mean of W {VGG.show(held['mean_w_lpips'])})",
         ),
+        *_on_portraits(card),
         ("weights", f"{card['bytes'] / 1e6:.1f} MB, sha256 {card['sha256']}"),
     ]
     return table(["what", "model card"], rows, caption="The model card.")
+
+
+def _on_portraits(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the codes are on portraits, with 95 % intervals; a card may not know of any."""
+    found = card.get("portraits")
+    if not found:
+        return []
+
+    def show(start: str, name: str) -> str:
+        mean, low, high = (METRICS[name].show(x) for x in found[start][name].values())
+        return f"{mean} ({low} to {high})"
+
+    texts = [
+        f"{METRICS[name].label} {show('encoder', name)}, mean of W {show('mean_w', name)}, better "
+        f"on {found['better_on'][name]}"
+        for name in (*JUDGES, "psnr", "identity")
+    ]
+    return [("portraits", f"{found['count']}, none seen in training: {'; '.join(texts)}")]
 
 
 def _beginning(card):

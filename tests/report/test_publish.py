@@ -83,6 +83,36 @@ def test_a_study_that_is_not_here_stays_published(tmp_path):
     assert (to / "starts.html").is_file() and (to / "figures/starts.json").is_file()
 
 
+def test_an_encoders_card_tells_what_its_codes_are_on_photographs(tmp_path):
+    def recipe(value, **params):
+        figures = {"mean": {"psnr": value, "seconds": 1}, "interval": {"psnr": [value - 1, None]}}
+        return figures | {"params": params}
+
+    study = {
+        "commit": "c",
+        "photographs": ["a", "b"],
+        "recipes": {"mean_w": recipe(9.0), "encoder": recipe(12.0, encoder="domain-ffhq")},
+        "comparisons": [{"a": "encoder", "b": "mean_w", "metric": "psnr", "wins": 2}],
+    }
+    card = tmp_path / "checkpoints" / "domain_encoder_ffhq.json"
+    write_page(tmp_path / "runs/starts/study.html")
+    write_json(tmp_path / "runs/starts/study.json", study)
+    publish_study(tmp_path, tmp_path / "published")
+    assert not card.exists(), "no card lies there"
+    write_json(card, {"sha256": "s", "portraits": "earlier"})
+    publish_study(tmp_path, tmp_path / "published")
+    assert read_json(card) == {
+        "sha256": "s",
+        "portraits": {
+            "count": 2,
+            "commit": "c",
+            "mean_w": {"psnr": {"mean": 9.0, "low": 8.0, "high": None}},
+            "encoder": {"psnr": {"mean": 12.0, "low": 11.0, "high": None}},
+            "better_on": {"psnr": 2},
+        },
+    }
+
+
 def test_pages_on_trainings_of_another_report_go(tmp_path):
     report, to = tmp_path / "gan", tmp_path / "published"
     write_page(report / "index.html")
