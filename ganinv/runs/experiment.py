@@ -47,6 +47,8 @@ from ganinv.runs.records import (
 )
 from ganinv.runs.starts import start_marks, starts_of
 
+MOMENT = 1.0  # seconds between two looks at whether another process has finished an image
+
 
 class Engine(Protocol):
     """What does the photographs of a call elsewhere than in this process."""
@@ -91,6 +93,7 @@ def run_experiment(
     say: Callable[[str], None] = print,
     invert: Callable[..., Inversion] = invert,
     engine: Engine | None = None,
+    while_waiting: Callable[[], object] = lambda: None,
 ) -> Run:
     """Invert every image of `params` into `params.out`; return a `Run`.
 
@@ -102,6 +105,8 @@ def run_experiment(
     to be done, where not all. Without `collecting` the folder's metrics are not gathered, so that
     the cost of one of many calls does not grow with what the others have done. `invert` is the
     function that searches. An `engine` does the photographs elsewhere than in this process.
+    `while_waiting` is called about once a second while another process is at an image of this call;
+    what it raises ends the call.
     Raises ParamsError, WeightsError or InUseError before anything runs.
     """
     started = time.perf_counter()
@@ -123,7 +128,9 @@ def run_experiment(
 
     note_environment = note_environment_of(folder, plan)
     search, size, count = plan.search, plan.resolution, len(photos)
-    work = Work(folder, params, size, search, own, marks, note_environment, say, count, fresh)
+    work = Work(
+        folder, params, size, search, own, marks, note_environment, say, count, fresh, while_waiting
+    )
     asked = {photo.id: photo for photo in photos}
     whole = dict(fresh=fresh, set_aside=set_aside, alone=collecting)
     with folder.opened(params, asked, marks, **whole, say=say):
@@ -195,6 +202,7 @@ class Work:
     say: Callable[[str], None]
     count: int
     fresh: bool = False
+    while_waiting: Callable[[], object] = lambda: None
     failed: dict[str, str] = field(default_factory=dict)
     done: int = 0
     seconds: float = 0.0  # of the images done
@@ -247,7 +255,15 @@ class Work:
         for number, photo in left:
             self.say(f"[{number}/{self.count}] {photo.id}: waiting for the other process")
             self.fresh = False  # what it has just finished is not to be done again
-            self.do(photo, number, wait=-1)
+            while not self._do_after_waiting(photo, number):
+                self.while_waiting()
+
+    def _do_after_waiting(self, photo: Photo, number: int) -> bool:
+        try:
+            self.do(photo, number, wait=MOMENT)
+            return True
+        except InUseError:
+            return False
 
     def finish(self, collecting: bool) -> None:
         """Gather the results of the folder, and show them, where that is wanted.

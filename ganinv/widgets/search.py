@@ -95,6 +95,7 @@ class SearchWidget(ipywidgets.VBox):
                 keep_interrupted=True,
                 say=self._say,
                 invert=self._invert,
+                while_waiting=self._end_if_stopped,
             )
         except KeyboardInterrupt:  # raised below, where Stop asks for it
             if self._found is None:
@@ -119,8 +120,7 @@ class SearchWidget(ipywidgets.VBox):
     def _invert(self, generator: Any, *given: Any, **how: Any) -> Inversion:
         """`invert`, watched."""
         keep_generator(generator)
-        if self._stopping.is_set():
-            raise KeyboardInterrupt
+        self._end_if_stopped()
         self.line.tell("the first step; it takes longest, as what is compiled is compiled now …")
         self._found = invert(generator, *given, callback=self._watch, **how)
         return self._found
@@ -135,6 +135,10 @@ class SearchWidget(ipywidgets.VBox):
             if not self._stopping.is_set():
                 self.line.tell(describe_step(state))
             self.children = [self.bar, self.line, self.face, self.message]
+        self._end_if_stopped()
+
+    def _end_if_stopped(self) -> None:
+        """Raise the interrupt that ends a search, or a wait for another's, after Stop."""
         if self._stopping.is_set():
             raise KeyboardInterrupt
 

@@ -259,3 +259,13 @@ def test_what_a_search_waits_for_is_seen(widget):
         widget.button.click()
         until(lambda: "waiting for the other process" in widget.search.line.value)
     assert widget.wait(SEARCHING) is not None
+
+
+def test_stop_ends_a_wait_for_another_process_too(widget):
+    press(widget)
+    with locked(widget.folder / LOCK):
+        widget.button.click()
+        until(lambda: "waiting for the other process" in widget.search.line.value)
+        widget.search.stop_button.click()
+        until(lambda: not widget.search.is_running)
+    assert "nothing to keep" in widget.search.message.value and not widget.button.disabled
