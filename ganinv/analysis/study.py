@@ -39,7 +39,8 @@ def summarize(plan: Plan) -> dict[str, Any]:
     counted = [row for row in rows if row["photograph"] in photographs]
     by_recipe = {name: [row for row in counted if row["recipe"] == name] for name in plan.recipes}
     recipes = {
-        name: _describe_recipe(recipe, by_recipe[name]) for name, recipe in plan.recipes.items()
+        name: _describe_recipe(recipe, by_recipe[name]) | {"weights": plan.weights.get(name, {})}
+        for name, recipe in plan.recipes.items()
     }
     comparisons = [
         one for a, b in pairs_of(plan) for one in compare_rows(a, by_recipe[a], b, by_recipe[b])

@@ -24,6 +24,9 @@ class _Part(BaseModel):
 
 class _Recipe(_Part):
     title: str
+    what: str = ""
+    params: dict[str, Any] | None = None
+    weights: dict[str, str] = {}
     steps: Count
     restarts: Count
     mean: dict[str, Number]

@@ -160,10 +160,10 @@ def wide_grid(cells: Sequence[str], widths: Sequence[int], label: str) -> str:
     return scroll(f'<div style="{style}">{"".join(cells)}</div>', label)
 
 
-def words(terms: dict[str, str]) -> str:
-    """Explain terms, a sentence each."""
+def words(terms: Iterable[tuple[str, str]]) -> str:
+    """Explain terms, (term, sentence) each."""
     items = "".join(
         f"<div><dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd></div>"
-        for term, text in terms.items()
+        for term, text in terms
     )
     return f'<dl class="words">{items}</dl>'

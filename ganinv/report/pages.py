@@ -3,10 +3,11 @@
 A notebook's cells may be tagged for its page: `notebook` leaves a cell out, as remarks on how to
 run it, `appendix` moves what a cell shows to the end, as its parameters, `code` shows its code
 unfolded, as an algorithm that the text speaks of, and `if-shown` leaves a text out where the code
-after it shows nothing.
+between it and the next text shows nothing.
 """
 
 import html
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -71,9 +72,9 @@ def _together(names):
 def arrange(notebook: NotebookNode) -> NotebookNode:
     """Order a notebook's cells for a page, by their tags, and drop headings of nothing."""
     cells, last = [], []
-    for cell in notebook.cells:
+    for place, cell in enumerate(notebook.cells):
         tags = cell.metadata.get("tags", [])
-        if NOTEBOOK in tags:
+        if NOTEBOOK in tags or (IF_SHOWN in tags and not _is_followed(notebook.cells[place + 1 :])):
             continue
         if APPENDIX in tags and cell.cell_type == "code":
             moved = [output for output in cell.outputs if _is_shown(output)]
@@ -85,7 +86,6 @@ def arrange(notebook: NotebookNode) -> NotebookNode:
         cells.append(cell)
     if any(_shows(cell) for cell in last):
         cells += [nbformat.v4.new_markdown_cell(LAST), *last]
-    cells = [cell for k, cell in enumerate(cells) if not _tells_of_nothing(cells, k)]
     kept = [cell for k, cell in enumerate(cells) if not _heads_nothing(cells, k)]
     notebook.cells = kept
     return notebook
@@ -105,12 +105,10 @@ def _shows(cell: NotebookNode) -> bool:
     return any(_is_shown(output) for output in cell.get("outputs", []))
 
 
-def _tells_of_nothing(cells: list[NotebookNode], place: int) -> bool:
-    """Whether a cell is a text on what the next code shows, and that shows nothing."""
-    if IF_SHOWN not in cells[place].metadata.get("tags", []):
-        return False
-    after = (cell for cell in cells[place + 1 :] if cell.cell_type == "code")
-    return not _shows(next(after, nbformat.v4.new_code_cell()))
+def _is_followed(cells: list[NotebookNode]) -> bool:
+    """Whether the code before the next text shows something."""
+    code = itertools.takewhile(lambda cell: cell.cell_type == "code", cells)
+    return any(_shows(cell) for cell in code)
 
 
 def _heads_nothing(cells: list[NotebookNode], place: int) -> bool:

@@ -62,7 +62,10 @@ def publish_evidence(report: Path, to: Path) -> None:
 
 
 def publish_study(root: Path, to: Path) -> None:
-    """Copy the studies that there are; others stay. Raises ReportError where there is none."""
+    """Copy the studies that there are; others stay. That of starts is noted on encoders' cards.
+
+    Raises ReportError where there is none.
+    """
     there = [folder for folder in STUDIES if (root / folder / "study.json").is_file()]
     if not there:
         _need(root / "runs/study/study.json", "make study")
@@ -72,35 +75,37 @@ def publish_study(root: Path, to: Path) -> None:
         _copy(root / folder / "study.html", to / f"{name}.html")
         _copy(root / folder / FIGURES / "study.json", to / FIGURES / f"{name}.json")
         if name == STARTS:
-            _note_on_card(read_json(to / f"{name}.json"), root / "checkpoints")
+            _note_on_cards(read_json(to / f"{name}.json"), root / "checkpoints")
     join_reports(to)
 
 
-def _interval(mean: float, low: float | None, high: float | None) -> dict[str, float | None]:
-    return {"mean": mean, "low": low, "high": high}
+def _note_on_cards(study: Mapping[str, Any], checkpoints: Path) -> None:
+    """Note on our encoders' cards what their codes are on photographs, beside the mean of W.
 
-
-def _note_on_card(study: Mapping[str, Any], checkpoints: Path) -> None:
-    """Note on our encoder's card what its codes are on photographs, beside the mean of W.
-
-    Nothing is noted of an encoder that has no card there.
+    Nothing is noted of a study that is not finished, or is of other recipes or weights.
     """
-    recipes = study["recipes"]
-    encoder = load_manifest().get(recipes["encoder"]["params"]["encoder"])
-    card = checkpoints / Path(encoder.file).with_suffix(".json") if encoder else None
-    if card is None or not card.is_file():
+    pair = [x for x in study["comparisons"] if (x["a"], x["b"]) == ("encoder", "mean_w")]
+    if study["missing"] or not pair:
         return
-    figures = {
+    made_with = study["recipes"]["encoder"].get("weights", {}).values()
+    starts = {
         name: {
-            metric: _interval(mean, *recipe["interval"][metric])
+            metric: dict(
+                mean=mean, low=recipe["interval"][metric][0], high=recipe["interval"][metric][1]
+            )
             for metric, mean in recipe["mean"].items()
             if metric in METRICS
         }
-        for name, recipe in recipes.items()
+        for name, recipe in study["recipes"].items()
     }
-    better = {one["metric"]: one["wins"] for one in study["comparisons"] if one["a"] == "encoder"}
-    about = {"count": len(study["photographs"]), "commit": study["commit"]}
-    write_json(card, read_json(card) | {"portraits": about | figures | {"better_on": better}})
+    about = {"count": len(study["photographs"]), "commit": study["commit"], "starts": starts}
+    about["better_on"] = {one["metric"]: one["wins"] for one in pair}
+    for entry in load_manifest().values():
+        path = checkpoints / Path(entry.file).with_suffix(".json")
+        if entry.kind == "encoder" and not entry.sources and path.is_file():
+            card = read_json(path)
+            if card.get("sha256") in made_with:
+                write_json(path, card | {"portraits": about})
 
 
 def publish_gan(report: Path, to: Path) -> None:

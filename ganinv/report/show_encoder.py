@@ -110,15 +110,20 @@ def _on_portraits(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
 
     def show(start: str, name: str) -> str:
-        mean, low, high = (METRICS[name].show(x) for x in found[start][name].values())
-        return f"{mean} ({low} to {high})"
+        metric, one = METRICS[name], found["starts"][start][name]
+        mean, *bounds = (one[key] for key in ("mean", "low", "high"))
+        if None in bounds:
+            return metric.show(mean)
+        return f"{metric.show(mean)} ({' to '.join(map(metric.show, bounds))})"
 
     texts = [
         f"{METRICS[name].label} {show('encoder', name)}, mean of W {show('mean_w', name)}, better "
         f"on {found['better_on'][name]}"
         for name in (*JUDGES, "psnr", "identity")
+        if name in found["better_on"]
     ]
-    return [("portraits", f"{found['count']}, none seen in training: {'; '.join(texts)}")]
+    unseen = "" if card["photographs"] else ", none seen in training"
+    return [("portraits", f"{found['count']}{unseen}: {'; '.join(texts)}")]
 
 
 def _beginning(card):

@@ -62,7 +62,7 @@ def many_tables(result: Result) -> str:
     named = {row["stage"] for row in result["records"]}
     paper = f"On paper: {found['workers']:,} workers, {found['photographs']:,} photographs"
     gathered = f"gathering takes {found['gather_hours']:.1f} h"
-    driver = f"the driver {found['driver_bytes'] / 1e9:.1f} GB"
+    driver = f"the driver holds {found['driver_bytes'] / 1e9:.1f} GB"
     return "".join(
         [
             _table(
@@ -71,7 +71,7 @@ def many_tables(result: Result) -> str:
                 f"Bookkeeping in folders of several sizes, each search {asleep}.",
                 lambda row: f"{row['images']:,} images",
             ),
-            words({stage: f"{text}." for stage, text in STAGES.items() if stage in named}),
+            words((stage, f"{text}.") for stage, text in STAGES.items() if stage in named),
             _table(KEPT, result["keep"], "What is written of an image."),
             _table(ENGINES, result["engines"], "The same stand-in searches by each engine."),
             _table(
@@ -80,7 +80,7 @@ def many_tables(result: Result) -> str:
             _table(
                 SHARED,
                 shared,
-                "On paper: how much of what the workers share is used.",
+                "On paper: how much of what the workers share is used, the most used first.",
                 lambda row: f"keep: {row['keep']}",
             ),
         ]

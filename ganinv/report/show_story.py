@@ -102,7 +102,7 @@ def _step(picture, title, name, text):
 
 def explain_words() -> str:
     """Explain in a sentence each the words of the page."""
-    return words(WORDS)
+    return words(WORDS.items())
 
 
 def advice_html(advice: str) -> str:

@@ -65,29 +65,30 @@ def summary(study: Study) -> str:
 
 def recipes_list(study: Study) -> str:
     """Say of each recipe what it is; of studies that do not tell, nothing."""
-    items = {recipe["title"]: recipe.get("what", "") for recipe in study["recipes"].values()}
-    told = {title: f"{what}." for title, what in items.items() if what}
+    told = [(x["title"], f"{x['what']}.") for x in study["recipes"].values() if x.get("what")]
     return words(told) if told else ""
 
 
 def minimized(study: Study) -> str:
-    """Say which recipes have LPIPS-alex, which judges the others, in their loss; "" for none."""
+    """Say of which recipes LPIPS-alex, which judges the others, is in the loss; "" for none."""
     titles = [x["title"] for x in study["recipes"].values() if _minimizes_alex(x.get("params"))]
     if not titles:
         return ""
     named = html.escape("; ".join(titles))
-    return f"<p>LPIPS-alex is in the loss of {named}: identity alone judges there.</p>"
+    return f"<p>LPIPS-alex is in the loss of {named}: there it judges nothing.</p>"
 
 
 def _minimizes_alex(params: Any) -> bool:
-    if not isinstance(params, Mapping):
-        return False
+    params = params or {}
     terms = {*_terms(params.get("loss")), *_terms(params.get("refine_loss"))}
     return "lpips_alex" in terms or ("lpips" in terms and params.get("lpips_net") == "alex")
 
 
 def _terms(loss: Any) -> list[str]:
-    return [loss] if isinstance(loss, str) else list(loss or [])
+    """The terms of a loss that count; none of what a damaged file may have in its place."""
+    if isinstance(loss, str):
+        return [loss]
+    return [name for name, weight in loss.items() if weight] if isinstance(loss, dict) else []
 
 
 def _count(number: int, thing: str, ending: str = "s") -> str:
@@ -150,7 +151,9 @@ def spreads_table(study: Study) -> str:
 
 
 def comparisons_table(study: Study) -> str:
-    """Show the paired differences: mean, 95 % interval, wins, p of Wilcoxon's test."""
+    """Show the paired differences: mean, 95 % interval, wins, p of Wilcoxon's test; "" of none."""
+    if not study["comparisons"]:
+        return ""
     rows: list[list[str]] = []
     pairs: list[str] = []
     best: list[tuple[int | None, int]] = []
@@ -222,7 +225,12 @@ def _line_panel(study, name):
 
 
 def differences(study: Study, *metrics: str) -> str:
-    """Draw the paired differences of metrics with their intervals; a dot for each photograph."""
+    """Draw the paired differences of metrics with their intervals; a dot for each photograph.
+
+    "" where no recipes are compared.
+    """
+    if not study["comparisons"]:
+        return ""
     return panels([_difference_panel(study, metric) for metric in metrics])
 
 

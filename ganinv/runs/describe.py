@@ -6,7 +6,7 @@ from ganinv.inversion.params import STARTS, SearchParams
 from ganinv.losses.terms import row_of
 from ganinv.measures.reconstruction import metric_words
 
-RAMPUP = SearchParams.model_fields["lr_rampup"].default
+LR, RAMPUP = (SearchParams.model_fields[name].default for name in ("lr", "lr_rampup"))
 
 
 def describe_loss(params: SearchParams) -> str:
@@ -28,13 +28,15 @@ def describe_refine(params: SearchParams) -> str:
     return named and f"{named}, {params.refine_steps} steps"
 
 
-def _describe_ramp(params: SearchParams) -> str:
-    """Name a rise of the rate that is not the usual one, "" for that."""
+def _describe_rate(params: SearchParams) -> str:
+    """Name a rate, or a rise of it, that is not the usual one, "" for that."""
+    rate = "" if params.lr == LR else f" at rate {params.lr:g}"
     if params.lr_schedule != "ramp" or params.lr_rampup == RAMPUP:
-        return ""
+        return rate
     if params.lr_rampup == 0:
-        return " at the full rate from the first step"
-    return f" at a rate that rises for {100 * params.lr_rampup:g} % of the steps"
+        return f"{rate} from the first step" if rate else " at the full rate from the first step"
+    rises = f"rises for {100 * params.lr_rampup:g} % of the steps"
+    return f"{rate}, which {rises}" if rate else f" at a rate that {rises}"
 
 
 def describe(params: SearchParams) -> str:
@@ -45,9 +47,10 @@ def describe(params: SearchParams) -> str:
     noise = "" if params.noise_maps == "stored" else f", noise maps {params.noise_maps}"
     axes = " along the styles' axes" if params.coordinates == "style" else ""
     refined = f", then {describe_refine(params)}" if params.refine != "none" else ""
+    search = f"{describe_loss(params)}, {optimizer}{_describe_rate(params)}, "
     return (
-        f"{params.space.upper()}{axes}{noise}, {describe_loss(params)}, "
-        f"{optimizer}{_describe_ramp(params)}, from {start}, {params.steps} steps{refined}"
+        f"{params.space.upper()}{axes}{noise}, {search if params.steps else ''}from {start}, "
+        f"{params.steps} steps{refined}"
     )
 
 

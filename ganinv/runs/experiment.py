@@ -47,7 +47,7 @@ from ganinv.runs.records import (
 )
 from ganinv.runs.starts import start_marks, starts_of
 
-MOMENT = 1.0  # seconds between two looks at whether another process has finished an image
+MOMENT = 0.2  # seconds between two looks at whether another process has finished an image
 
 
 class Engine(Protocol):
@@ -105,8 +105,8 @@ def run_experiment(
     to be done, where not all. Without `collecting` the folder's metrics are not gathered, so that
     the cost of one of many calls does not grow with what the others have done. `invert` is the
     function that searches. An `engine` does the photographs elsewhere than in this process.
-    `while_waiting` is called about once a second while another process is at an image of this call;
-    what it raises ends the call.
+    Without one, `while_waiting` is called a few times a second while another process is at the
+    last images of this call; what it raises ends the call.
     Raises ParamsError, WeightsError or InUseError before anything runs.
     """
     started = time.perf_counter()
@@ -255,15 +255,14 @@ class Work:
         for number, photo in left:
             self.say(f"[{number}/{self.count}] {photo.id}: waiting for the other process")
             self.fresh = False  # what it has just finished is not to be done again
-            while not self._do_after_waiting(photo, number):
-                self.while_waiting()
+            self._wait_for(photo)
+            self.do(photo, number, wait=-1)
 
-    def _do_after_waiting(self, photo: Photo, number: int) -> bool:
-        try:
-            self.do(photo, number, wait=MOMENT)
-            return True
-        except InUseError:
-            return False
+    def _wait_for(self, photo: Photo) -> None:
+        """Wait until nobody is at a photograph, or nearly: another process may be the next."""
+        while self.folder.is_claimed(photo.id):
+            self.while_waiting()
+            time.sleep(MOMENT)
 
     def finish(self, collecting: bool) -> None:
         """Gather the results of the folder, and show them, where that is wanted.

@@ -243,6 +243,10 @@ class RunFolder:
         with locked(self.path / image_id / LOCK, wait=wait):
             yield
 
+    def is_claimed(self, image_id: str) -> bool:
+        """Whether another process is at an image at this moment."""
+        return is_locked(self.path / image_id / LOCK)
+
     def begin(self, image_id: str, keep: str = "all") -> None:
         """Forget an image before its files are overwritten: no record may stand for a mixture.
 

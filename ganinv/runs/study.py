@@ -44,6 +44,7 @@ class Plan:
     recipes: dict[str, Recipe]
     photos: list[Photo]
     keys: dict[tuple[str, int], str] = field(default_factory=dict)  # of the settings of each run
+    weights: dict[str, dict[str, str]] = field(default_factory=dict)  # of each recipe, by name
     known: dict[tuple[str, int, str], Row] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)  # photographs, and why
 
@@ -104,7 +105,8 @@ def plan_study(study: StudyParams, say: Callable[[str], None] = print) -> Plan:
     earlier = [row for path in study.kept for row in _read_kept(path, say)]
     for recipe in recipes.values():
         try:
-            plan.keys |= _keys(recipe, study)
+            keys, plan.weights[recipe.name] = _keys(recipe, study)
+            plan.keys |= keys
         except ParamsError as error:
             raise ParamsError(f"recipe {recipe.name}: {error}") from None
     photos = {photo.id: photo for photo in plan.photos}
@@ -120,16 +122,17 @@ def plan_study(study: StudyParams, say: Callable[[str], None] = print) -> Plan:
     return plan
 
 
-def _keys(recipe: Recipe, study: StudyParams) -> dict[tuple[str, int], str]:
-    """The settings' keys of a recipe's restarts, by (recipe, number): weights are hashed once."""
+def _keys(recipe: Recipe, study: StudyParams) -> tuple[dict[tuple[str, int], str], dict[str, str]]:
+    """The settings' keys of a recipe's restarts, by (recipe, number), and its weights' SHA-256."""
     params = recipe.restart(1, study)
     generator = _generator(params.generator, str(resolve_device(params.device)))
     settled = settle(params, generator)
     weights = weights_used(generator, prepare(settled, generator))
-    return {
+    keys = {
         (recipe.name, number): settings_key(settled.replace(seed=number), weights)
         for number in range(1, recipe.restarts + 1)
     }
+    return keys, weights
 
 
 _generator = functools.lru_cache(maxsize=1)(load_generator)

@@ -25,7 +25,7 @@ class StudyParams(Strict):
     """What a study takes."""
 
     title: str = Field(
-        "What the choices are worth, over many photographs",
+        "Recipes, over many photographs",
         min_length=1,
         max_length=100,
         description="the heading of its page",
@@ -170,6 +170,9 @@ def recipes_of(study: StudyParams) -> dict[str, Recipe]:
                 f"{count} times; set restarts: 1, or a spread above 0"
             )
         found[name] = Recipe(name, title, params, count)
+    titles = [recipe.title for recipe in found.values()]
+    if twice := sorted({title for title in titles if titles.count(title) > 1}):
+        raise ParamsError(f"recipes: {shorten(repr(twice[0]))} is the title of two; give others")
     for a, b in study.head_starts:
         _check_start_differs(found[a], found[b])
     return found

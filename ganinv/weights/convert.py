@@ -74,7 +74,7 @@ def _copy_own(path: Path, target: Path, description: Mapping[str, Any]) -> Path:
     if not isinstance(architecture, str) or not isinstance(config, dict):
         raise WeightsError(
             f"{path} is a safetensors file, but holds no network that ganinv knows"
-            f"{part_of_a_result(description)}"
+            f"{part_of_a_result(path, description)}"
         )
     network = Network(architecture, config, read_weights(path)[1])
     known = {name: fact for name, fact in read_beside(path).items() if name not in OF_THE_FILE}

@@ -26,7 +26,7 @@ def describe_file(name: str | Path, *, check: Check | None = None) -> list[dict[
         return [part.describe() | source for part in parts]
     if "architecture" not in description:
         raise WeightsError(
-            f"{path} holds no network that ganinv knows{part_of_a_result(description)}"
+            f"{path} holds no network that ganinv knows{part_of_a_result(path, description)}"
         )
     facts = dict(file=path.name, sha256=sha256_file(path))
     return [facts | description | read_beside(path) | facts]

@@ -158,9 +158,13 @@ def read_description(path: str | Path) -> dict[str, Any]:
     return description if isinstance(description, dict) else {}
 
 
-def part_of_a_result(description: Mapping[str, Any]) -> str:
-    """Say what a latent's file or a refinement is for, where a network is wanted; else ""."""
-    if "generator" not in description:
+def part_of_a_result(path: str | Path, description: Mapping[str, Any]) -> str:
+    """Say what a latent's file or a refinement is for, where a network is wanted; else "".
+
+    `description` is that of the file, which is one of ours and whole.
+    """
+    names = () if "architecture" in description else tuple(read_header(path))
+    if not any(name == "latent" or name.startswith(("features.", "weights.")) for name in names):
         return ""
     return (
         "; it is a latent or a refinement, which `ganinv render` draws; `ganinv weights tune "
@@ -204,7 +208,7 @@ def read_network(
     if not isinstance(architecture, str) or architecture not in classes:
         raise WeightsError(
             f"{path} holds no {kind} (its architecture is {shorten(repr(architecture))})"
-            f"{part_of_a_result(found)}"
+            f"{part_of_a_result(path, found)}"
         )
     description, state = read_weights(path)
     try:

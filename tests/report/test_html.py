@@ -44,4 +44,4 @@ def test_what_scrolls_is_reached_by_keys_and_has_a_name():
 
 
 def test_terms_are_escaped():
-    assert "<img" not in words({HOSTILE: HOSTILE})
+    assert "<img" not in words([(HOSTILE, HOSTILE)])

@@ -105,7 +105,10 @@ def test_a_text_on_what_is_not_shown_is_left_out():
     after = markdown("## B"), shows("B")
     assert arranged(text, shows(""), *after) == ["## B", "B"]
     assert arranged(text, shows("A"), *after) == ["## A\n\nBelow.", "A", "## B", "B"]
-    assert arranged(text, markdown("more")) == ["more"], "there is no code behind it"
+    assert arranged(text, shows(""), shows("A")) == ["## A\n\nBelow.", "A"], "the second does"
+    assert arranged(text, markdown("more"), shows("A")) == ["more", "A"], "it has no code"
+    moved = arranged(text, shows("A", "appendix"))
+    assert moved == ["## A\n\nBelow.", pages.LAST, "A"], "it is shown, if at the end"
 
 
 def test_no_id_is_there_twice():

@@ -4,6 +4,7 @@ import pytest
 
 from ganinv.errors import ReportError
 from ganinv.files import read_json, write_json, write_text
+from ganinv.report import show_encoder
 from ganinv.report.publish import (
     publish_evidence,
     publish_gan,
@@ -83,34 +84,76 @@ def test_a_study_that_is_not_here_stays_published(tmp_path):
     assert (to / "starts.html").is_file() and (to / "figures/starts.json").is_file()
 
 
-def test_an_encoders_card_tells_what_its_codes_are_on_photographs(tmp_path):
-    def recipe(value, **params):
-        figures = {"mean": {"psnr": value, "seconds": 1}, "interval": {"psnr": [value - 1, None]}}
-        return figures | {"params": params}
+def starts_of(sha256, **changes):
+    """A study of the mean of W and of an encoder's code."""
 
-    study = {
+    def recipe(value, **more):
+        return {
+            "mean": {"psnr": value, "seconds": 1},
+            "interval": {"psnr": [value - 1, None]},
+        } | more
+
+    coded = recipe(12.0, weights={"domain-ffhq (encoder)": sha256})
+    pair = {"a": "encoder", "b": "mean_w", "metric": "psnr", "wins": 2}
+    return {
         "commit": "c",
+        "missing": 0,
         "photographs": ["a", "b"],
-        "recipes": {"mean_w": recipe(9.0), "encoder": recipe(12.0, encoder="domain-ffhq")},
-        "comparisons": [{"a": "encoder", "b": "mean_w", "metric": "psnr", "wins": 2}],
-    }
+        "recipes": {"mean_w": recipe(9.0), "encoder": coded},
+        "comparisons": [pair, pair | {"a": "mean_w", "b": "encoder", "wins": 0}],
+    } | changes
+
+
+@pytest.fixture
+def publish_starts(tmp_path):
+    """Publish a study of starts; returns what the encoder's card says then, None of no card."""
     card = tmp_path / "checkpoints" / "domain_encoder_ffhq.json"
-    write_page(tmp_path / "runs/starts/study.html")
-    write_json(tmp_path / "runs/starts/study.json", study)
-    publish_study(tmp_path, tmp_path / "published")
-    assert not card.exists(), "no card lies there"
-    write_json(card, {"sha256": "s", "portraits": "earlier"})
-    publish_study(tmp_path, tmp_path / "published")
-    assert read_json(card) == {
+
+    def publish(study):
+        write_page(tmp_path / "runs/starts/study.html")
+        write_json(tmp_path / "runs/starts/study.json", study)
+        publish_study(tmp_path, tmp_path / "published")
+        return read_json(card) if card.is_file() else None
+
+    publish.card = card
+    return publish
+
+
+def test_an_encoders_card_tells_what_its_codes_are_on_photographs(publish_starts):
+    assert publish_starts(starts_of("s")) is None, "no card lies there"
+    write_json(publish_starts.card, {"sha256": "s", "portraits": "earlier", "photographs": 0})
+    card = publish_starts(starts_of("s"))
+    assert card == {
         "sha256": "s",
+        "photographs": 0,
         "portraits": {
             "count": 2,
             "commit": "c",
-            "mean_w": {"psnr": {"mean": 9.0, "low": 8.0, "high": None}},
-            "encoder": {"psnr": {"mean": 12.0, "low": 11.0, "high": None}},
+            "starts": {
+                "mean_w": {"psnr": {"mean": 9.0, "low": 8.0, "high": None}},
+                "encoder": {"psnr": {"mean": 12.0, "low": 11.0, "high": None}},
+            },
             "better_on": {"psnr": 2},
         },
     }
+    (shown,) = (text for _, text in show_encoder._on_portraits(card))
+    assert shown == "2, none seen in training: PSNR 12.00, mean of W 9.00, better on 2"
+
+
+@pytest.mark.parametrize(
+    "study",
+    [
+        starts_of("of other weights"),
+        starts_of("s", missing=1),
+        starts_of("s", photographs=[], comparisons=[]),
+        starts_of("s", recipes={}, comparisons=[]),
+    ],
+    ids=["other weights", "unfinished", "without photographs", "of other recipes"],
+)
+def test_a_card_is_left_as_it_is_by_a_study_that_is_not_its_own(publish_starts, study):
+    before = {"sha256": "s", "portraits": "earlier"}
+    write_json(publish_starts.card, before)
+    assert publish_starts(study) == before
 
 
 def test_pages_on_trainings_of_another_report_go(tmp_path):

@@ -100,7 +100,7 @@ def test_each_pair_heads_its_differences():
 
 
 def test_a_study_says_what_it_asks(study):
-    assert "over many photographs</h1>" in show_study.heading(study)
+    assert "Recipes, over many photographs</h1>" in show_study.heading(study)
     asked = study | {"title": "A title", "about": HOSTILE}
     text = show_study.heading(asked)
     assert text.startswith("<h1>A title</h1><p>") and not read_tags(text).handlers
@@ -123,10 +123,28 @@ def test_each_recipe_is_described(study):
     ],
 )
 def test_a_measure_in_a_loss_judges_nothing(study, params):
-    (name, recipe), other = study["recipes"].items()
-    some = study | {"recipes": {name: recipe | {"params": params}, other[0]: other[1]}}
-    assert "in the loss of FIRST: identity" in show_study.minimized(some)
+    assert "in the loss of FIRST: there" in show_study.minimized(with_params(study, params))
     assert show_study.minimized(study) == ""
+
+
+@pytest.mark.parametrize(
+    "params", [None, {}, {"loss": 5}, {"loss": [["a"]]}, {"loss": {"lpips_alex": 0.0, "l2": 1}}]
+)
+def test_what_no_loss_weighs_is_not_in_it(study, params):
+    assert show_study.minimized(with_params(study, params)) == ""
+
+
+def with_params(study, params):
+    """The study, its first recipe with other parameters."""
+    (name, recipe), other = study["recipes"].items()
+    return study | {"recipes": {name: recipe | {"params": params}, other[0]: other[1]}}
+
+
+def test_a_study_without_head_starts_or_pairs_shows_none(study):
+    bare = study | {"head_starts": [], "comparisons": []}
+    for show in (show_study.head_starts, show_study.comparisons_table):
+        assert show(bare) == "" != show(study)
+    assert show_study.differences(bare, "psnr") == "" != show_study.differences(study, "psnr")
 
 
 def test_p_is_written_as_far_as_it_tells():
@@ -156,8 +174,8 @@ def test_without_curves_that_is_said():
 
 def test_a_recipe_alone_has_figures_too():
     one = summarize(made_up_plan({"only": {"p": [1.0]}}))
-    assert "<svg" in show_study.lines(one) and "<svg" in show_study.differences(one, "psnr")
-    assert cells(show_study.comparisons_table(one)) == []
+    assert "<svg" in show_study.lines(one) and show_study.differences(one, "psnr") == ""
+    assert show_study.comparisons_table(one) == ""
 
 
 def test_figures_have_alternative_texts(study):
@@ -184,7 +202,7 @@ def test_where_it_was_measured_is_said(study):
 
 
 def test_every_text_is_escaped(plan):
-    recipes = {name: {"title": HOSTILE, "restarts": 2} for name in VALUES}
+    recipes = {name: {"title": HOSTILE + name, "restarts": 2} for name in VALUES}
     hostile = made_up_plan(VALUES, restarts=2, curves=CURVES, head_starts=[["second", "first"]])
     hostile.study = hostile.study.replace(recipes=recipes)
     hostile.recipes = recipes_of(hostile.study)
@@ -202,7 +220,7 @@ def test_every_text_is_escaped(plan):
     for text in texts:
         assert not read_tags(text).handlers, text[:300]
     title = cells(texts[0])[0]
-    assert title == html.escape(HOSTILE)
+    assert title == html.escape(HOSTILE + "first")
 
 
 def test_controls_are_one_block(study):

@@ -26,6 +26,8 @@ def test_the_class_of_a_start_in_words(toy_params):
 )
 def test_how_the_rate_rises_is_said_where_it_is_not_the_usual_way(toy_params, share, said):
     assert said in describe.describe(toy_params(["x.png"], lr_schedule="ramp", lr_rampup=share))
+    lower = toy_params(["x.png"], lr_schedule="ramp", lr_rampup=share, lr=0.02)
+    assert "Adam at rate 0.02" in describe.describe(lower)
     constant = toy_params(["x.png"], lr_schedule="constant", lr_rampup=share)
     assert "Adam, from" in describe.describe(constant)
 

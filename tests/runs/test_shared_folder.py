@@ -1,10 +1,12 @@
 """A run's folder: many processes, many records, older runs, what is gathered."""
 
+import contextlib
 import csv
 import json
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import read_json, write_json
 from ganinv.locks import is_locked, locked
 from ganinv.runs.experiment import run_experiment
-from ganinv.runs.folder import RunFolder
+from ganinv.runs.folder import LOCK, RunFolder
 from ganinv.runs.params import Params
 from ganinv.runs.records import collect, read_run
 from ganinv.runs.verify import verify
@@ -212,3 +214,17 @@ def test_a_page_that_no_run_wrote_is_not_overwritten(toy_params, photos, tmp_pat
         run_experiment(toy_params(photos), fresh=True, say=silent)
     assert os.listdir(tmp_path / "run") == [name]
     assert (tmp_path / "run" / name).read_text() == "somebody's"
+
+
+def test_what_is_called_while_another_is_waited_for_sees_the_wait_end(toy_params, photos):
+    params, calls = toy_params(photos[:1]), []
+    with contextlib.ExitStack() as other:
+        other.enter_context(locked(Path(params.out) / "a" / LOCK))
+
+        def waited():
+            calls.append("waited")
+            if len(calls) == 2:
+                other.close()
+
+        run = run_experiment(params, say=lambda text: None, while_waiting=waited)
+    assert [*run.results["images"]] == ["a"] and calls == ["waited"] * 2

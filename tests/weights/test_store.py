@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from ganinv.weights.store import sha256_tensors
+import ganinv
+from ganinv.errors import WeightsError
+from ganinv.paths import shipped_weights_folder
+from ganinv.weights.store import sha256_tensors, write_tensors
 
 
 @pytest.mark.parametrize(
@@ -29,3 +32,19 @@ def test_hashes_several_tensors_one_after_the_other():
 
     assert sha256_tensors(*whole.split(4)) == sha256_tensors(whole)
     assert sha256_tensors(*whole.split(4)[::-1]) != sha256_tensors(whole)
+
+
+@pytest.mark.parametrize("name", ["domain_encoder_ffhq", "directions_ffhq-student"])
+def test_what_is_no_part_of_a_result_is_not_taken_for_one(name):
+    with pytest.raises(WeightsError) as told:
+        ganinv.load_generator(shipped_weights_folder() / f"{name}.safetensors")
+    assert "holds no generator" in str(told.value) and "refinement" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["latent", "features.64", "weights.b4.conv"])
+def test_a_part_of_a_result_says_what_it_is_for(tmp_path, name):
+    path = tmp_path / "me.safetensors"
+    described = {"ganinv": '{"generator": "g", "sha256": ""}'}
+    write_tensors(path, {name: torch.zeros(2)}, described)
+    with pytest.raises(WeightsError, match="a latent or a refinement, which `ganinv render` draws"):
+        ganinv.load_generator(path)
