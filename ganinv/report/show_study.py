@@ -16,6 +16,7 @@ from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import table, words
 from ganinv.report.plots import Key, colour, panel, panels
 from ganinv.report.told import ABSENT, at, told, told_interval
+from ganinv.runs.describe import describe_seconds
 from ganinv.runs.records import is_measured
 from ganinv.runs.study_params import StudyParams
 
@@ -335,8 +336,8 @@ def provenance(study: Study) -> str:
     commits = sorted({_short(str(row["commit"])) for row in study["runs"] if row.get("commit")})
     seconds = [row["seconds"] for row in study["runs"] if is_measured(row.get("seconds"))]
     return (
-        f"{len(study['runs'])} searches, {sum(seconds) / 3600:.1f} hours of them in all, on "
-        f"{'; '.join(map(html.escape, study['machines']))}. Numerics {study['numerics']}, commits "
+        f"{_count(len(study['runs']), 'search', 'es')}, {describe_seconds(sum(seconds))} in all, "
+        f"on {'; '.join(map(html.escape, study['machines']))}. Numerics {study['numerics']}, commits "
         f"{', '.join(map(html.escape, commits))}."
     )
 

@@ -196,7 +196,7 @@ def test_a_photograph_alone_has_no_interval():
 
 def test_where_it_was_measured_is_said(study):
     text = show_study.provenance(study)
-    assert "20 searches, 0.1 hours" in text and "a machine" in text and "000000000000." in text
+    assert "20 searches, 3 min in all" in text and "a machine" in text and "000000000000." in text
     changed = study | {"runs": [row | {"commit": "a" * 40 + "+"} for row in study["runs"]]}
     assert "aaaaaaaaaaaa+." in show_study.provenance(changed), "files were changed"
 
