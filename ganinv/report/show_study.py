@@ -337,8 +337,8 @@ def provenance(study: Study) -> str:
     seconds = [row["seconds"] for row in study["runs"] if is_measured(row.get("seconds"))]
     return (
         f"{_count(len(study['runs']), 'search', 'es')}, {describe_seconds(sum(seconds))} in all, "
-        f"on {'; '.join(map(html.escape, study['machines']))}. Numerics {study['numerics']}, commits "
-        f"{', '.join(map(html.escape, commits))}."
+        f"on {'; '.join(map(html.escape, study['machines']))}. Numerics {study['numerics']}, "
+        f"commits {', '.join(map(html.escape, commits))}."
     )
 
 
