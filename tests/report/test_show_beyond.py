@@ -1,7 +1,5 @@
 """What the page "Beyond the code" shows: it says what the numbers say, and escapes every text."""
 
-import re
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from ganinv.images.writing import save_png
 from ganinv.report import show_beyond
 from ganinv.report.told import ABSENT
 from helpers.beyond import made_up
-from helpers.pages import read_tags
+from helpers.pages import read_cells, read_tags
 from helpers.runs import HOSTILE
 
 LPIPS = {
@@ -44,14 +42,10 @@ def study(tmp_path):
     return placed, edits
 
 
-def cells(text):
-    return re.findall(r'<t(?:d|h scope="row")[^>]*>([^<]*)', text)
-
-
 def test_variants_show_means_and_the_best_is_bold(study):
     experiments, _ = study
     text = show_beyond.variants_table(experiments, IMAGES)
-    shown = cells(text)
+    shown = read_cells(text)
     assert "0.300 ± 0.100" in shown[: len(shown) // len(experiments)]
     assert '<td class="best">0.100 ± 0.000</td>' in text
 
@@ -62,12 +56,12 @@ def test_a_metric_that_some_images_lack_says_of_how_many_it_is(study):
     for image_id in IMAGES:
         experiments[2].images[image_id]["psnr"] = None
     text = show_beyond.variants_table(experiments, IMAGES)
-    assert "20.00 ± 0.00 (1 of 2)" in text and cells(text).count(ABSENT) == 1
+    assert "20.00 ± 0.00 (1 of 2)" in text and read_cells(text).count(ABSENT) == 1
 
 
 def test_what_is_kept_is_named_with_its_bytes_and_what_it_took(study):
     text = show_beyond.kept_table(study[0], IMAGES)
-    shown = cells(text)
+    shown = read_cells(text)
     assert shown[:6] == ["Code: a code", "47.0 kB", ABSENT, "47.0 kB", "100", "2"]
     kept = "Features 16: a code and a feature map at 16"
     assert shown[6:12] == [kept, "47.0 kB", "2.0 MB", "2.0 MB", "100 + 50", "2 + 2"]
@@ -84,7 +78,7 @@ def test_close_ups_have_a_row_for_each_photograph_and_are_not_scaled(study):
 
 
 def test_edits_show_means_of_every_refinement(study):
-    shown = cells(show_beyond.edits_table(study[1]))
+    shown = read_cells(show_beyond.edits_table(study[1]))
     assert shown[:4] == ["Features 16", "0.625 ± 0.125", "1.000 ± 0.000", "0.500 ± 0.000"]
     assert len(shown) == 6 * len(KEEPS)
 

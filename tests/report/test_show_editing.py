@@ -11,11 +11,7 @@ from ganinv.images.writing import save_png
 from ganinv.report import show_editing
 from ganinv.report.told import ABSENT
 from helpers.edited import made_up
-from helpers.pages import read_tags
-
-
-def cells(text):
-    return re.findall(r'<t(?:d|h scope="row")[^>]*>([^<]*)', text)
+from helpers.pages import read_cells, read_tags
 
 
 def with_pictures(found, folder):
@@ -30,7 +26,7 @@ def with_pictures(found, folder):
 
 def test_codes_show_what_they_took_and_where_they_lie():
     found = made_up(2, noise=0.0)
-    shown = cells(show_editing.codes_table(found))
+    shown = read_cells(show_editing.codes_table(found))
     w, features = shown[:8], shown[8 * 5 : 8 * 6]
     assert w[:4] == ["W", "300", "1", "0.400 (0.400 to 0.400)"]
     assert w[6:] == ["0.00 (0.00 to 0.00)", "1.00 (1.00 to 1.00)"]
@@ -38,7 +34,7 @@ def test_codes_show_what_they_took_and_where_they_lie():
 
 
 def test_edits_show_means_with_intervals():
-    shown = cells(show_editing.edits_table(made_up(2, noise=0.0).study))
+    shown = read_cells(show_editing.edits_table(made_up(2, noise=0.0).study))
     assert shown[:4] == [
         "W",
         "1.00 (1.00 to 1.00)",
@@ -50,7 +46,7 @@ def test_edits_show_means_with_intervals():
 
 
 def test_one_photograph_has_no_intervals():
-    shown = cells(show_editing.edits_table(made_up(1, noise=0.0).study))
+    shown = read_cells(show_editing.edits_table(made_up(1, noise=0.0).study))
     assert shown[1:4] == ["1.00", "0.20", "5.00"]
 
 
@@ -59,14 +55,14 @@ def test_photographs_that_could_not_be_measured_are_counted():
     for row in study.rows:
         if row["image"] == "i0":
             row["changes"] = {}
-    assert cells(show_editing.edits_table(study))[1] == "1.00 (1 of 2)"
+    assert read_cells(show_editing.edits_table(study))[1] == "1.00 (1 of 2)"
 
 
 def test_directions_have_a_column_each():
     text = show_editing.directions_table(made_up(1, noise=0.0).study)
     assert re.findall(r'<th scope="col"[^>]*>([^<]*)', text) == ["edited", "smile", "yaw"]
     assert "own ÷ others ↑ of each direction" in text
-    assert cells(text)[:3] == ["W", "5.00", "5.00"]
+    assert read_cells(text)[:3] == ["W", "5.00", "5.00"]
 
 
 def test_the_trade_is_drawn_with_a_name_for_each_variant():

@@ -10,7 +10,7 @@ from ganinv.analysis import finished, verdicts
 from ganinv.measures.reconstruction import METRICS, Metric
 from ganinv.report import html, show_curves, show_runs
 from ganinv.runs.params import Params
-from helpers.pages import read_tags
+from helpers.pages import read_cells, read_tags
 from helpers.runs import HOSTILE, fake_run, lose_metric
 
 
@@ -71,20 +71,16 @@ def test_a_search_that_never_gets_there_says_so(tmp_path):
     assert "not in 2" in show_runs.reaching_table(slow, run)
 
 
-def cells(text):
-    return re.findall(r'<t(?:d|h scope="row")[^>]*>([^<]*)', text)
-
-
 def test_a_metric_that_older_runs_lack_is_a_dash(tmp_path):
     old = fake_run(tmp_path / "old", {"a": {}, "b": {}})
     new = fake_run(tmp_path / "new", {"a": {}, "b": {"ssim": 0.6}})
     lose_metric(old, "ssim", ["a"])
     old, new = (finished.read_experiment(p, p.name) for p in (old, new))
-    means = cells(show_runs.mean_table([old, new]))
+    means = read_cells(show_runs.mean_table([old, new]))
     column = 1 + list(METRICS).index("ssim")
     assert (means[column], means[column + len(METRICS) + 3]) == ("–", "0.550 ± 0.050")
-    assert cells(show_runs.run_table(old)).count("–") == 1
-    assert cells(show_runs.image_table([old, new])).count("–") == 1
+    assert read_cells(show_runs.run_table(old)).count("–") == 1
+    assert read_cells(show_runs.image_table([old, new])).count("–") == 1
     assert "<svg" in show_curves.metric_lines([old, new])
 
 
@@ -94,18 +90,20 @@ def test_what_was_not_measured_is_a_dash_and_left_out_of_means(tmp_path):
     new = fake_run(tmp_path / "new", {"a": faceless, "b": {"identity": 0.2}, "c": {}})
     old, new = (finished.read_experiment(p, p.name) for p in (old, new))
     text = show_runs.mean_table([old, new])
-    assert "0.475 ± 0.025" in cells(text)  # of b and c
+    assert "0.475 ± 0.025" in read_cells(text)  # of b and c
     assert re.findall(r'<td class="[^"]*best"[^>]*>(0\.325[^<]*)', text) == ["0.325 ± 0.125"]
     for shown in (show_runs.image_table([old, new]), show_runs.run_table(old)):
         assert "∞" not in shown
-    images = cells(show_runs.image_table([old, new]))
+    images = read_cells(show_runs.image_table([old, new]))
     assert images.count("–") == 2 and {"0.200", "0.500"} < set(images)
-    assert cells(show_runs.run_table(old)).count("–") == 1
+    assert read_cells(show_runs.run_table(old)).count("–") == 1
 
 
 def test_equal_images_have_no_bound_in_psnr(tmp_path):
     run = finished.read_experiment(fake_run(tmp_path / "run", {"a": {"psnr": None}}), "Run")
-    assert "∞" in cells(show_runs.run_table(run)) and "–" not in cells(show_runs.run_table(run))
+    assert "∞" in read_cells(show_runs.run_table(run)) and "–" not in read_cells(
+        show_runs.run_table(run)
+    )
 
 
 def test_metrics_that_no_run_measured_have_no_panel(tmp_path):
@@ -123,13 +121,13 @@ def test_a_metric_is_shown_once_it_is_a_row_of_the_table(tmp_path, monkeypatch):
     new = fake_run(tmp_path / "new", {"a": {"toy": 3.25}})
     pair = [finished.read_experiment(p, p.name) for p in (old, new)]
     for show in (show_runs.mean_table, show_runs.image_table):
-        assert "Toy, m ↑" in show(pair) and "–" in cells(show(pair)) and ">3.2" in show(pair)
-    assert "3.2" in cells(show_runs.run_table(pair[1]))
+        assert "Toy, m ↑" in show(pair) and "–" in read_cells(show(pair)) and ">3.2" in show(pair)
+    assert "3.2" in read_cells(show_runs.run_table(pair[1]))
     assert "Toy, m" in show_curves.metric_lines(pair)
 
 
 def test_parameters_are_shown_with_their_descriptions():
-    shown = [unescape(cell) for cell in cells(show_runs.params_table(Params(steps=7)))]
+    shown = [unescape(cell) for cell in read_cells(show_runs.params_table(Params(steps=7)))]
     rows = {name: (value, about) for name, value, about in zip(*[iter(shown)] * 3, strict=True)}
     assert rows.keys() == Params.model_fields.keys() - {"out"}
     assert rows["steps"] == ("7", Params.model_fields["steps"].description)

@@ -10,7 +10,7 @@ from ganinv.measures.reconstruction import METRICS
 from ganinv.report import show_study
 from ganinv.report.told import ABSENT
 from ganinv.runs.study_params import recipes_of
-from helpers.pages import read_tags
+from helpers.pages import read_cells, read_tags
 from helpers.runs import HOSTILE
 from helpers.studies import made_up_plan
 
@@ -32,11 +32,6 @@ def plan():
 @pytest.fixture(scope="module")
 def study(plan):
     return summarize(plan)
-
-
-def cells(text):
-    found = re.findall(r'<t(?:d|h scope="row")[^>]*>(.*?)</t', text)
-    return [re.sub("<[^>]*>", "", cell) for cell in found]
 
 
 def test_the_first_sentence_says_what_was_done(study):
@@ -76,14 +71,14 @@ def test_a_mean_over_fewer_photographs_says_so(plan):
 
 
 def test_recipes_have_means_with_intervals(study):
-    found = cells(show_study.recipes_table(study))
+    found = read_cells(show_study.recipes_table(study))
     assert found[0] == "FIRST" and any(cell.startswith("0.510") for cell in found)
     assert any(re.match(r"0\.32\d \(0\.3\d\d to 0\.3\d\d\)", cell) for cell in found)
 
 
 def test_differences_say_how_many_photographs_bear_them_out(study):
     text = show_study.comparisons_table(study)
-    rows = [cells(row) for row in text.split("<tr>")[2:]]
+    rows = [read_cells(row) for row in text.split("<tr>")[2:]]
     by_metric = {row[0]: row for row in rows if row}
     lpips = next(row for name, row in by_metric.items() if name.startswith("LPIPS-alex"))
     psnr = next(row for name, row in by_metric.items() if name.startswith("PSNR"))
@@ -96,7 +91,7 @@ def test_each_pair_heads_its_differences():
     text = show_study.comparisons_table(summarize(made_up_plan(values)))
     heads = re.findall(r'scope="rowgroup"[^>]*><span>([^<]*)', text)
     assert heads == ["B − A", "C − A", "C − B"]
-    assert len(cells(text)) == 3 * 4 * len(METRICS)
+    assert len(read_cells(text)) == 3 * 4 * len(METRICS)
 
 
 def test_a_study_says_what_it_asks(study):
@@ -155,13 +150,13 @@ def test_p_is_written_as_far_as_it_tells():
 def test_spreads_stand_side_by_side(study):
     text = show_study.spreads_table(study)
     assert "LPIPS-alex: photographs" in text and "LPIPS-alex: restarts" in text
-    assert "0.014" in cells(text), "0.50 and 0.52 are 0.014 apart in standard deviation"
+    assert "0.014" in read_cells(text), "0.50 and 0.52 are 0.014 apart in standard deviation"
 
 
 def test_a_head_start_is_told_in_steps(study):
     (one,) = study["head_starts"]
     text = show_study.head_start_table(one, study["recipes"])
-    assert cells(text)[:3] == ["0", "+5", "0 of 10"]
+    assert read_cells(text)[:3] == ["0", "+5", "0 of 10"]
     assert "<svg" in show_study.head_start_curves(study, one)
 
 
@@ -186,11 +181,11 @@ def test_figures_have_alternative_texts(study):
 
 def test_a_photograph_alone_has_no_interval():
     one = summarize(made_up_plan({"a": {"p": [1.0]}, "b": {"p": [2.0]}}, restarts=1))
-    assert "to" not in "".join(cells(show_study.recipes_table(one)))
+    assert "to" not in "".join(read_cells(show_study.recipes_table(one)))
     for text in (show_study.lines(one), show_study.differences(one, "psnr")):
         assert "<svg" in text
     twice = summarize(made_up_plan({"a": {"p": [1.0, 1.1]}, "b": {"p": [2.0, 2.0]}}, restarts=2))
-    assert ABSENT in cells(show_study.spreads_table(twice))
+    assert ABSENT in read_cells(show_study.spreads_table(twice))
     assert show_study.spreads_table(one) == "", "nothing was restarted"
 
 
@@ -219,7 +214,7 @@ def test_every_text_is_escaped(plan):
     ]
     for text in texts:
         assert not read_tags(text).handlers, text[:300]
-    title = cells(texts[0])[0]
+    title = read_cells(texts[0])[0]
     assert title == html.escape(HOSTILE + "first")
 
 
