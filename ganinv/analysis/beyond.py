@@ -37,6 +37,7 @@ from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.latent_files import LATENT, load_latent, load_noise
+from ganinv.inversion.params import UNREFINED
 from ganinv.inversion.refine import BOTH_SHARE
 from ganinv.inversion.refinement import REFINEMENT, feature_offsets, load_refinement, tune
 from ganinv.measures.codes import interpolate
@@ -52,7 +53,6 @@ MOVE = 2.0  # standard deviations of a component, to either side
 WAY = (0.0, 0.5, 1.0)  # shares of the way to another face
 TRUNCATION = 0.7  # of that face, so that it is a typical one
 SIZE = 180  # pixels of a picture in a strip
-UNREFINED: dict[str, Any] = {"refine": "none", "refine_locality": 0.0}  # parameters of a code alone
 
 
 def plan(params: Params, resolutions: Iterable[int], offered: Collection[int]) -> dict[str, Params]:

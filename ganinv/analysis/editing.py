@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from pydantic import Field, field_validator
 
-from ganinv.analysis.beyond import UNREFINED, refining
+from ganinv.analysis.beyond import refining
 from ganinv.analysis.finished import Experiment, make_experiment
 from ganinv.compute.device import resolve_device
 from ganinv.compute.render import render_result
@@ -27,6 +27,7 @@ from ganinv.editing.named import cards_of
 from ganinv.errors import ParamsError
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
+from ganinv.inversion.params import UNREFINED
 from ganinv.runs.params import Params
 from ganinv.runs.plan import prepare
 

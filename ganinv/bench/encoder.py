@@ -14,6 +14,7 @@ from ganinv.errors import ParamsError
 from ganinv.generators.load import load_generator
 from ganinv.images.alignment import load_image
 from ganinv.inversion.invert import invert
+from ganinv.inversion.params import UNREFINED
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe_metrics
 from ganinv.runs.environment import environment
@@ -74,7 +75,7 @@ def bench_encoder(
 
 def start_of(params: Params) -> Params:
     """Return the parameters of a search that stays at its start, and is not refined."""
-    return params.replace(steps=0, refine="none", refine_locality=0.0)
+    return params.replace(steps=0, **UNREFINED)
 
 
 def _pairs(rows, when, metric):

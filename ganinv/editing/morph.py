@@ -27,9 +27,10 @@ from ganinv.editing.video import Spool
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, quantize, to_uint8
-from ganinv.inversion.refinement import FEATURES, Refinement, feature_offsets, tune
+from ganinv.inversion.refinement import Refinement, feature_offsets, tune
 from ganinv.measures.codes import interpolate
 from ganinv.measures.reconstruction import Pair, lpips_alex
+from ganinv.weights.store import FEATURES
 
 Ease = Literal["even", "smooth"]
 Measure = Callable[[Sequence[float]], list[float]]

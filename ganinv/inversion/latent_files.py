@@ -13,7 +13,7 @@ from torch import Tensor
 from ganinv.errors import printable
 from ganinv.files import split_part
 from ganinv.inversion.latent_formats import is_foreign, pick, pick_noise, read_latents
-from ganinv.weights.store import read_tensors, write_tensors
+from ganinv.weights.store import is_refinement, read_tensors, write_tensors
 
 LATENT = "latent.safetensors"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -111,7 +111,7 @@ def load_latent(path: str | Path) -> tuple[Tensor, dict[str, str]]:
         raise ValueError(f"{file} holds one latent, without a name; name the file alone")
     tensors, metadata = read_tensors(path)
     if "latent" not in tensors:
-        refined = any(name.startswith(("features.", "weights.")) for name in tensors)
+        refined = is_refinement(tensors)
         beside = f": it is a refinement; name the {LATENT} beside it" if refined else ""
         raise ValueError(f"{path} holds no tensor named latent{beside}")
     return _finite("the latent", tensors["latent"], path), metadata

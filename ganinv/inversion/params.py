@@ -13,6 +13,7 @@ from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
 from ganinv.params import FOLDER, LATER, PATH, Strict
 
 STARTS = ("mean_w", "random", "encoder")
+UNREFINED: dict[str, Any] = {"refine": "none", "refine_locality": 0.0}  # parameters of a code alone
 LABELLED = STARTS[:2]  # those that are drawn, in a class where one is asked for
 
 

@@ -23,10 +23,11 @@ from ganinv.generators.base import Flow, Generator
 from ganinv.images.pixels import box_resize, to_uint8
 from ganinv.inversion.optimizers import fall
 from ganinv.inversion.params import SearchParams
-from ganinv.inversion.refinement import FEATURES, WEIGHTS, Refinement, tune
+from ganinv.inversion.refinement import Refinement, tune
 from ganinv.inversion.search import Search
 from ganinv.losses.lpips import LPIPS_SIZE, load_lpips
 from ganinv.losses.terms import loss_weights
+from ganinv.weights.store import FEATURES, WEIGHTS
 
 KEPT = "the best so far is kept"
 RISE = 5  # steps in which a rate goes up

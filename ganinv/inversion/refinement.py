@@ -19,10 +19,9 @@ from ganinv.errors import printable
 from ganinv.generators.base import Generator
 from ganinv.inversion.latent_files import LATENT, Named, are_finite, maker_of
 from ganinv.inversion.params import SearchParams
-from ganinv.weights.store import read_tensors, write_tensors
+from ganinv.weights.store import FEATURES, WEIGHTS, read_tensors, write_tensors
 
 REFINEMENT = "refinement.safetensors"
-FEATURES, WEIGHTS = "features.", "weights."  # before the names of its tensors
 Refinement = dict[str, Tensor]
 
 

@@ -18,9 +18,8 @@ from ganinv.report.numbered import attributes
 from ganinv.report.told import Told, at, told
 
 PICTURE_WIDTH = 400  # pixels, in grids
-INTERVAL = re.compile(
-    r"(\S+) (\(\S+ to \S+\))(.*)"
-)  # a mean with its interval, as `told` writes it
+# a mean with its interval, as `told` writes it
+INTERVAL = re.compile(r"(\S+) (\(\S+ to \S+\))(.*)")
 NUMBER = re.compile(r"[0-9+\-−∞<]|–$|not (in|reached)")  # what a cell with a number begins with
 
 

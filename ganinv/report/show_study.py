@@ -3,7 +3,7 @@
 import html
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from ganinv import figures
 from ganinv.analysis.statistics import Interval
 from ganinv.analysis.study import of_photograph
+from ganinv.losses.terms import loss_weights
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import table, words
 from ganinv.report.plots import Key, colour, panel, panels
@@ -66,8 +67,8 @@ def summary(study: Study) -> str:
 
 def recipes_list(study: Study) -> str:
     """Say of each recipe what it is; of studies that do not tell, nothing."""
-    told = [(x["title"], f"{x['what']}.") for x in study["recipes"].values() if x.get("what")]
-    return words(told) if told else ""
+    items = [(x["title"], f"{x['what']}.") for x in study["recipes"].values() if x.get("what")]
+    return words(items) if items else ""
 
 
 def minimized(study: Study) -> str:
@@ -85,11 +86,9 @@ def _minimizes_alex(params: Any) -> bool:
     return "lpips_alex" in terms or ("lpips" in terms and params.get("lpips_net") == "alex")
 
 
-def _terms(loss: Any) -> list[str]:
+def _terms(loss: Any) -> Iterable[str]:
     """The terms of a loss that count; none of what a damaged file may have in its place."""
-    if isinstance(loss, str):
-        return [loss]
-    return [name for name, weight in loss.items() if weight] if isinstance(loss, dict) else []
+    return loss_weights(loss) if isinstance(loss, str | dict) else ()
 
 
 def _count(number: int, thing: str, ending: str = "s") -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from ganinv.errors import WeightsError, printable, shorten
 from ganinv.files import read_json, size_of, write_bytes
 from ganinv.weights.fit import check_fit
 
+FEATURES, WEIGHTS = "features.", "weights."  # before the names of a refinement's tensors
 LARGEST = 2**29  # bytes of a latent, a refinement, a direction
 LONGEST_HEADER = 2**22  # bytes; the longest of a known network takes 100,000
 MOST = 20_000  # tensors in a file; a large encoder has 800
@@ -158,13 +159,18 @@ def read_description(path: str | Path) -> dict[str, Any]:
     return description if isinstance(description, dict) else {}
 
 
+def is_refinement(names: Iterable[str]) -> bool:
+    """Whether a tensor of these names is part of a refinement."""
+    return any(name.startswith((FEATURES, WEIGHTS)) for name in names)
+
+
 def part_of_a_result(path: str | Path, description: Mapping[str, Any]) -> str:
     """Say what a latent's file or a refinement is for, where a network is wanted; else "".
 
     `description` is that of the file, which is one of ours and whole.
     """
-    names = () if "architecture" in description else tuple(read_header(path))
-    if not any(name == "latent" or name.startswith(("features.", "weights.")) for name in names):
+    names = {} if "architecture" in description else read_header(path)
+    if "latent" not in names and not is_refinement(names):
         return ""
     return (
         "; it is a latent or a refinement, which `ganinv render` draws; `ganinv weights tune "
