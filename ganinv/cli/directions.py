@@ -23,7 +23,7 @@ def directions_list(
 ) -> None:
     """The named directions of a generator, with what each was measured to do."""
     from ganinv.editing.directions import KINDS, directions  # after the options: they import torch
-    from ganinv.editing.named import describe_card
+    from ganinv.editing.named import describe_card, left_out
     from ganinv.generators.load import load_generator
 
     network = load_generator(generator)
@@ -32,8 +32,11 @@ def directions_list(
         tell(f"{printable(network.name)} has none; `ganinv directions find` finds them")
     for name, direction in named.items():
         tell(f"{name}  ({direction.about}; layers {direction.layers})")
-        if card := describe_card(name, network):
-            tell(f"    {card}")
+        for line in describe_card(name, network):
+            tell(f"    {line}")
+    if failed := {name: why for name, why in left_out(network).items() if name not in named}:
+        why = "; ".join(f"{name} ({words})" for name, words in failed.items())
+        tell(f"left out, for what they failed in: {printable(why)}")
     tell(f"also {KINDS}")
 
 
@@ -93,6 +96,12 @@ def directions_check(
     out: Annotated[
         Path | None, typer.Option(parser=a_path, help="a .json file for what was measured")
     ] = None,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="put it into the directions' card; what fails on drawn faces goes"
+        ),
+    ] = False,
     work: Work = None,
     device: DeviceOption = "auto",
 ) -> None:
@@ -105,7 +114,7 @@ def directions_check(
             check_out(str(folder))
     from ganinv.compute.device import resolve_device  # after the checks: they import torch
     from ganinv.editing.check import measure_named
-    from ganinv.editing.named import describe_row
+    from ganinv.editing.named import describe_row, keep_checked
     from ganinv.editing.sources import find_latents, read_code
     from ganinv.generators.load import load_generator
 
@@ -124,4 +133,7 @@ def directions_check(
     if out is not None:
         write_json(out, found)
         tell(printable(out))
+    if keep:
+        for path in keep_checked(network, found):
+            tell(printable(path))
     raise typer.Exit(0 if all(row["holds"] for row in found["directions"].values()) else 1)

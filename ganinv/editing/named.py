@@ -14,10 +14,13 @@ from torch import Tensor
 from ganinv.errors import ParamsError, printable
 from ganinv.files import read_json, write_json
 from ganinv.inversion.latent_files import Named, maker_of
+from ganinv.locks import locked
 from ganinv.paths import checkpoints_folder, shipped_weights_folder
 from ganinv.weights.store import read_tensors, write_tensors
 
 PREFIX = "directions_"
+WAIT = 60.0  # seconds, for another process that writes the same card
+HELD = {"holds": True}  # a direction that was not checked stays
 Rows = dict[str, tuple[Tensor, str, str]]  # by name: w, layers, words
 
 
@@ -83,14 +86,63 @@ def cards_of(generator: Named) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield path, card
 
 
-def describe_card(name: str, generator: Named) -> str:
-    """Say in a line what a named direction was measured to do, "" where no card tells it."""
+def keep_checked(generator: Named, found: dict[str, Any]) -> list[Path]:
+    """Put what a check of named directions found into their cards; return the directions' files.
+
+    `found` is as `measure_named` returns it. What drawn faces show takes the place of what `find`
+    saw on fewer, and a direction that fails leaves the list. What codes of photographs show stands
+    beside it, below "photographs". Raises WriteError, and InUseError where another process keeps
+    the card.
+    """
+    changed = []
+    for path, _ in cards_of(generator):
+        with locked(path.with_suffix(".lock"), wait=WAIT):
+            rows, card = load_named(path, generator), load_card(path)
+            checked = {name: row for name, row in found["directions"].items() if name in rows}
+            if not checked:
+                continue
+            about = {"checked": found["faces"]}
+            if found["drawn"]:
+                known = card.get("directions", {})
+                card["directions"] = known | {
+                    name: known.get(name, {}) | row | about for name, row in checked.items()
+                }
+                rows = {name: row for name, row in rows.items() if checked.get(name, HELD)["holds"]}
+            else:
+                known = card.get("photographs", {})
+                card["photographs"] = known | {name: row | about for name, row in checked.items()}
+            save_named(path, rows, generator, card)
+            changed.append(path)
+    return changed
+
+
+def describe_card(name: str, generator: Named) -> list[str]:
+    """Say in lines what a named direction was measured to do, [] where no card tells it.
+
+    The first is of drawn faces; a second, of codes of photographs, where they were checked.
+    """
     for _, card in cards_of(generator):
         try:
-            return describe_row(card["directions"][name])
+            lines = [describe_row(card["directions"][name])]
+            if name in card.get("photographs", {}):
+                row = card["photographs"][name]
+                lines.append(f"codes of photographs: {describe_row(row)}")
+            return lines
         except (LookupError, TypeError, ValueError, AttributeError):  # a damaged card, or another
             continue
-    return ""
+    return []
+
+
+def left_out(generator: Named) -> dict[str, str]:
+    """Return the attributes that have no direction, with what each failed in: {name: words}."""
+    found: dict[str, str] = {}
+    for _, card in cards_of(generator):
+        try:
+            rows = card["directions"].items()
+            found |= {name: ", ".join(row["fails"]) for name, row in rows if not row["holds"]}
+        except (LookupError, TypeError, ValueError, AttributeError):
+            continue
+    return found
 
 
 def describe_row(row: dict[str, Any]) -> str:
@@ -107,9 +159,10 @@ def describe_row(row: dict[str, Any]) -> str:
         "unknown" if row.get(key) is None else f"{row[key]:.{digits}f}"
         for key, digits in (("own", 1), ("identity", 2), ("held_out_correlation", 2))
     )
+    faces = f"{row['checked']} faces" if "checked" in row else "faces"
     text = (
         f"moves its own attribute by {own} standard deviations{also}; rises at every step on "
-        f"{row['rising']:.0%} of faces; identity {identity}"
+        f"{row['rising']:.0%} of {faces}; identity {identity}"
     )
     if "held_out_correlation" in row:
         text += f"; held-out correlation {foretold}"

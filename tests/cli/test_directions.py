@@ -67,6 +67,11 @@ def test_check_measures_again_and_says_what_fails(named, toy_path, tmp_path, cap
     assert found["faces"] == 2 and found["directions"]["smile"]["own"] is None
     assert cli("directions", "check", *words, "--direction", "simle") == 2
     assert "did you mean smile" in capsys.readouterr().err
+    assert cli("directions", "check", *words, "--keep") == 1
+    capsys.readouterr()
+    assert cli("directions", "list", "--generator", toy_path) == 0
+    said = capsys.readouterr().out
+    assert "left out, for what they failed in: smile (own" in said and "toy has none" in said
 
 
 def test_check_needs_a_card(root, toy_path, tmp_path, capsys):

@@ -11,6 +11,8 @@ from ganinv.editing.directions import directions, find_direction
 from ganinv.editing.named import (
     describe_card,
     describe_row,
+    keep_checked,
+    left_out,
     load_card,
     load_named,
     named_path,
@@ -74,7 +76,7 @@ def test_another_generator_s_directions_are_not_used(named, toy, toy_path, tmp_p
     other = load_generator(save_toy(tmp_path / "toy.safetensors", state))
     assert other.name == load_generator(toy_path).name
     assert load_named(path, other) == {} == directions(other)
-    assert describe_card("smile", other) == ""
+    assert describe_card("smile", other) == []
     assert load_named(path, toy) == {} == directions(toy)  # without a file, it has no hash
 
 
@@ -115,10 +117,10 @@ def test_directions_that_do_not_fit_the_generator(named, loaded, w):
 
 
 def test_a_card_says_what_a_direction_does(named, loaded):
-    text = describe_card("smile", loaded)
+    (text,) = describe_card("smile", loaded)
     assert "by 2.5 standard deviations and yaw by -0.6 and age by +0.3;" in text
     assert "98% of faces" in text and "identity 0.30" in text and "correlation 0.91" in text
-    assert describe_card("yaw", loaded) == ""
+    assert describe_card("yaw", loaded) == []
     assert "fails in own, others" in describe_row(
         ROW | {"holds": False, "fails": ["own", "others"]}
     )
@@ -131,7 +133,7 @@ def test_a_card_of_what_could_not_be_measured(loaded, root):
     card = {"sha256": loaded.sha256, "directions": {"smile": row}}
     save_named(path, {"smile": (torch.ones(32), "all", "x")}, loaded, card)
     assert load_card(path)["directions"]["smile"]["identity"] is None
-    assert "identity unknown" in describe_card("smile", loaded)
+    assert "identity unknown" in describe_card("smile", loaded)[0]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,48 @@ def test_a_card_of_what_could_not_be_measured(loaded, root):
 def test_a_damaged_card_is_as_none(named, loaded, text):
     path, _ = named
     path.with_suffix(".json").write_text(text.replace("{", f'{{"sha256": "{loaded.sha256}", ', 1))
-    assert describe_card("smile", loaded) == ""
+    assert describe_card("smile", loaded) == [] and left_out(loaded) == {}
     path.with_suffix(".json").unlink()
-    assert describe_card("smile", loaded) == "" and load_card(path) == {}
+    assert describe_card("smile", loaded) == [] and load_card(path) == {}
+
+
+def checked(drawn, **rows):
+    return {"faces": 200, "drawn": drawn, "directions": rows}
+
+
+def test_what_fails_on_more_faces_leaves_the_list(named, loaded):
+    path, rows = named
+    fails = ROW | {"rising": 0.9, "holds": False, "fails": ["rising"]}
+    fails.pop("layers")
+    assert keep_checked(loaded, checked(True, smile=fails)) == [path]
+    assert list(load_named(path, loaded)) == ["yaw"] and left_out(loaded) == {"smile": "rising"}
+    assert torch.equal(load_named(path, loaded)["yaw"][0], rows["yaw"][0])
+    row = load_card(path)["directions"]["smile"]
+    assert row["layers"] == "coarse" and row["rising"] == 0.9 and row["checked"] == 200
+    assert not path.with_suffix(".lock").exists()
+
+
+def test_what_holds_on_more_faces_stays_with_its_new_numbers(named, loaded):
+    path, _ = named
+    keep_checked(loaded, checked(True, smile=ROW | {"own": 2.25}))
+    assert list(load_named(path, loaded)) == ["smile", "yaw"] and left_out(loaded) == {}
+    assert "by 2.2 standard" in describe_card("smile", loaded)[0]
+
+
+def test_what_photographs_show_stands_beside(named, loaded):
+    path, _ = named
+    fails = {"own": 1.3, "others": {}, "rising": 1.0, "identity": 0.3}
+    fails |= {"holds": False, "fails": ["own"]}
+    keep_checked(loaded, checked(False, smile=fails, yaw=fails) | {"faces": 8})
+    assert list(load_named(path, loaded)) == ["smile", "yaw"]
+    drawn, photographs = describe_card("smile", loaded)
+    assert "by 2.5" in drawn
+    assert photographs.startswith("codes of photographs: moves its own attribute by 1.3")
+    assert "100% of 8 faces" in photographs and photographs.endswith("fails in own")
+
+
+def test_nothing_is_kept_of_directions_that_are_not_there(named, loaded):
+    path, _ = named
+    before = path.read_bytes(), path.with_suffix(".json").read_bytes()
+    assert keep_checked(loaded, checked(True, pose=ROW)) == []
+    assert (path.read_bytes(), path.with_suffix(".json").read_bytes()) == before
