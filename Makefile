@@ -62,6 +62,7 @@ study: setup  ## compare recipes over photographs and restarts, into runs/study/
 	$(BIN)/ganinv study --params params/starts.yaml
 	$(BIN)/ganinv study --params params/restarts.yaml
 	$(BIN)/ganinv study --params params/study.yaml
+	$(BIN)/ganinv study --params params/nearer.yaml
 	$(BIN)/ganinv study --params params/sooner.yaml
 
 gan: setup  ## train small GANs, compare and invert them, into reports/gan/ (a day on one core; the same call goes on)

@@ -16,6 +16,7 @@ from ganinv.errors import ReportError
 from ganinv.files import read_json, sha256_file, write_bytes, write_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import project_root
+from ganinv.report import ways
 from ganinv.report.numbered import FIGURES
 from ganinv.report.told import EVIDENCE, SUMMARIES
 from ganinv.report.ways import join_reports
@@ -23,7 +24,7 @@ from ganinv.weights.manifest import load_manifest
 
 LATENTS = "latents"  # the folder of the experiments' latents, and the file of their checksums
 STARTS = "starts"  # the study that judges our encoder's codes
-STUDIES = {f"runs/{name}": name for name in ("study", STARTS, "restarts", "sooner")}
+STUDIES = {f"runs/{name}": name for name in ways.STUDIES}  # published under the same names
 
 
 def publish_report(report: Path, to: Path) -> None:

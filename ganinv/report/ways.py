@@ -9,12 +9,16 @@ from pathlib import Path
 
 from ganinv.files import write_text
 
+STUDIES = {  # of `make study`, by the names of their files in params/
+    "study": "Study of recipes",
+    "starts": "Study of starts",
+    "restarts": "Study of restarts",
+    "nearer": "Study of an encoder's start",
+    "sooner": "Study of fewer steps",
+}
 REPORTS = {  # by their first pages, as seen from the folder of the report on inversion
     "index.html": "Inversion",
-    "study.html": "Study of recipes",
-    "starts.html": "Study of starts",
-    "restarts.html": "Study of restarts",
-    "sooner.html": "Study of fewer steps",
+    **{f"{name}.html": title for name, title in STUDIES.items()},
     "gan/index.html": "Small GANs",
 }
 PLACE = re.compile(r'<span class="ways">.*?</span>', re.S)

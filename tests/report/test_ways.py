@@ -2,7 +2,9 @@
 
 import re
 
-from ganinv.report.ways import join_reports
+from ganinv.report.ways import STUDIES, join_reports
+from ganinv.runs.study_params import StudyParams
+from helpers.paths import ROOT
 
 PAGE = '<nav><a href="index.html">First</a><span class="ways"></span></nav>'
 
@@ -36,3 +38,10 @@ def test_ways_are_set_anew_when_another_report_is_there(tmp_path):
     join_reports(tmp_path)
     join_reports(tmp_path)
     assert links(tmp_path / "index.html") == ["gan/index.html"]
+
+
+def test_make_study_makes_each_that_pages_lead_to():
+    target = re.search(r"^study:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)[1]
+    assert sorted(re.findall(r"--params params/(\w+)\.yaml", target)) == sorted(STUDIES)
+    for name in STUDIES:
+        assert StudyParams.load(ROOT / f"params/{name}.yaml").out == f"runs/{name}"
