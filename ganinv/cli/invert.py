@@ -117,7 +117,7 @@ def invert(
     gpus_per_worker: GpusPerWorker = None,
     cpus_per_worker: CpusPerWorker = None,
 ) -> None:
-    """Invert photographs. The same command again continues where it stopped.
+    """Invert photographs. The same command again keeps what is finished, and does the others.
 
     `ganinv params` lists all parameters, which --set takes by name.
     """
@@ -169,6 +169,13 @@ def _run(settings: Params, engine: str, asked: Mapping[str, Any], options: Mappi
             used = stack.enter_context(connected(**asked, device=settings.device, say=tell))
         try:
             return run_experiment(settings, engine=used, say=tell, **options)
+        except KeyboardInterrupt:
+            if not options["keep_interrupted"]:
+                tell(
+                    "notice: the image at work begins anew the next time; --keep-interrupted would "
+                    "keep its best latent so far"
+                )
+            raise
         except ValueError as error:
             raise BadArgumentsError(error) from None
 

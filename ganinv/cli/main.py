@@ -75,9 +75,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
     except typer.Exit as error:
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        code = complain(
-            "interrupted; what is finished is kept, and the same command continues", INTERRUPTED
-        )
+        same = "the same command" + " without --fresh" * ("--fresh" in (argv or sys.argv))
+        code = complain(f"interrupted; what is finished is kept, and {same} goes on", INTERRUPTED)
     except Exception as error:
         code = _complain_of(error)
     raise SystemExit(code or 0)

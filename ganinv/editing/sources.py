@@ -28,7 +28,7 @@ from ganinv.inversion.refinement import (
 )
 from ganinv.inversion.starts import fit_latent
 from ganinv.runs.params import Params
-from ganinv.runs.records import each_record, is_finished, read_record
+from ganinv.runs.records import each_record, has_latent, is_finished, read_record
 
 USUAL = "ffhq-student"  # the generator of a latent that names none
 
@@ -79,15 +79,22 @@ def find_latents(source: str | Path) -> list[tuple[str, Path]]:
         )
     if (path / LATENT).is_file():
         return [(path.resolve().name, path / LATENT)]
-    found = [
-        (name, path / name / LATENT)
+    there = [
+        (name, path / name / LATENT, is_finished(record))
         for name, record in each_record(path)
-        if is_finished(record) and (path / name / LATENT).is_file()
+        if has_latent(record) and (path / name / LATENT).is_file()
     ]
+    found = [(name, file) for name, file, finished in there if finished]
     if not found:
+        begun = [name for name, _, finished in there if not finished]
+        give = (
+            f"the search of {printable(begun[0])} ended early, and {printable(path / begun[0])} "
+            "has what it found"
+            if begun
+            else "give what `ganinv invert` wrote, or a latent's file"
+        )
         raise BadArgumentsError(
-            f"{printable(path)} holds no finished image and no {LATENT}; give what `ganinv invert` "
-            "wrote, or a latent's file"
+            f"{printable(path)} holds no finished image and no {LATENT}; {give}"
         )
     return found
 

@@ -7,7 +7,7 @@ from ganinv.errors import ParamsError, printable
 from ganinv.files import split_part
 from ganinv.inversion.params import STARTS, losses_of
 from ganinv.losses.terms import check_own, needs_encoder
-from ganinv.runs.inputs import find_photos
+from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.params import Params
 from ganinv.weights.find import find_file
 
@@ -43,3 +43,14 @@ def check_out(out: str) -> None:
             return
         if os.path.lexists(place):
             raise ParamsError(f"out: {printable(place)} is a file; name a folder for results")
+
+
+def lies_in(folder: Path, photos: list[Photo]) -> bool:
+    """Tell whether a photograph lies in a folder, by whatever name."""
+    place = folder.resolve()
+    for parent in {photo.path.parent for photo in photos}:
+        real = parent.resolve()
+        if place == real or place in real.parents:
+            return True
+    links = (photo.path for photo in photos if photo.path.is_symlink())
+    return any(place in path.resolve().parents for path in links)

@@ -27,12 +27,13 @@ from ganinv.inversion.invert import invert
 from ganinv.inversion.params import STARTS
 from ganinv.inversion.result import Inversion
 from ganinv.numerics import NUMERICS
+from ganinv.runs.checks import lies_in
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.entries import Noted
 from ganinv.runs.folder import Marks, RunFolder, crop_marks, default_folder
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT, lacks
-from ganinv.runs.overview import show
+from ganinv.runs.overview import remove_overview, show
 from ganinv.runs.params import Params
 from ganinv.runs.plan import Plan, make_plan
 from ganinv.runs.records import (
@@ -121,7 +122,7 @@ def run_experiment(
     if params.out == "auto":
         params = params.model_copy(update={"out": str(default_folder(params, key))})
     folder = RunFolder(params.out, key)
-    if _lies_in(folder.path, photos):
+    if lies_in(folder.path, photos):
         set_aside = False  # the photographs would go with it
     own = _own_starts(params, photos, only)
     marks = functools.partial(marks_of, params, own)
@@ -140,17 +141,6 @@ def run_experiment(
     for text in left_out:
         say(f"notice: {text}")
     return Run(folder.path, params, photos, results, time.perf_counter() - started)
-
-
-def _lies_in(folder: Path, photos: list[Photo]) -> bool:
-    """Whether a photograph lies in a folder, by whatever name."""
-    place = folder.resolve()
-    for parent in {photo.path.parent for photo in photos}:
-        real = parent.resolve()
-        if place == real or place in real.parents:
-            return True
-    links = (photo.path for photo in photos if photo.path.is_symlink())
-    return any(place in path.resolve().parents for path in links)
 
 
 def _own_starts(params, photos, only):
@@ -272,7 +262,8 @@ class Work:
         if collecting:
             try:
                 collect(self.folder.path)
-            except ValueError:  # no record could be written
+            except ValueError:  # there is no record, so that what tells of some is of old ones
+                remove_overview(self.folder.path)
                 return
             show(self.folder.path, self.params, anew=self.changed)
         if not (self.folder.path / ENVIRONMENT).is_file():
@@ -347,6 +338,10 @@ class Work:
                 raise
             raise ImageError(str(error)) from None
         self.changed = True
+        if inversion.stopped and (nearer := self.folder.nearer(photo.id, marks, inversion)):
+            whose = "that of an earlier call, which has a lower loss"
+            self._fail(photo, f"{inversion.stopped}: {whose}", nearer)
+            return self._raise_interrupt(inversion)
         self.folder.begin(photo.id, self.params.keep)
         save_inversion(
             self.folder.path / photo.id,
@@ -365,6 +360,9 @@ class Work:
             entry |= {"keep": self.params.keep, "crop": crop.to_dict()}
             self.note(photo.id, self.folder.note(photo.id, entry))
             waiting.path.unlink(missing_ok=True)
+        return self._raise_interrupt(inversion)
+
+    def _raise_interrupt(self, inversion: Inversion) -> None:
         if inversion.interrupted:
             raise KeyboardInterrupt
 

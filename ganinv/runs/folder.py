@@ -17,7 +17,9 @@ from typing import Any
 from ganinv.core_yaml import read_yaml
 from ganinv.errors import InUseError, ParamsError, WriteError
 from ganinv.files import TEMPORARY, read_json, remove_file
+from ganinv.inversion.latent_files import LATENT
 from ganinv.inversion.params import start_folder
+from ganinv.inversion.result import Inversion
 from ganinv.inversion.saved_code import CodeFile
 from ganinv.locks import is_locked, locked, read_note
 from ganinv.losses.terms import loss_name
@@ -42,8 +44,10 @@ from ganinv.runs.records import (
     SETTINGS_KEY,
     adopt,
     each_record,
+    has_latent,
     held,
     is_finished,
+    is_measured,
     locks,
     read_record,
     write_params,
@@ -100,6 +104,8 @@ class RunFolder:
                 others = strangers + self._of_other_crops(asked, marks)
                 if others and not fresh:
                     raise ParamsError(self._refusal(params, others))
+                if strangers:
+                    say(f"removed, as --fresh asks: {_named(strangers)}, under other parameters")
                 for name in (*strangers, *old):
                     self.remove(name)
                 write_params(self.path, params)
@@ -221,12 +227,10 @@ class RunFolder:
         say(f"{self.path} held results under other parameters; they are now in {other}")
 
     def _refusal(self, params: Params, strangers: list[str]) -> str:
-        more = f" and {len(strangers) - SHOWN} more" if len(strangers) > SHOWN else ""
         return (
             f"{self.path} holds {len(strangers)} result{'s' if len(strangers) != 1 else ''} under "
-            f"other parameters{describe_changes(self.path, params)}: "
-            f"{', '.join(strangers[:SHOWN])}{more}. Name another folder by --out, or replace them "
-            "by --fresh (fresh = True in Python)"
+            f"other parameters{describe_changes(self.path, params)}: {_named(strangers)}. Name "
+            "another folder by --out, or remove them by --fresh (fresh = True in Python)"
         )
 
     def finished(self, image_id: str, marks: Marks) -> dict[str, Any] | None:
@@ -236,6 +240,22 @@ class RunFolder:
             return None
         whole = all((self.path / image_id / name).is_file() for name in files_of(entry))
         return entry if whole else None
+
+    def nearer(self, image_id: str, marks: Marks, found: Inversion) -> dict[str, Any] | None:
+        """Return the entry of what an earlier search that ended early left, if its loss is lower.
+
+        That is one under the settings of this run, of this photograph, its latent there.
+        """
+        entry = read_record(self.path, image_id)
+        if entry is None or is_finished(entry) or not has_latent(entry):
+            return None
+        if entry.get("settings") != self.key:
+            return None
+        there = (self.path / image_id / LATENT).is_file()
+        if not there or not marks or _differs(entry, marks):
+            return None
+        loss: Any = entry.get("best_loss")
+        return entry if is_measured(loss) and loss <= found.best_loss else None
 
     @contextlib.contextmanager
     def claim(self, image_id: str, *, wait: float = 0.0) -> Iterator[None]:
@@ -293,6 +313,12 @@ class RunFolder:
 def crop_marks(photo: Photo) -> Marks:
     """Return what an entry says of the crop that a photograph is asked for."""
     return {"align": photo.align, "face": photo.face or None}
+
+
+def _named(names: list[str]) -> str:
+    """Some names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
 
 
 def _differs(entry: Mapping[str, Any], marks: Marks) -> bool:

@@ -19,12 +19,13 @@ from ganinv.errors import printable
 from ganinv.figures import INK
 from ganinv.files import remove_file, size_of, write_text
 from ganinv.images.writing import read_png, save_jpeg
+from ganinv.inversion.latent_files import LATENT
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.describe import describe, describe_metrics
 from ganinv.runs.gathered import read_gathered
 from ganinv.runs.names import ENVIRONMENT, INDEX, PAGES, SHEET, files_of
 from ganinv.runs.params import Params
-from ganinv.runs.records import gather_codes
+from ganinv.runs.records import gather_codes, has_latent, is_finished, is_id, read_record
 
 SIDE = 160  # pixels of a picture on the sheet
 LINE = 20  # pixels of a line of text below it
@@ -47,6 +48,7 @@ figure.refined img { aspect-ratio: 1716 / 528; }
 figcaption, p, li { overflow-wrap: anywhere; }
 nav, .files { display: flex; flex-wrap: wrap; gap: .1rem .9rem; margin: .4rem 0; }
 nav a, .files a { color: #0b57a4; }
+.failed img { width: 100%; }
 .failed { background: #fff4d6; border: 1px solid #e6c76a; border-radius: 6px; padding: .2rem 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .8rem .25rem 0; text-align: left; }
@@ -69,7 +71,16 @@ def write_overview(folder: str | Path, metrics: Mapping[str, Any], params: Param
     for page in (folder / PAGES).glob("*.html"):
         if page.stem.isdecimal() and int(page.stem) > count:  # of images that have gone
             remove_file(page)
-    write_text(folder / INDEX, _page(metrics, params, sheet))
+    write_text(folder / INDEX, _page(folder, metrics, params, sheet))
+
+
+def remove_overview(folder: str | Path) -> None:
+    """Remove the metrics and pages of a run of which nothing is left. Raises WriteError."""
+    for name in ("metrics.json", "metrics.csv", SHEET, INDEX):
+        remove_file(Path(folder) / name)
+    for page in (Path(folder) / PAGES).glob("*.html"):
+        if page.stem.isdecimal():
+            remove_file(page)
 
 
 def show(folder: str | Path, params: Params, *, anew: bool = True) -> None:
@@ -96,7 +107,7 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 def _is_shown(folder: Path, metrics: Mapping[str, Any], params: Params) -> bool:
     sheet = _has_pictures(metrics["images"])
-    page, file = _page(metrics, params, sheet).encode("utf-8", "replace"), folder / INDEX
+    page, file = _page(folder, metrics, params, sheet).encode("utf-8", "replace"), folder / INDEX
     try:
         if size_of(file) != len(page) or file.read_bytes() != page:
             return False
@@ -165,7 +176,7 @@ def _brief(entry: Mapping[str, Any]) -> str:
     return "   ".join(words + ["refined"] * _is_refined(entry))
 
 
-def _page(metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
+def _page(folder: Path, metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
     images, failed = metrics["images"], metrics["failed"]
     count = f"{len(images)} image{'s' if len(images) != 1 else ''}"
     first = list(itertools.islice(images.items(), MOST))
@@ -179,7 +190,7 @@ def _page(metrics: Mapping[str, Any], params: Params, sheet: bool) -> str:
         f"<h1>{count}</h1><p>{_text(describe(params))}; {_text(params.generator)}</p>",
         f"<nav>{nav}</nav>",
         _page_links(len(images)),
-        _failures(failed),
+        _failures(folder, failed),
         _note(codes, params),
         _means(metrics, codes),
         *(_figure(name, entry) for name, entry in first if "panel.png" in files_of(entry)),
@@ -193,14 +204,32 @@ def _text(text: object) -> str:
     return html.escape(printable(text))
 
 
-def _failures(failed: Mapping[str, str]) -> str:
+def _failures(folder: Path, failed: Mapping[str, str]) -> str:
     if not failed:
         return ""
     shown = itertools.islice(failed.items(), FAULTS)
-    rows = "".join(f"<li>{_text(name)}: {_text(reason)}</li>" for name, reason in shown)
+    rows = "".join(
+        f"<li>{_text(name)}: {_text(reason)}{_kept(folder, name)}</li>" for name, reason in shown
+    )
     if len(failed) > FAULTS:
         rows += f"<li>and {len(failed) - FAULTS} more, in metrics.json</li>"
     return f'<div class="failed"><p>Failed: {len(failed)}</p><ul>{rows}</ul></div>'
+
+
+def _kept(folder: Path, name: str) -> str:
+    """What a search that ended early has left, with links; "" for nothing."""
+    record = read_record(folder, name) if is_id(name) else None
+    if is_finished(record) or not has_latent(record):
+        return ""
+    place = quote(name)
+    there = [file for file in ("panel.png", LATENT) if (folder / name / file).is_file()]
+    links = "".join(f'<a href="{place}/{file}">{file}</a>' for file in there)
+    picture = (
+        f'<img src="{place}/panel.png" loading="lazy" alt="{_text(name)}: what is kept">'
+        if "panel.png" in there
+        else ""
+    )
+    return f'<div class="files">{links}</div>{picture}'
 
 
 def _means(metrics: Mapping[str, Any], codes: Mapping[str, Any]) -> str:

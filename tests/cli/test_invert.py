@@ -107,7 +107,24 @@ def fail_at_first_file(monkeypatch, error):
 def test_interrupting_is_130_and_says_that_nothing_is_lost(quick, photo, monkeypatch, capsys):
     fail_at_first_file(monkeypatch, KeyboardInterrupt())
     assert cli("invert", photo, *quick) == 130
-    assert "continues" in capsys.readouterr().err
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_interrupting_what_starts_over_names_the_command_that_goes_on(
+    quick, photo, monkeypatch, capsys
+):
+    fail_at_first_file(monkeypatch, KeyboardInterrupt())
+    assert cli("invert", photo, *quick, "--fresh") == 130
+    assert "the same command without --fresh goes on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("keep", [[], ["--keep-interrupted"]])
+def test_an_interrupt_says_how_the_image_at_work_could_be_kept(
+    quick, photo, monkeypatch, keep, capsys
+):
+    fail_at_first_file(monkeypatch, KeyboardInterrupt())
+    assert cli("invert", photo, *quick, *keep) == 130
+    assert ("begins anew the next time" in "".join(capsys.readouterr())) is (not keep)
 
 
 def test_what_nobody_foresaw_keeps_its_traceback(quick, photo, monkeypatch):
