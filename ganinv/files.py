@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from ganinv.errors import WriteError
+from ganinv.errors import BadArgumentsError, WriteError, printable
 
 TEMPORARY = re.compile(r"\.ganinv-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(\..*)?")
 LARGEST_JSON = 2**28  # bytes; metrics of a hundred thousand photographs take 100 MB
@@ -256,6 +256,41 @@ def split_part(path: Path | str) -> tuple[Path, str]:
         if name and os.path.isfile(file):
             return Path(file), name
     return Path(path), ""
+
+
+def spare_inputs(
+    outputs: Iterable[Path | str],
+    inputs: Iterable[Path | str | None],
+    way: str = "name another place by --out",
+) -> None:
+    """Raise BadArgumentsError where a file that is to be written is one of those that are read.
+
+    Two paths are one file where they are the same with links followed and case aside, which some
+    disks do not tell apart, and where the disk says so. An input may be FILE:NAME; what is no file,
+    such as the name of a generator or of a direction, is passed over. `way` says what to do.
+    """
+    read: dict[object, Path] = {}
+    for given in inputs:
+        path = None if given is None else split_part(given)[0]
+        if path is not None and os.path.isfile(path):
+            read |= dict.fromkeys(_marks(path), path)
+    for output in outputs if read else ():
+        source = next((read[mark] for mark in _marks(output) if mark in read), None)
+        if source is not None:
+            same = str(source) == str(output)
+            named = "" if same else f" (it is {printable(source)})"
+            raise BadArgumentsError(
+                f"{printable(output)} would be overwritten, and this command reads it{named}; {way}"
+            )
+
+
+def _marks(path: Path | str) -> list[object]:
+    """What a file is known by: its real path, and where it is there, its place on the disk."""
+    marks: list[object] = [os.path.realpath(path).casefold()]
+    with contextlib.suppress(OSError):
+        found = os.stat(path)
+        marks.append((found.st_dev, found.st_ino))
+    return marks
 
 
 def sha256_file(path: Path | str) -> str:

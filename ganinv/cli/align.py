@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from ganinv.cli.shared import a_path, complain
 from ganinv.errors import BadArgumentsError, ImageError, printable
-from ganinv.files import read_json
+from ganinv.files import full_path, read_json, spare_inputs
 from ganinv.runs.names import files_of
 
 Inputs = Annotated[
@@ -26,16 +27,21 @@ def align(
         str, typer.Option(help="which face: largest, all, or a number from 1, by size")
     ] = "largest",
 ) -> None:
-    """Cut faces out of photographs as FFHQ does it, with a record for `ganinv paste`."""
+    """Cut faces out of photographs as FFHQ does it, with a record for `ganinv paste`.
+
+    Photographs are only read, and a crop of another photograph, or of another face, is kept.
+    """
     from ganinv.images.faces import parse_face
     from ganinv.runs.checks import check_out
-    from ganinv.runs.inputs import find_photos
 
-    parse_face(face)
+    face = str(parse_face(face))
     check_out(str(out))
     failed = 0
     left_out: list[str] = []
-    for photo in find_photos(inputs, True, left_out=left_out.append):
+    photos = _photographs(inputs, out, left_out.append)
+    targets = _targets_of([photo.id for photo in photos], out, face)
+    spare_inputs(targets, [photo.path for photo in photos], "name another folder by --out")
+    for photo in photos:
         try:
             _align_one(photo, out, size, face)
         except ImageError as error:
@@ -49,8 +55,77 @@ def align(
     raise typer.Exit(1 if failed else 0)
 
 
+def _photographs(inputs, out, say):
+    """The photographs of the inputs. Crops in `out` that folders bring along are left out."""
+    from ganinv.runs.inputs import find_photos
+
+    photos = find_photos(inputs, True, left_out=say)
+    named = {os.path.realpath(full_path(item)) for item in inputs}
+    others = [photo.path for photo in photos if not _is_own(photo.path, out, named)]
+    if len(others) in (0, len(photos)):  # crops alone are meant: what they would replace is said
+        return photos
+    say(f"left out of {printable(out)}: crops that were made there ({len(photos) - len(others)})")
+    return find_photos(others, True)  # whose names do not depend on crops
+
+
+def _is_own(path, out, named):
+    """Whether a picture is a crop in `out`, with its record beside it, and was not named."""
+    from ganinv.images.crops import read_crop
+
+    real = os.path.realpath(path)
+    if path.suffix != ".png" or real in named or os.path.dirname(real) != os.path.realpath(out):
+        return False
+    try:
+        read_crop(path.with_name(f"{path.stem}.json"))
+    except ImageError:
+        return False
+    return True
+
+
+def _targets_of(names, out, face):
+    """Files that may be written; where each has any number of faces, those of them that exist."""
+    if face != "all":
+        return [out / f"{name}{suffix}" for name in names for suffix in (".png", ".json")]
+    known = {name.casefold() for name in names}
+    there = os.listdir(out) if out.is_dir() else []
+    faces = [re.fullmatch(r"(.+)-face\d+\.(png|json)", name, re.IGNORECASE) for name in there]
+    return [out / found[0] for found in faces if found and found[1].casefold() in known]
+
+
+def _check_place(out, name, photo, sha256, face):
+    """Raise ImageError where a crop's files are there, and are not those of this very face.
+
+    One of the same face is replaced, also where the photograph at that path has changed.
+    """
+    from ganinv.images.crops import read_crop
+
+    picture, record = out / f"{name}.png", out / f"{name}.json"
+    there = next((path for path in (picture, record) if os.path.lexists(path)), None)
+    if there is None:
+        return
+    other = "name another folder by --out"
+    try:
+        crop = read_crop(record)
+    except ImageError:
+        raise ImageError(
+            f"{printable(there)} is there, and no crop that `ganinv align` wrote; {other}"
+        ) from None
+    beside = out / (crop.source_relative or crop.source)
+    same = os.path.realpath(photo.path) in map(os.path.realpath, (crop.source, beside))
+    if not same and crop.sha256 != sha256:
+        raise ImageError(
+            f"{printable(there)} is the crop of another photograph of this name, "
+            f"{printable(crop.source)}; {other}"
+        )
+    if crop.face != face:
+        raise ImageError(
+            f"{printable(there)} is the crop of face {crop.face}, and not of face {face}; {other}, "
+            "or take --face all, which numbers the crops"
+        )
+
+
 def _align_one(photo, out, size, face):
-    """Write the faces of one photograph, each with its record."""
+    """Write the faces of one photograph, each with its record: first, so that none is without."""
     import numpy as np
 
     from ganinv.images.alignment import cut_squares
@@ -64,13 +139,15 @@ def _align_one(photo, out, size, face):
     data = read_bytes(photo.path)
     image = open_image(data, notice)
     sha256 = hashlib.sha256(data).hexdigest()
-    for cut in cut_squares(image, size, True, notice, face):
-        each = face.strip().lower() == "all"
-        name = f"{photo.id}-face{cut.face}" if each else photo.id
-        save_png(out / f"{name}.png", np.asarray(cut.image))
+    cuts = cut_squares(image, size, True, notice, face, otherwise="")
+    names = [f"{photo.id}-face{cut.face}" if face == "all" else photo.id for cut in cuts]
+    for name, cut in zip(names, cuts, strict=True):
+        _check_place(out, name, photo, sha256, cut.face)
+    for name, cut in zip(names, cuts, strict=True):
         write_crop(
             out / f"{name}.json", describe_crop(cut, photo.path, image.size, out, sha256=sha256)
         )
+        save_png(out / f"{name}.png", np.asarray(cut.image))
         print(printable(out / f"{name}.png"))
 
 
@@ -106,10 +183,18 @@ def paste(
         except ImageError as error:
             failed += 1
             complain(error, 1)
-    targets = _targets(jobs, out)
-    for (picture, record, _), target in zip(jobs, targets, strict=True):
+    found = []
+    for (picture, record, _), target in zip(jobs, _targets(jobs, out), strict=True):
         try:
-            _paste_one(picture, record, target, photo, rim)
+            found.append((picture, *_find_source(picture, record, photo), target))
+        except ImageError as error:
+            failed += 1
+            complain(f"{printable(picture)}: {error}", 1)
+    read = [path for picture, _, source, _ in found for path in (picture, source)]
+    spare_inputs([target for *_, target in found], read, "name another file by --out")
+    for picture, crop_of, source, target in found:
+        try:
+            _paste_one(picture, crop_of, source, target, rim)
         except ImageError as error:
             failed += 1
             complain(f"{printable(picture)}: {error}", 1)
@@ -177,13 +262,9 @@ def _targets(jobs, out):
     return [out / name for name in names]
 
 
-def _paste_one(picture, record, target, photo, rim):
-    import numpy as np
-
+def _find_source(picture, record, photo):
+    """The crop that a record holds, and its photograph. Raises ImageError."""
     from ganinv.images.crops import find_photograph, read_crop
-    from ganinv.images.pasting import paste as paste_crop
-    from ganinv.images.reading import open_image
-    from ganinv.images.writing import save_png
 
     crop = read_crop(record)
     if picture.name == "reconstruction.png" and not picture.is_file():
@@ -192,12 +273,18 @@ def _paste_one(picture, record, target, photo, rim):
             f"--crop {printable(record)}"
         )
     try:
-        source = photo or find_photograph(crop, record)
+        return crop, photo or find_photograph(crop, record)
     except ImageError as error:
         raise ImageError(f"{error}: name the photograph by --photo") from None
-    for path in (picture, source):
-        if os.path.realpath(target) == os.path.realpath(path):
-            raise ImageError("the result would overwrite it; name another file by --out")
+
+
+def _paste_one(picture, crop, source, target, rim):
+    import numpy as np
+
+    from ganinv.images.pasting import paste as paste_crop
+    from ganinv.images.reading import open_image
+    from ganinv.images.writing import save_png
+
     result = open_image(picture)
     try:
         whole = open_image(source)

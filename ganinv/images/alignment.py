@@ -23,6 +23,9 @@ from ganinv.images.reading import open_image
 
 SUPERSAMPLING = 4
 ENLARGED = 2  # by more than this factor is worth a notice
+SURE = 80  # pixels of a face's width from which on it is found
+CROPS = "--no-align is only for pictures that are crops already"  # as `ganinv invert` has it
+IN_PYTHON = "--no-align", "align=False"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ def load_image(
         warnings.warn(f"{printable(path)}: {text}", stacklevel=2)
 
     try:
-        return from_pil(frame(open_image(path, notice), size, align, notice, face))
+        image = open_image(path, notice)
+        return from_pil(frame(image, size, align, notice, face, CROPS.replace(*IN_PYTHON)))
     except ImageError as error:
         raise type(error)(f"{printable(path)}: {error}") from None
 
@@ -65,11 +69,12 @@ def frame(
     align: bool,
     notice: Callable[[str], None],
     face: int | str = "largest",
+    otherwise: str = CROPS,
 ) -> Image.Image:
     """Bring a `PIL.Image` to size x size as `cut_squares` does, one face of it."""
     if face == "all":
         raise ParamsError("face: all faces make several images; name one: largest, 1, 2, …")
-    return cut_squares(image, size, align, notice, face)[0].image
+    return cut_squares(image, size, align, notice, face, otherwise)[0].image
 
 
 def cut_squares(
@@ -78,13 +83,15 @@ def cut_squares(
     align: bool,
     notice: Callable[[str], None] = lambda text: None,
     face: int | str = "largest",
+    otherwise: str = CROPS,
 ) -> list[Cut]:
     """Cut squares of size x size out of a `PIL.Image`: a face by FFHQ's square if `align`, else the
     centre square.
 
     `face` is "largest", a number counted from 1 by size, or "all", one `Cut` for each. `notice` is
     told, in a sentence, of several faces and of squares enlarged by more than 2 times. Raises
-    NoFaceError where there is no such face, ParamsError for any other `face`.
+    NoFaceError where there is no such face, ParamsError for any other `face`. `otherwise` says, to
+    whoever has a picture without a face, how the caller takes it as it is; "" where it cannot.
     """
     wanted = parse_face(face)
     if not align:
@@ -92,6 +99,8 @@ def cut_squares(
         cuts = [Cut(picture, centre_square(image.size), 0, 0)]
     else:
         faces = find_faces(image)
+        if not faces:
+            raise NoFaceError("; ".join(filter(None, [_advise(image.size), otherwise])))
         chosen = _choose(len(faces), wanted, notice)
         squares = {number: face_square(faces[number - 1]) for number in chosen}
         cuts = [
@@ -109,13 +118,21 @@ def cut_squares(
     return cuts
 
 
+def _advise(size):
+    """What to do about a photograph of (W, H) in which no face was found."""
+    if min(size) <= SURE:
+        return (
+            f"no face found: the picture is too small, {size[0]}x{size[1]} pixels; take a larger "
+            f"one, in which the face is over {SURE} pixels wide"
+        )
+    return (
+        f"no face found ({TRIED}): crop nearer to the head, so that the face is over {SURE} pixels "
+        "wide, and turn it upright"
+    )
+
+
 def _choose(count, wanted, notice):
     """Numbers of the faces to take, from 1; a notice where there are others."""
-    if not count:
-        raise NoFaceError(
-            f"no face found ({TRIED}): crop nearer to the head, so that the face is over 80 pixels "
-            "wide, and turn it upright; --no-align is only for pictures that are crops already"
-        )
     if wanted == "all":
         return range(1, count + 1)
     if wanted != "largest" and wanted > count:

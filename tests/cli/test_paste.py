@@ -147,8 +147,8 @@ def test_outputs_that_cannot_be(cropped, tmp_path, capsys):
     assert cli("paste", cropped, "--out", tmp_path / "file" / "x.png") == 1
     assert "cannot write" in capsys.readouterr().err
     for out in (cropped, tmp_path / "photos" / "me.png"):
-        assert cli("paste", cropped, "--out", out) == 1
-        assert "overwrite" in capsys.readouterr().err
+        assert cli("paste", cropped, "--out", out) == 2
+        assert "would be overwritten" in capsys.readouterr().err
     assert cli("paste", cropped, "--out", tmp_path / "x.jpg") == 2
     assert cli("paste", cropped, cropped, "--out", tmp_path / "x.png") == 2
     assert cli("paste", cropped, cropped, "--out", tmp_path / "folder") == 2

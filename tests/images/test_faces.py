@@ -106,8 +106,9 @@ def test_no_face_is_an_error_that_says_what_to_do(tmp_path, image):
     with pytest.raises(NoFaceError, match="no face.*--no-align"):
         align_face(image, 64)
     image.save(tmp_path / "noise.png")
-    with pytest.raises(NoFaceError):
+    with pytest.raises(NoFaceError, match="align=False") as error:
         load_image(tmp_path / "noise.png", 64, align=True)
+    assert "--no-align" not in str(error.value)
 
 
 def test_no_face_is_one_of_the_image_errors():

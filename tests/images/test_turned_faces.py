@@ -123,7 +123,10 @@ def test_no_such_choice_of_a_face(face):
 
 def test_no_face_says_what_was_tried_and_what_to_do():
     with pytest.raises(NoFaceError, match="turned.*small.*over 80 pixels.*upright.*--no-align"):
-        frame(Image.new("RGB", (60, 60), "white"), 64, True, silent)
+        frame(Image.new("RGB", (100, 100), "white"), 64, True, silent)
+    with pytest.raises(NoFaceError, match="too small, 100x40 pixels; take a larger one") as error:
+        cut_squares(Image.new("RGB", (100, 40), "white"), 64, True, otherwise="")
+    assert "--no-align" not in str(error.value) and "crop nearer" not in str(error.value)
 
 
 @pytest.mark.parametrize("factor, told", [(1.9, False), (2.2, True)])
