@@ -7,7 +7,7 @@ import typer
 
 from ganinv.cli.shared import DeviceOption, a_path, describe, load_codes, tell
 from ganinv.errors import BadArgumentsError, printable
-from ganinv.files import write_json
+from ganinv.files import spare_inputs, write_json
 from ganinv.runs.checks import check_out
 
 Work = Annotated[
@@ -73,6 +73,7 @@ def directions_find(
     from ganinv.generators.load import load_generator
 
     network = load_generator(generator, resolve_device(device))
+    spare_inputs(filter(None, [out]), [network.file], "name another file by --out")
     plan = Plan(attributes=tuple(dict.fromkeys(names)), samples=samples, seed=seed)
     tell(printable(find_named(network, plan, out=out, work=work, say=tell)))
 
@@ -118,13 +119,14 @@ def directions_check(
     from ganinv.editing.sources import find_latents, read_code
     from ganinv.generators.load import load_generator
 
-    if source is None:
-        network = load_generator(generator or "ffhq-student", resolve_device(device))
-        ws = None
-    else:
-        codes = [read_code(*latent) for latent in find_latents(source)]
+    codes = [] if source is None else [read_code(*latent) for latent in find_latents(source)]
+    if codes:
         network, codes = load_codes(codes, generator, device)
-        ws = [code.latent for code in codes]
+    else:
+        network = load_generator(generator or "ffhq-student", resolve_device(device))
+    ws = [code.latent for code in codes] or None
+    files = [file for code in codes for file in code.files]
+    spare_inputs(filter(None, [out]), [network.file, *files], "name another file by --out")
     found = measure_named(
         network, direction or (), ws=ws, count=faces, seed=seed, work=work, say=tell
     )

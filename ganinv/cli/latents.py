@@ -16,9 +16,9 @@ from ganinv.cli.shared import (
     tell,
 )
 from ganinv.errors import BadArgumentsError, printable
-from ganinv.files import split_part
+from ganinv.files import spare_inputs, split_part
 from ganinv.runs.checks import check_out
-from ganinv.runs.names import EXPORTED
+from ganinv.runs.names import EXPORTED, SHEET
 
 if TYPE_CHECKING:
     from ganinv.editing.sources import Code
@@ -69,7 +69,7 @@ def generate(
     device: DeviceOption = "auto",
 ) -> None:
     """Draw pictures from seeds, as NVIDIA's generate.py does, with latents and a contact sheet."""
-    from ganinv.editing.seeds import parse_seeds
+    from ganinv.editing.seeds import SEED_SUFFIXES, parse_seeds, seed_word
     from ganinv.weights.find import find_file
 
     numbers = parse_seeds(seeds)
@@ -82,7 +82,8 @@ def generate(
             "another folder"
         )
     chosen = check_device_option(device)
-    find_file(generator)
+    files = [out / f"{seed_word(seed)}{suffix}" for seed in numbers for suffix in SEED_SUFFIXES]
+    spare_inputs([*files, out / SHEET], [find_file(generator)], "name another folder by --out")
     from ganinv.compute.device import resolve_device  # after the checks: they import torch
     from ganinv.editing.pictures import write_seeds
     from ganinv.generators.load import load_generator

@@ -20,7 +20,7 @@ from ganinv.cli.shared import (
     tell,
 )
 from ganinv.errors import BadArgumentsError, printable, shorten
-from ganinv.files import full_path
+from ganinv.files import full_path, spare_inputs
 
 if TYPE_CHECKING:
     from ganinv.editing.morph import Pace
@@ -83,6 +83,7 @@ def morph(
 
     codes = [_read(name, run) for name in images]
     network, codes = load_codes(codes, generator, chosen)
+    _spare([out], codes, network)
     side = _side(size, network)
     way = Way(network, codes, loop, features)
     said = f"{frames} frames"
@@ -155,8 +156,8 @@ def mix(
 
     codes = [_read(name, run) for name in latents]
     beside = out.with_suffix(".safetensors")
-    _spare(beside, codes)
     network, codes = load_codes(codes, generator, chosen)
+    _spare([out, beside], codes, network)
     given = parse_rows(rows, network)
     taken = {name: codes[_place(name, latents)].latent for name in given}
     mixed = mix_rows({"": codes[0].latent} | taken, given, rest="")
@@ -178,18 +179,6 @@ def _place(name: str, latents: list[str]) -> int:
     named = ", ".join(f"{letters[i : i + 1]} ({printable(x)})" for i, x in enumerate(latents))
     problem = "may mean several of" if meant else "is none of"
     raise BadArgumentsError(f"--rows: {shorten(printable(name))} {problem} {named}")
-
-
-def _spare(beside: Path, codes: "list[Code]") -> None:
-    """Refuse to write the mixed latent over what it is made of."""
-    from ganinv.inversion.refinement import REFINEMENT
-
-    sources = [place for code in codes for place in (code.path, code.path.with_name(REFINEMENT))]
-    if os.path.realpath(beside) in map(os.path.realpath, sources):
-        raise BadArgumentsError(
-            f"--out: the latent would go to {printable(beside)}, which is one that is mixed; name "
-            "another file"
-        )
 
 
 def _left_out(codes: "list[Code]") -> list[str]:
@@ -241,6 +230,7 @@ def animate(
 
     code = _read(latent)
     network, (code,) = load_codes([code], generator, chosen)
+    _spare([out], [code], network, full_path(direction))
     side = _side(size, network)
     along = find_direction(network, direction, layers)
     render = Rendered(network, code, features)
@@ -263,6 +253,12 @@ def _read(name: str, run: Path | None = None) -> "Code":
     except OSError as error:  # a folder that may not be read, a name too long
         named = shorten(printable(name))
         raise BadArgumentsError(f"{named} cannot be read: {error.strerror or error}") from None
+
+
+def _spare(outputs: list[Path], codes: "list[Code]", network: "Generator", *others: str) -> None:
+    """Refuse to write over the latents, what lies beside them, the generator, and `others`."""
+    files = [file for code in codes for file in code.files]
+    spare_inputs(outputs, [*files, network.file, *others], "name another file by --out")
 
 
 def _side(size: int | None, generator: "Generator") -> int:

@@ -24,7 +24,7 @@ from ganinv.editing.pictures import file_names
 from ganinv.editing.sources import Code
 from ganinv.editing.strengths import file_word, is_strength, show_strength
 from ganinv.errors import BadArgumentsError, InUseError, printable
-from ganinv.files import read_json, remove_file, write_json
+from ganinv.files import full_path, read_json, remove_file, spare_inputs, write_json
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, quantize, to_uint8
 from ganinv.images.writing import save_png
@@ -54,13 +54,15 @@ def write_edits(
     Results of other directions and images that lie in `out` stay. Those of the same are replaced:
     pictures and latents of strengths that are not asked for again go. Several processes may write
     into `out`, each image by one at a time. `features` is as `carry` has it. Raises WriteError, and
-    BadArgumentsError for directions whose files would have one name, and where `out` holds edits by
-    another generator, or such as edits.json cannot list beside these.
+    BadArgumentsError for directions whose files would have one name, where an edit would replace
+    what it is made of, and where `out` holds edits by another generator, or such as edits.json
+    cannot list beside these.
     """
     out = Path(out)
     _check_words([direction.name for direction in directions])  # before the folder is made
     names = file_names(codes, reserved=(EDITS,))
     codes = [replace(code, id=name) for code, name in zip(codes, names, strict=True)]
+    _spare(generator, codes, directions, out)
     about = {code.id: _describe(code, features) for code in codes}
     with _listed(out) as found:
         _check_folder(found, generator, directions, about, out)
@@ -134,10 +136,34 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _remove(folder: Path, word: str) -> None:
     """Remove the pictures and latents of an earlier edit, of whatever strengths."""
-    for path in folder.iterdir():
-        of_it = path.suffix in (".png", ".safetensors") and path.stem.startswith(f"{word}_")
-        if of_it and is_strength(path.stem.removeprefix(f"{word}_")):
-            remove_file(path)
+    for path in _edited(folder, word):
+        remove_file(path)
+
+
+def _edited(folder: Path, word: str) -> list[Path]:
+    """List the pictures and latents of an edit that lie in a folder, of whatever strengths."""
+    return [
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.suffix in (".png", ".safetensors")
+        and path.stem.startswith(f"{word}_")
+        and is_strength(path.stem.removeprefix(f"{word}_"))
+    ]
+
+
+def _spare(
+    generator: Generator, codes: Sequence[Code], directions: Sequence[Direction], out: Path
+) -> None:
+    """Raise BadArgumentsError where an edit would remove or replace what it is made of."""
+    words = {file_word(direction.name) for direction in directions}
+    replaced = [out / EDITS]
+    for code in codes:
+        folder = out / code.id
+        for word in words:
+            replaced += [folder / f"{word}.png", *_edited(folder, word)]
+    files = [full_path(direction.name) for direction in directions]
+    sources = [file for code in codes for file in code.files]
+    spare_inputs(replaced, [*sources, *files, generator.file], "name another folder by --out")
 
 
 def _check_folder(

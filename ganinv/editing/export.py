@@ -5,7 +5,6 @@ no refinements of ours: these are left out.
 """
 
 import io
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ganinv.editing.sources import Code
-from ganinv.errors import BadArgumentsError, printable
-from ganinv.files import split_part, write_bytes
+from ganinv.errors import printable
+from ganinv.files import spare_inputs, write_bytes
 from ganinv.generators.base import Generator
 
 TEACHER = "teacher"  # the folder of what a student's teacher takes
@@ -64,15 +63,12 @@ def export_codes(
 ) -> None:
     """Write each code to its path, and, of a student's in W, its teacher's into teacher/ there.
 
-    `say` takes each file, and what is exact and what is left out. Raises BadArgumentsError where a
-    latent would be replaced by its own export, WriteError.
+    `say` takes each file, and what is exact and what is left out. Raises BadArgumentsError where an
+    export would replace a latent, or the generator. Raises WriteError.
     """
-    sources = {os.path.realpath(split_part(code.path)[0]) for code in codes}
-    for path in paths:
-        if os.path.realpath(path) in sources:
-            raise BadArgumentsError(
-                f"{printable(path)} is a latent that is exported; name another folder by --out"
-            )
+    targets = [file for path in paths for file in (path, path.parent / TEACHER / path.name)]
+    sources = [file for code in codes for file in code.files]
+    spare_inputs(targets, [*sources, generator.file], "name another folder by --out")
     alone, left = [], []
     for code, path in zip(codes, paths, strict=True):
         save_foreign(path, code.latent)

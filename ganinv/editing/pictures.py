@@ -5,8 +5,9 @@ A seed means what it means in NVIDIA's generate.py (stylegan2-ada-pytorch): z is
 same weights.
 """
 
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from torch import Tensor
 
 from ganinv import figures
 from ganinv.compute.render import render_result
-from ganinv.editing.seeds import seed_word
+from ganinv.editing.seeds import seed_files, seed_word
 from ganinv.editing.sources import Code
 from ganinv.errors import BadArgumentsError, printable
+from ganinv.files import spare_inputs
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import to_uint8
-from ganinv.images.writing import save_jpeg, save_png
-from ganinv.inversion.latent_files import save_latent
+from ganinv.images.writing import read_png, save_jpeg, save_png
+from ganinv.inversion.latent_files import read_drawn, save_latent
 from ganinv.inversion.refinement import render_refined
 from ganinv.inversion.starts import check_label, one_hot
 from ganinv.runs.names import SHEET
@@ -39,8 +41,10 @@ def render_codes(
 ) -> None:
     """Write the picture of each code, with its noise maps and refinement; `say` takes each file.
 
-    Raises WriteError.
+    Raises BadArgumentsError where a picture would replace what lies beside a latent, WriteError.
     """
+    sources = [file for code in codes for file in code.files]
+    spare_inputs(files, [*sources, generator.file])
     for code, file in zip(codes, files, strict=True):
         image = render_refined(generator, code.latent, code.noise, code.refinement)
         save_png(file, to_uint8(image))
@@ -98,25 +102,76 @@ def write_seeds(
     *,
     truncation: float = 1.0,
     label: int | None = None,
-    say: Callable[[Path], object] = print,
+    say: Callable[[object], object] = print,
 ) -> None:
-    """Write the picture of each seed, its latent beside it, and a contact sheet of the first.
+    """Write the picture of each seed, its latent beside it, and a contact sheet of the folder.
 
-    Raises BadArgumentsError for a label that does not fit, WriteError.
+    A latent's file records its seed, truncation and label. The sheet shows all seeds in `out`, also
+    those of earlier calls, in their order: the first `SHOWN`. Raises BadArgumentsError for a label
+    that does not fit, and where `out` holds seeds that were drawn otherwise; WriteError.
     """
     check_class(generator, label)
-    thumbnails: list[np.ndarray] = []
+    settings = {"truncation": float(truncation), "label": label}
+    _check_drawn(generator, seeds, out, settings)
     for seed in seeds:
         latent = draw_latent(generator, seed, truncation, label)
         picture = to_uint8(render_result(generator, latent))
-        save_latent(out / f"{seed_word(seed)}.safetensors", latent, generator)
+        drawn = {"seed": seed} | settings
+        save_latent(out / f"{seed_word(seed)}.safetensors", latent, generator, drawn=drawn)
         save_png(out / f"{seed_word(seed)}.png", picture)
         say(out / f"{seed_word(seed)}.png")
-        if len(thumbnails) < SHOWN:
-            thumbnails.append(figures.shrink(picture, THUMBNAIL))
-    labels = [f"seed {seed}" for seed in seeds[:SHOWN]]
-    save_jpeg(out / SHEET, contact_sheet(thumbnails, labels))
-    say(out / SHEET)
+    _write_sheet(out, generator.resolution, say)
+
+
+def _check_drawn(
+    generator: Generator, seeds: Sequence[int], out: Path, settings: Mapping[str, object]
+) -> None:
+    """Raise BadArgumentsError where a folder holds what does not go with the seeds to come."""
+
+    def refuse(name: str, why: str) -> None:
+        raise BadArgumentsError(f"{printable(out / name)} {why}; name another folder by --out")
+
+    found, wanted_seeds = seed_files(out), set(seeds)
+    for seed, suffixes in found.items():
+        name = f"{seed_word(seed)}.safetensors"
+        if ".safetensors" not in suffixes:  # ours is written before its picture
+            if seed in wanted_seeds:
+                refuse(
+                    f"{seed_word(seed)}.png", "is there, without the latent of `ganinv generate`"
+                )
+            continue
+        try:
+            maker, drawn = read_drawn(out / name)
+        except (OSError, ValueError):
+            maker, drawn = "", {}
+        if not drawn:
+            refuse(name, "does not say how it was drawn, so that others beside it may differ")
+        if maker != generator.sha256:
+            refuse(name, "was drawn by another generator")
+        for key, wanted in settings.items():
+            if drawn.get(key) != wanted:
+                refuse(name, f"was drawn with {key} {_show(drawn.get(key))}, not {_show(wanted)}")
+    if (out / SHEET).exists() and not any(".safetensors" in x for x in found.values()):
+        refuse(SHEET, "is there, and shows something else")
+
+
+def _show(value: object) -> str:
+    return "none" if value is None else printable(value)
+
+
+def _write_sheet(out: Path, side: int, say: Callable[[object], object]) -> None:
+    """Write the contact sheet of a folder's seeds, and say what it leaves out."""
+    whole = [seed for seed, files in seed_files(out).items() if len(files) == 2]
+    thumbnails: dict[int, np.ndarray] = {}
+    for seed in whole[:SHOWN]:
+        with contextlib.suppress(OSError):  # a picture that was damaged, or changed, since
+            picture = read_png(out / f"{seed_word(seed)}.png")
+            if picture.shape == (side, side, 3):
+                thumbnails[seed] = figures.shrink(picture, THUMBNAIL)
+    labels = [f"seed {seed}" for seed in thumbnails]
+    save_jpeg(out / SHEET, contact_sheet(list(thumbnails.values()), labels))
+    part = f": {len(thumbnails)} of the {len(whole)} seeds there" if whole[SHOWN:] else ""
+    say(f"{out / SHEET}{part}")
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:

@@ -27,6 +27,7 @@ from ganinv.inversion.refinement import (
     load_beside,
 )
 from ganinv.inversion.starts import fit_latent
+from ganinv.runs.names import ALSO, OUTPUTS, PASTED, RECORD
 from ganinv.runs.params import Params
 from ganinv.runs.records import each_record, has_latent, is_finished, read_record
 
@@ -54,6 +55,13 @@ class Code:
         """The photograph that was inverted, where it lies beside the latent."""
         path = self.path.with_name("target.png")
         return path if self.path.name == LATENT and path.is_file() else None
+
+    @property
+    def files(self) -> list[Path]:
+        """What no result may be written over: its file and, of a run's image, all beside it."""
+        file = split_part(self.path)[0]
+        names = (RECORD, *OUTPUTS, *ALSO) if file.name == LATENT else ()
+        return [file, *(file.with_name(name) for name in names if name != PASTED)]
 
 
 def find_latents(source: str | Path) -> list[tuple[str, Path]]:

@@ -6,6 +6,7 @@ constant.
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -30,11 +31,11 @@ class Flow(NamedTuple):
 class Generator(nn.Module):
     """Base of all generators.
 
-    Attributes: `name`; `sha256` of the weight file ("" when built in memory); `resolution` in
-    pixels; `styled`, whether it has style inputs, hence W and W+ (else its only latent is z);
-    `z_dim`; `c_dim`, the width of labels; `w_dim`; `num_ws`, the number of style
-    inputs; buffers `w_avg` (w_dim,), the mean of W, and `w_std` (), the root of the mean squared
-    distance to it.
+    Attributes: `name`; `file`, the weight file that was named (None when built in memory), and its
+    `sha256` ("" then); `resolution` in pixels; `styled`, whether it has style inputs, hence W and
+    W+ (else its only latent is z); `z_dim`; `c_dim`, the width of labels; `w_dim`; `num_ws`, the
+    number of style inputs; buffers `w_avg` (w_dim,), the mean of W, and `w_std` (), the root of the
+    mean squared distance to it.
 
     Subclasses implement `mapping` and the parts of `synthesis`: `enter`, `level` and `leave`. A
     level is what computes at one resolution; the first is at 4 pixels, each further one at twice
@@ -43,6 +44,7 @@ class Generator(nn.Module):
     """
 
     name: str = ""
+    file: Path | None = None
     sha256: str = ""
     styled: bool = True  # has style inputs, hence W and W+; else its only latent is z
     c_dim: int = 0  # the number of class labels

@@ -9,6 +9,7 @@ from ganinv.generators.base import Generator, freeze, measure_w
 from ganinv.generators.dcgan import DCGAN
 from ganinv.generators.mobile_stylegan import MobileStyleGAN
 from ganinv.generators.stylegan2 import StyleGAN2
+from ganinv.weights.find import find_file
 from ganinv.weights.fit import check_fit
 from ganinv.weights.locate import locate
 from ganinv.weights.readers.parts import Network
@@ -34,6 +35,7 @@ def load_generator(name: str | Path, device: str | torch.device = "cpu") -> Gene
     path, label, sha256 = locate(name, "generator", check=check_network)
     generator = read_network(path, "generator", ARCHITECTURES, _build)
     generator.name, generator.sha256 = label, sha256
+    generator.file = find_file(name)
     return generator.to(device)
 
 

@@ -4,8 +4,9 @@ Files of other tools are read as well (`latent_formats`); FILE:NAME is one laten
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from ganinv.errors import printable
 from ganinv.files import split_part
 from ganinv.inversion.latent_formats import is_foreign, pick, pick_noise, read_latents
-from ganinv.weights.store import is_refinement, read_tensors, write_tensors
+from ganinv.weights.store import is_refinement, read_header, read_tensors, write_tensors
 
 LATENT = "latent.safetensors"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -55,32 +56,46 @@ def save_latent(
     latent: Tensor,
     generator: Named,
     noise: dict[str, Tensor] | None = None,
+    drawn: Mapping[str, object] | None = None,
 ) -> None:
     """Write latent (num_ws, w_dim), with the generator's name and hash, as safetensors.
 
-    `noise` are optimized maps, kept as noise.NAME. Raises WriteError.
+    `noise` are optimized maps, kept as noise.NAME; `drawn` says how a latent was drawn, its seed
+    and settings. Raises WriteError.
     """
-    described = json.dumps({"generator": generator.name, "sha256": generator.sha256})
+    about = {"generator": generator.name, "sha256": generator.sha256}
+    described = json.dumps(about | ({} if drawn is None else {"drawn": dict(drawn)}))
     tensors = {"latent": latent} | {NOISE + name: x for name, x in (noise or {}).items()}
     write_tensors(path, tensors, {"ganinv": described})
 
 
 def maker_of(metadata: dict[str, str]) -> str:
     """Return the hash of the generator that a file's metadata name, "" where they name none."""
-    return _described(metadata, "sha256")
+    return str(_described(metadata).get("sha256", ""))
 
 
 def name_of(metadata: dict[str, str]) -> str:
     """Return the name of the generator that a file's metadata give, "" where they give none."""
-    return _described(metadata, "generator")
+    return str(_described(metadata).get("generator", ""))
 
 
-def _described(metadata, key):
+def read_drawn(path: str | Path) -> tuple[str, dict[str, Any]]:
+    """Read how a latent's file says it was drawn: (hash of its generator, seed and settings).
+
+    "" and {} where it says nothing. Raises ValueError for what is no safetensors file, OSError.
+    """
+    metadata = read_header(path).get("__metadata__")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    drawn = _described(metadata).get("drawn")
+    return maker_of(metadata), drawn if isinstance(drawn, dict) else {}
+
+
+def _described(metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         about = json.loads(metadata.get("ganinv", "{}"))
-    except (ValueError, RecursionError):
-        return ""
-    return str(about.get(key, "")) if isinstance(about, dict) else ""
+    except (ValueError, RecursionError, TypeError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 def load_noise(path: str | Path) -> dict[str, Tensor]:

@@ -287,9 +287,7 @@ def test_in_w_the_teachers_rows_are_written_too(in_w, toy_path, tmp_path, capsys
 def test_an_export_spares_its_source(toy_path, tmp_path, capsys):
     np.save(tmp_path / "w.npy", np.zeros((8, 32), np.float32))
     words = ["--format", "npy", "--out", tmp_path, "--generator", toy_path]
-    assert_refused(
-        capsys, "w.npy is a latent that is exported", "export", tmp_path / "w.npy", *words
-    )
+    assert_refused(capsys, "w.npy would be overwritten", "export", tmp_path / "w.npy", *words)
     assert np.load(tmp_path / "w.npy").shape == (8, 32)
 
 

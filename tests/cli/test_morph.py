@@ -258,7 +258,7 @@ def test_mix_spares_what_it_mixes(run, tmp_path, capsys):
     for name in ("latent", "refinement"):
         out = run / "a" / f"{name}.png"
         words = ["mix", "a", "b", "--run", run, "--rows", "0=B", "--out", out]
-        assert_refused(capsys, out, "which is one that is mixed", *words)
+        assert_refused(capsys, out, f"{name}.safetensors would be overwritten", *words)
     assert_refused(
         capsys,
         tmp_path / "m.gif",
