@@ -200,3 +200,21 @@ def spreads(values: Values) -> Spreads:
     size = (total - np.square(counts).sum() / total) / (n - 1)  # restarts of a typical photograph
     own = max(0.0, float(between - (0.0 if math.isnan(within) else within)) / float(size))
     return Spreads(math.sqrt(own), math.sqrt(within))
+
+
+def compare_restarts(a: Values, b: Values) -> float:
+    """Test whether restarts lie as far apart under both: the p, two-sided, of an F test.
+
+    It compares the variances over restarts, pooled over photographs as in `spreads`, and takes
+    restarts for normal (Snedecor & Cochran 1989, section 6.12). NaN where one of the two has no
+    photograph with two restarts, or does not vary.
+    """
+    variances, free = [], []
+    for values in (a, b):
+        rows = [x for x in map(_finite, values.values()) if len(x)]
+        free.append(sum(len(x) for x in rows) - len(rows))
+        variances.append(spreads(values).restarts ** 2)
+    if not all(free) or not all(x > 0 for x in variances):
+        return math.nan
+    lower = float(stats.f.cdf(variances[0] / variances[1], *free))
+    return 2 * min(lower, 1 - lower)

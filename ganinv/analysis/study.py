@@ -103,6 +103,7 @@ def _describe_recipe(recipe: Any, rows: Sequence[Row]) -> dict[str, Any]:
             }
     return {
         "title": recipe.title,
+        "about": recipe.about,
         "what": describe(recipe.params),
         "params": settings_of(recipe.params),
         "steps": recipe.params.all_steps,

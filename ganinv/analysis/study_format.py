@@ -24,6 +24,7 @@ class _Part(BaseModel):
 
 class _Recipe(_Part):
     title: str
+    about: str = ""
     what: str = ""
     params: dict[str, Any] | None = None
     weights: dict[str, str] = {}
@@ -42,6 +43,7 @@ class _Comparison(_Part):
     low: Number | None
     high: Number | None
     p: Number | None
+    sign_p: Number | None = None
     wins: Count
     n: Count
 

@@ -7,6 +7,7 @@ so that a study that is cut short has all recipes on the first of them. Runs are
 between processes as any run is; rows of an earlier study stand for runs that need not be there.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from ganinv.runs.environment import commit, describe_machine
 from ganinv.runs.experiment import marks_of, run_experiment
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT
+from ganinv.runs.params import Params
 from ganinv.runs.plan import prepare, settings_key, settle, weights_used
 from ganinv.runs.records import is_finished, is_measured, read_record
 from ganinv.runs.starts import starts_of
@@ -238,12 +240,17 @@ def _row(place: tuple[str, int, str], entry: Mapping[str, Any], folder: Path) ->
 
 
 def _made_with(folder: Path) -> dict[str, Any]:
-    """The commit and the machine of a run, as its environment.json has them."""
+    """What a run was made with, as it noted: commit, machine, threads, and how it computed."""
     try:
         noted = read_json(folder / ENVIRONMENT)
-        return {"commit": noted["commit"], "machine": str(noted["device_name"])}
-    except (OSError, ValueError, LookupError, TypeError):
-        return {"commit": commit(), "machine": describe_machine("cpu")["device"]}
+        made = {"commit": noted["commit"], "machine": str(noted["device_name"])}
+        made |= {"threads": noted.get("threads")}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        made = {"commit": commit(), "machine": describe_machine("cpu")["device"]}
+    with contextlib.suppress(ParamsError):
+        params = Params.read(folder / "params.yaml")
+        made |= {name: params.get(name) for name in ("compile", "precision")}
+    return made
 
 
 def _curve(path: Path) -> list[list[float]]:

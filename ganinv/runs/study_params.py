@@ -15,7 +15,7 @@ from ganinv.errors import ParamsError, shorten
 from ganinv.params import PATH, Strict, find_params, placed_file
 from ganinv.runs.params import Params
 
-OWN = ("params", "title", "restarts")  # what a recipe says beside parameters
+OWN = ("params", "title", "about", "restarts")  # what a recipe says beside parameters
 STARTS_ALONE = {"init", "init_any", "label", "encoder"}  # by which recipes of a head start differ
 LOOKS = {"out", "seed", "init_spread", "images", "keep", "log_every", "snapshot_every"}
 BESIDE = ("study.json", "study.html", "summary.json", "notebooks")  # what lies beside the recipes
@@ -42,7 +42,7 @@ class StudyParams(Strict):
         },
         min_length=1,
         description="by name: params, a file of parameters or one of ours, any parameters beside "
-        "it, title, and restarts, where not as many as the study's",
+        "it, title, about (what it is, in words), and restarts, where not as many as the study's",
     )
     pairs: list[list[str]] = Field(
         [], description="recipes to be compared, as [a, b]; without any, each with each before it"
@@ -131,12 +131,16 @@ def _placed(given: Any, folder: Path) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe of a study: its name, what people call it, and how often it is restarted."""
+    """A recipe of a study: its name, what people call it, and how often it is restarted.
+
+    `about` says what it is in words, "" where its parameters are all that tells it.
+    """
 
     name: str
     title: str
     params: Params
     restarts: int
+    about: str = ""
 
     def restart(self, number: int, study: StudyParams) -> Params:
         """Return the parameters of a restart, counted from 1."""
@@ -156,8 +160,8 @@ def recipes_of(study: StudyParams) -> dict[str, Recipe]:
         try:
             if taken := values.keys() & (shared.keys() | {"seed", "init_spread", "out"}):
                 raise ParamsError(f"{', '.join(sorted(taken))}: the study's, not a recipe's")
-            if not all(isinstance(own.get(key, ""), str) for key in ("params", "title")):
-                raise ParamsError("params and title are texts; put them in quotes")
+            if not all(isinstance(own.get(key, ""), str) for key in ("params", "title", "about")):
+                raise ParamsError("params, title and about are texts; put them in quotes")
             read = Params.read(own["params"]) if "params" in own else {}
             params = Params.make(read | values | shared)
         except ParamsError as error:
@@ -169,7 +173,7 @@ def recipes_of(study: StudyParams) -> dict[str, Recipe]:
                 f"recipe {name}: with spread: 0 its {count} restarts would be one search, done "
                 f"{count} times; set restarts: 1, or a spread above 0"
             )
-        found[name] = Recipe(name, title, params, count)
+        found[name] = Recipe(name, title, params, count, own.get("about", ""))
     titles = [recipe.title for recipe in found.values()]
     if twice := sorted({title for title in titles if titles.count(title) > 1}):
         raise ParamsError(f"recipes: {shorten(repr(twice[0]))} is the title of two; give others")

@@ -7,6 +7,7 @@ import pytest
 
 from ganinv.analysis.statistics import (
     compare,
+    compare_restarts,
     mean_interval,
     rank_correlation,
     spreads,
@@ -172,3 +173,16 @@ def test_spreads_are_those_that_numbers_were_drawn_with():
     values = recipe(2.0 * rng.normal(size=(4000, 1)) + 0.5 * rng.normal(size=(4000, 3)))
     found = spreads(values)
     assert (found.photographs, found.restarts) == pytest.approx((2.0, 0.5), rel=0.04)
+
+
+def test_restarts_are_compared_by_an_f_test():
+    # F(10, 10) is above 2.978 in 5 % of samples, as tables have it
+    one = {str(k): [0.0, 1.0] for k in range(10)}
+    other = {str(k): [0.0, 2.978**0.5] for k in range(10)}
+    assert compare_restarts(other, one) == pytest.approx(0.1, abs=1e-3)
+    assert compare_restarts(one, other) == pytest.approx(0.1, abs=1e-3), "two-sided"
+
+
+@pytest.mark.parametrize("other", [{"p": [1.0]}, {"p": [1.0, 1.0]}, {}])
+def test_restarts_that_are_single_or_equal_compare_to_nothing(other):
+    assert math.isnan(compare_restarts({"p": [1.0, 2.0]}, other))

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from ganinv.errors import ParamsError
 from ganinv.files import read_json, write_json
@@ -49,6 +50,8 @@ def test_every_recipe_restart_and_photograph_has_a_row(toy_path, photos, tmp_pat
         )
         assert all(row[name] == record.get(name) for name in (*METRICS, "seconds", "settings"))
         assert len(row["curve"]) == row["steps"] and row["curve"][0][0] == 1
+        assert row["threads"] == torch.get_num_threads()
+        assert (row["compile"], row["precision"]) == ("off", "float32")
     first, second = (
         row for row in plan.rows() if row["recipe"] == "w" and row["photograph"] == "a"
     )

@@ -12,7 +12,9 @@ def study(**recipes):
 
 
 def test_a_recipe_is_a_file_and_changes_to_it():
-    found = recipes_of(study(short={"params": "exp03", "steps": 7, "title": "short"}))["short"]
+    given = {"params": "exp03", "steps": 7, "title": "short", "about": "fewer steps"}
+    found = recipes_of(study(short=given))["short"]
+    assert found.about == "fewer steps"
     same = Params.load("exp03")
     assert (found.title, found.params.steps, found.restarts) == ("short", 7, 2)
     assert (found.params.loss, found.params.space) == (same.loss, same.space)
@@ -36,6 +38,7 @@ def test_restarts_differ_in_seed_and_folder_alone():
         ({"out": "there"}, "out"),
         ({"params": 5}, "quotes"),
         ({"title": ["a"]}, "quotes"),
+        ({"about": 5}, "quotes"),
     ],
 )
 def test_a_fault_names_its_recipe(recipe, word):
