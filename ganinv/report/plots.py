@@ -1,8 +1,9 @@
 """Plots of pages: one panel each, drawn small enough that a phone need not shrink it.
 
 Panels stand beside each other where there is room, and below each other where there is none; their
-legend is text below them. Lines and letters take the page's colour, so that they show on a dark
-page too. Every function returns HTML that needs no other file, with every text in it escaped.
+legend is text below them. Axes and letters take the page's colour, and series have lighter colours
+on a dark page, so that they show there too: `--series-0` and so on in style.css. Every function
+returns HTML that needs no other file, with every text in it escaped.
 """
 
 import hashlib
@@ -23,6 +24,8 @@ from ganinv import figures
 WIDTH, HEIGHT = 4.7, 3.3  # inches; in the SVG an inch is 72 units, so that a phone shows 1:1
 NARROWEST, WIDEST = 420, 480  # pixels that a panel is shown at; a phone has fewer
 TEXT = 11  # pixels on a phone
+FAINT = 0.7  # opacity of what is one of many: on a page of either colour it still shows
+LETTER = 0.085  # inches that a letter is wide, about
 STYLES = ("-", "--", ":", "-.")
 DASHES = {"-": "", "--": "7 4", ":": "2 3", "-.": "7 3 2 3", "": ""}
 LOOK: Any = {  # whose names matplotlib types one by one
@@ -66,15 +69,35 @@ def colour(number: int) -> str:
     return figures.COLOURS[number % len(figures.COLOURS)]
 
 
+def on_page(series: str) -> str:
+    """Write a colour for a page's styles: a series' is another one on a dark page."""
+    if series not in figures.COLOURS:
+        return series
+    return f"var(--series-{figures.COLOURS.index(series)}, {series})"
+
+
 def panel(
-    draw: Callable[[Axes], object], *, alt: str, title: str = "", height: float = HEIGHT
+    draw: Callable[[Axes], object],
+    *,
+    alt: str,
+    title: str = "",
+    height: float = HEIGHT,
+    names: Sequence[str] = (),
 ) -> str:
     """Draw one panel by `draw(axis)` and return it as an HTML figure.
 
-    `alt` tells what is to be seen, its finding first; `title` is shown above the panel.
+    `alt` tells what is to be seen, its finding first; `title` is shown above the panel. `names`
+    stand beside the axis on the left: panels of the same names and height are of equal size, while
+    without names each has the room that its numbers leave.
     """
     with matplotlib.rc_context(LOOK):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure = Figure(figsize=(WIDTH, height), layout=None if names else "constrained")
+        if names:
+            longest = max(len(line) for name in names for line in name.splitlines() or [""])
+            left, below = min(longest * LETTER + 0.15, 0.6 * WIDTH), 0.55
+            figure.subplots_adjust(
+                left / WIDTH, below / height, 1 - 0.25 / WIDTH, 1 - 0.05 / height
+            )
         FigureCanvasAgg(figure)
         axis = figure.subplots()
         axis.grid(True, which="both")
@@ -101,6 +124,8 @@ def _inline(svg: str, alt: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.S)  # names of glyphs: a label may be any text
     svg = svg.replace(figures.INK, "currentColor")
+    for series in figures.COLOURS:
+        svg = svg.replace(series, on_page(series))
     sized = re.sub(r' (?:width|height)="[\d.]+pt"', "", svg[: svg.index(">")])
     name = f' role="img" aria-label="{html.escape(alt)}" style="width: 100%; height: auto"'
     return sized + name + svg[svg.index(">") :]
@@ -125,10 +150,11 @@ def legend(keys: Sequence[Key]) -> str:
 def _sample(key: Key) -> str:
     """A piece of a line with its marker."""
     line = (
-        f'<path d="M0 6H30" fill="none" stroke="{key.colour}" stroke-width="2.5" '
+        f'<path d="M0 6H30" fill="none" style="stroke: {on_page(key.colour)}" stroke-width="2.5" '
         f'stroke-dasharray="{DASHES[key.style]}"/>'
     )
-    dot = f'<path d="{_SHAPES.get(key.marker, _SHAPES["o"])}" fill="{key.colour}"/>'
+    shape = _SHAPES.get(key.marker, _SHAPES["o"])
+    dot = f'<path d="{shape}" style="fill: {on_page(key.colour)}"/>'
     drawn = (line if key.style else "") + (dot if key.marker else "")
     return (
         '<svg width="30" height="12" aria-hidden="true" style="vertical-align: middle">'

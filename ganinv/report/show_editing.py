@@ -12,7 +12,7 @@ from ganinv.analysis.statistics import mean_interval
 from ganinv.editing.strengths import show_strength
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import column_head, row_name, still, table, wide_grid
-from ganinv.report.plots import Key, colour, panel, panels
+from ganinv.report.plots import FAINT, Key, colour, panel, panels
 from ganinv.report.told import ABSENT
 
 LABEL = 96  # pixels of a row's name
@@ -134,7 +134,7 @@ def _trade_panel(found, name, label):
 def _draw_points(axis, xs, ys, colour, marker):
     there = ~np.isnan(xs + ys)
     if len(xs) > 1:
-        axis.plot(xs[there], ys[there], marker, color=colour, ms=4, alpha=0.35, mew=0)
+        axis.plot(xs[there], ys[there], marker, color=colour, ms=4, alpha=FAINT, mew=0)
     across, up = mean_interval(xs[there]), mean_interval(ys[there])
     axis.errorbar(
         across.mean,

@@ -6,6 +6,7 @@ import pytest
 
 from ganinv import figures
 from ganinv.report import plots
+from ganinv.report.pages import TEMPLATES
 from helpers.runs import HOSTILE
 
 PHONE = 358  # pixels between the margins of a page 390 wide
@@ -60,8 +61,67 @@ def luminance(colour):
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
 
+def contrast(a, b):
+    dark, light = sorted((luminance(a), luminance(b)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def over(colour, page, opacity):
+    """What a translucent colour is seen as on a page."""
+    parts = [(int(colour[i : i + 2], 16), int(page[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(opacity * a + (1 - opacity) * b):02x}" for a, b in parts)
+
+
+def dark_style():
+    """The colours that style.css has for a dark page, by name."""
+    css = (TEMPLATES / "report" / "style.css").read_text()
+    dark = css[css.index("prefers-color-scheme: dark") :].partition("}")[0]
+    return dict(re.findall(r"--([\w-]+): (#\w{6})", dark))
+
+
+@pytest.mark.parametrize("number", range(len(figures.COLOURS)))
+def test_what_is_one_of_many_shows_on_a_dark_page(number):
+    style = dark_style()
+    assert style["page"] == "#15171a"
+    seen = over(style[f"series-{number}"], style["page"], plots.FAINT)
+    assert contrast(seen, style["page"]) >= 3
+
+    def faint(axis):
+        axis.plot([1, 2], [1, 2], color=plots.colour(number), alpha=plots.FAINT)
+
+    text = plots.panel(faint, alt="a")
+    assert f"stroke: var(--series-{number}, {plots.colour(number)})" in text
+    key = plots.legend([plots.Key("a", plots.colour(number), "-", "o")])
+    assert key.count(f"var(--series-{number}, ") == 2
+
+
+def axes_of(svg):
+    """The corners of a panel's axis: of its spines."""
+    return re.findall(
+        r'<path d="M (\S+) (\S+) ?\n?L (\S+) (\S+)[^"]*" style="fill: none; '
+        r"stroke: currentColor; stroke-width: 0.8",
+        svg,
+    )
+
+
+def test_panels_of_the_same_names_are_of_equal_size():
+    def draw(numbers):
+        def on(axis):
+            axis.plot(numbers, [0, 1])
+            axis.set_yticks([0, 1], names)
+
+        return on
+
+    names = ["a name of\nseveral lines", "b"]
+    small, large = (
+        axes_of(plots.panel(draw(x), alt="a", names=names)) for x in ([0, 1], [0.11111, 99999.5])
+    )
+    assert small and small == large
+    loose = [axes_of(plots.panel(draw(x), alt="a")) for x in ([0, 1], [0.11111, 99999.5])]
+    assert loose[0] != loose[1]
+
+
 @pytest.mark.parametrize("page", ["#ffffff", "#15171a"])  # as in style.css
 @pytest.mark.parametrize("colour", figures.COLOURS)
 def test_no_colour_is_under_three_to_one(colour, page):
-    dark, light = sorted((luminance(colour), luminance(page)))
-    assert (light + 0.05) / (dark + 0.05) >= 3
+    assert contrast(colour, page) >= 3
