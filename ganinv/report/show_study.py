@@ -2,29 +2,30 @@
 
 import html
 import math
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-
-from ganinv import figures
+from ganinv.analysis.answers import minimized_by, split_machines
 from ganinv.analysis.statistics import Interval
 from ganinv.analysis.study import of_photograph
-from ganinv.losses.terms import loss_weights
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import table, words
-from ganinv.report.plots import Key, colour, panel, panels
-from ganinv.report.told import ABSENT, at, told, told_interval
+from ganinv.report.show_study_plots import DRAWN, differences, head_start_curves
+from ganinv.report.told import ABSENT, Told, at, told, told_interval
+from ganinv.report.ways import beside
 from ganinv.runs.describe import describe_seconds
 from ganinv.runs.records import is_measured
 from ganinv.runs.study_params import StudyParams
 
 Study = Mapping[str, Any]
-TITLE = 20  # letters of a line beside an axis
+CONTROLS = (
+    "Against Exp-03 (W+, LPIPS, from the mean of W), two things change here at once: the start, "
+    "and the number of steps. So the study runs both controls: the mean of W with the steps of "
+    "this experiment, and the encoder's start with the steps of that search. It also reads off "
+    "what the start is worth: after so many steps of both, how many more the search from the mean "
+    "of W needs to be as low."
+)
 FILE = "study.json"  # beside the pages of a report that shows a part of it
-SHOWN = ("lpips_alex", "lpips_vgg", "identity", "psnr")  # that are drawn; the tables have all
 
 
 def describe_study(study: Study) -> str:
@@ -37,16 +38,14 @@ def describe_study(study: Study) -> str:
     text = (
         f"{_count(len(study['recipes']), 'recipe')} on "
         f"{_count(len(study['photographs']), 'photograph')}, {many} "
-        f"start{'s' if counts != {1} else ''} each{moved}: {_count(counted, 'search', 'es')}."
+        f"start{'s' if counts != {1} else ''} each{moved}: {_searches(study, counted)}."
     )
     if more := len(study["runs"]) - counted:
-        text += (
-            f" {_count(more, 'search', 'es')} more {'is' if more == 1 else 'are'} of photographs"
-        )
+        text += f" {_searches(study, more)} more {'is' if more == 1 else 'are'} of photographs"
         text += " that do not count."
     if study["missing"]:
         are = "is" if study["missing"] == 1 else "are"
-        text += f" {_count(study['missing'], 'search', 'es')} {are} still to be done; a photograph"
+        text += f" {_searches(study, study['missing'])} {are} still to be done; a photograph"
         text += " that lacks one does not count."
     for name, reason in study["failed"].items():
         text += f" {name} is left out: {reason.rstrip('.')}."
@@ -66,50 +65,104 @@ def summary(study: Study) -> str:
 
 
 def recipes_list(study: Study) -> str:
-    """Say of each recipe what it is; of studies that do not tell, nothing."""
-    items = [(x["title"], f"{x['what']}.") for x in study["recipes"].values() if x.get("what")]
+    """Say of each recipe what it is, in words and parameters; nothing where none is told."""
+    items = [
+        (x["title"], " ".join(_sentence(text) for text in (x.get("about"), x.get("what")) if text))
+        for x in study["recipes"].values()
+    ]
+    items = [(title, text) for title, text in items if text]
     return words(items) if items else ""
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+
+
+def reading(study: Study) -> str:
+    """Say in a paragraph how to read the table of recipes: of what is in it, and of no more."""
+    again = any(recipe["restarts"] > 1 for recipe in study["recipes"].values())
+    text = f"Means over the photographs, {'of the means over restarts, ' if again else ''}with"
+    text += " 95 % intervals (Student's)."
+    if any(_lacks(study, name, m) for name in study["recipes"] for m in METRICS):
+        text += " A measure that some photographs lack, such as identity where no face is found, "
+        text += "is of the others, as said beside it."
+    return f"<p>{html.escape(f'{text} {seconds_note(study)}')}</p>"
+
+
+def seconds_note(study: Study) -> str:
+    """Say what seconds are of, or why none are shown."""
+    split = split_machines(study)
+    if not split:
+        machines = len(study["machines"]) > 1
+        within = "; each photograph had all recipes on one of them" if machines else ""
+        return f"Seconds are those of {'; '.join(study['machines'])}{within}."
+    told_of = (f"{study['recipes'][name]['title']} on {'; '.join(split[name])}" for name in split)
+    return f"Seconds are left out, for they do not compare: {', but '.join(told_of)}."
+
+
 def minimized(study: Study) -> str:
-    """Say of which recipes LPIPS-alex, which judges the others, is in the loss; "" for none."""
-    titles = [x["title"] for x in study["recipes"].values() if _minimizes_alex(x.get("params"))]
-    if not titles:
-        return ""
-    named = html.escape("; ".join(titles))
-    return f"<p>LPIPS-alex is in the loss of {named}: there it judges nothing.</p>"
+    """Say which measures recipes minimize, and so are no judges there; "" for none."""
+    by = {name: minimized_by(recipe) for name, recipe in study["recipes"].items()}
+    sentences = []
+    for metric in METRICS:
+        titles = [study["recipes"][name]["title"] for name in by if metric in by[name]]
+        if titles:
+            label, of = METRICS[metric].label, "; ".join(titles)
+            loss = f"The squared error, and so {label}," if metric == "psnr" else label
+            if len(titles) == len(by) > 1:
+                of, so = "every recipe", "it tells which of them minimizes better, and no more"
+            else:
+                so = "there it judges nothing"
+            sentences.append(f"{loss} is in the loss of {of}: {so}.")
+    return f"<p>{html.escape(' '.join(sentences))}</p>" if sentences else ""
 
 
-def _minimizes_alex(params: Any) -> bool:
-    params = params or {}
-    terms = {*_terms(params.get("loss")), *_terms(params.get("refine_loss"))}
-    return "lpips_alex" in terms or ("lpips" in terms and params.get("lpips_net") == "alex")
-
-
-def _terms(loss: Any) -> Iterable[str]:
-    """The terms of a loss that count; none of what a damaged file may have in its place."""
-    return loss_weights(loss) if isinstance(loss, str | dict) else ()
+def _searches(study: Study, number: int) -> str:
+    """Count searches, or runs where no recipe takes a step."""
+    searched = any(recipe["steps"] for recipe in study["recipes"].values())
+    return _count(number, "search", "es") if searched else _count(number, "run")
 
 
 def _count(number: int, thing: str, ending: str = "s") -> str:
     return f"{number} {thing}{'' if number == 1 else ending}"
 
 
-def _file(study: Study) -> str:
+def title_of(study: Study, name: str) -> tuple[str, str]:
+    """A recipe's title with its place, as `told` takes it."""
+    return at(file_of(study), "recipes", name, "title"), study["recipes"][name]["title"]
+
+
+def file_of(study: Study) -> str:
     """The file that the study was read from, as seen from the page; "" is the page's own."""
     return str(study.get("file", ""))
 
 
 def recipes_table(study: Study) -> str:
     """Show each recipe's mean over the photographs, with its 95 % interval."""
-    heads = [f"{METRICS[m].heading} {METRICS[m].arrow}" for m in METRICS]
+    digits = {name: metric.digits for name, metric in METRICS.items()}
+    heads = [f"{metric.heading} {metric.arrow}" for metric in METRICS.values()]
+    if not split_machines(study):
+        digits["seconds"] = _digits_of_seconds(study)
+        heads.append("s per photo")
     rows = []
     for name, recipe in study["recipes"].items():
-        cells = [_mean(study, name, m, METRICS[m].digits) for m in METRICS]
-        steps = told("{}", (at(_file(study), "recipes", name, "steps"), recipe["steps"]))
-        rows.append([recipe["title"], steps, *cells, _mean(study, name, "seconds", 0)])
-    heads = ["recipe", "steps", *heads, "s per photo"]
-    return table(heads, rows, caption="Means over the photographs, with 95 % intervals.")
+        cells = [_mean(study, name, measure, digits[measure]) for measure in digits]
+        steps = told("{}", (at(file_of(study), "recipes", name, "steps"), recipe["steps"]))
+        rows.append([recipe["title"], steps, *cells])
+    caption = "Means over the photographs, with 95 % intervals."
+    return table(["recipe", "steps", *heads], rows, caption=caption, close=True)
+
+
+def _digits_of_seconds(study: Study) -> int:
+    """How many digits behind the point show two of the shortest mean."""
+    means = [recipe["mean"].get("seconds", math.inf) for recipe in study["recipes"].values()]
+    shortest = min(means, default=math.inf)
+    return 2 if shortest < 0.95 else 1 if shortest < 9.5 else 0
+
+
+def _lacks(study: Study, name: str, metric: str) -> bool:
+    """Whether a recipe has a measure on some photographs, and not on all."""
+    return 0 < len(of_photograph(study, name, metric)) < len(study["photographs"])
 
 
 def _mean(study: Study, name: str, metric: str, digits: int) -> str:
@@ -117,7 +170,7 @@ def _mean(study: Study, name: str, metric: str, digits: int) -> str:
     recipe = study["recipes"][name]
     if metric not in recipe["mean"]:
         return ABSENT
-    here = at(_file(study), "recipes", name)
+    here = at(file_of(study), "recipes", name)
     bounds = [
         (f"{here}/interval/{metric}/{k}", x) for k, x in enumerate(recipe["interval"][metric])
     ]
@@ -129,25 +182,32 @@ def _mean(study: Study, name: str, metric: str, digits: int) -> str:
 def spreads_table(study: Study) -> str:
     """Show the standard deviation between photographs beside that between restarts of one.
 
-    "" where nothing was restarted.
+    Of recipes that have restarts, and measures that vary in them; "" where there are none.
     """
-    if all(recipe["restarts"] == 1 for recipe in study["recipes"].values()):
-        return ""
+    again = {
+        name: recipe["spread"]
+        for name, recipe in study["recipes"].items()
+        if any(x.get("restarts") is not None for x in recipe["spread"].values())
+    }
+    shown = [
+        metric
+        for metric in DRAWN
+        if any(spread.get(metric, {}).get("restarts") is not None for spread in again.values())
+    ]
     rows = []
-    for recipe_name, recipe in study["recipes"].items():
-        cells = []
-        for name in SHOWN:
-            spread = recipe["spread"].get(name, {})
-            here = at(_file(study), "recipes", recipe_name, "spread", name)
-            form = f"{{.{METRICS[name].digits}f}}"
-            cells += [
-                told(form, (f"{here}/{of}", spread[of])) if of in spread else ABSENT
-                for of in ("photographs", "restarts")
-            ]
-        rows.append([recipe["title"], *cells])
-    heads = [f"{METRICS[m].heading}: {of}" for m in SHOWN for of in ("photographs", "restarts")]
+    for recipe_name, spreads in again.items():
+        cells: list[Told | str] = []
+        for name in shown:
+            here = at(file_of(study), "recipes", recipe_name, "spread", name)
+            for of in ("photographs", "restarts"):
+                form, value = f"{{.{METRICS[name].digits}f}}", spreads.get(name, {}).get(of)
+                cells.append(ABSENT if value is None else told(form, (f"{here}/{of}", value)))
+        rows.append([study["recipes"][recipe_name]["title"], *cells])
+    heads = [f"{METRICS[m].heading}: {of}" for m in shown for of in ("photographs", "restarts")]
     caption = "Standard deviations between photographs, and between restarts of one."
-    return table(["recipe", *heads], rows, caption=caption)
+    if len(again) < len(study["recipes"]):
+        caption += " Recipes with single starts have none."
+    return table(["recipe", *heads], rows, caption=caption) if shown else ""
 
 
 def comparisons_table(study: Study) -> str:
@@ -161,7 +221,7 @@ def comparisons_table(study: Study) -> str:
         metric = METRICS[one["metric"]]
         pairs.append(" − ".join(study["recipes"][one[side]]["title"] for side in "ab"))
         low, high = (math.nan if one[x] is None else one[x] for x in ("low", "high"))
-        here = at(_file(study), "comparisons", one.get("place", number))
+        here = at(file_of(study), "comparisons", one.get("place", number))
         mean, *bounds = ((f"{here}/{key}", one[key]) for key in ("difference", "low", "high"))
         if Interval(one["difference"], low, high, one["n"]).sign:
             best.append((len(rows), 1))
@@ -170,7 +230,7 @@ def comparisons_table(study: Study) -> str:
                 f"{metric.heading} {metric.arrow}",
                 told_interval(mean, bounds, f"+.{metric.digits}f"),
                 told("{} of {}", (f"{here}/wins", one["wins"]), (f"{here}/n", one["n"])),
-                _told_p(f"{here}/p", one["p"]),
+                told_p(f"{here}/p", one["p"]),
             ]
         )
     heads = ["difference in", "mean (95 % interval)", "better on", "p (Wilcoxon)"]
@@ -178,91 +238,19 @@ def comparisons_table(study: Study) -> str:
     return table(heads, rows, best, caption=caption, groups=pairs)
 
 
-def show_p(p: float | None) -> str:
-    """Write the p of a test, as far as it tells anything."""
+def told_p(pointer: str, p: float | None) -> Told | str:
+    """Write the p of a test, as far as it tells anything, with its place."""
     if p is None:
         return ABSENT
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    form, figures = p_form(pointer, p)
+    return told(form, *figures)
 
 
-def _told_p(pointer: str, p: float | None) -> str:
-    """The p with its place; one that is shown by a bound alone has none."""
-    shown = show_p(p)
-    if p is None or p < 0.001:
-        return shown
-    return told("{.3f}" if p < 0.1 else "{.2f}", (pointer, p))
-
-
-def lines(study: Study) -> str:
-    """Draw each photograph as a line over the recipes, and their mean as a bold one."""
-    return panels([_line_panel(study, name) for name in SHOWN])
-
-
-def _line_panel(study, name):
-    """One measure: recipes lie below each other, so that their titles fit."""
-    metric, recipes = METRICS[name], study["recipes"]
-    found = [of_photograph(study, recipe, name) for recipe in recipes]
-    means = [recipe["mean"].get(name, math.nan) for recipe in recipes.values()]
-    titles = [figures.plain(textwrap.fill(x["title"], TITLE)) for x in recipes.values()]
-    places = range(len(titles))
-
-    def draw(axis: Axes) -> None:
-        for photograph in study["photographs"]:
-            values = [np.mean(per_recipe.get(photograph, [np.nan])) for per_recipe in found]
-            axis.plot(values, places, color=colour(0), alpha=0.35, lw=1)
-        axis.plot(means, places, "o-", color=figures.INK, lw=2, ms=5)
-        axis.set_yticks(places, titles)
-        axis.invert_yaxis()
-        axis.set_xlabel(metric.heading)
-
-    title = f"{metric.heading}, {'higher' if metric.higher else 'lower'} is better"
-    told = [
-        f"{recipe['title']} {metric.show(mean)}"
-        for recipe, mean in zip(recipes.values(), means, strict=True)
-    ]
-    height = 1.1 + 0.45 * len(titles)
-    return panel(draw, alt=f"{title}, means: {'; '.join(told)}.", title=title, height=height)
-
-
-def differences(study: Study, *metrics: str) -> str:
-    """Draw the paired differences of metrics with their intervals; a dot for each photograph.
-
-    "" where no recipes are compared.
-    """
-    if not study["comparisons"]:
-        return ""
-    return panels([_difference_panel(study, metric) for metric in metrics])
-
-
-def _difference_panel(study, metric):
-    chosen = [one for one in study["comparisons"] if one["metric"] == metric]
-    row = METRICS[metric]
-    recipes = study["recipes"]
-    titles = [" − ".join(recipes[one[side]]["title"] for side in "ab") for one in chosen]
-    names = [figures.plain(textwrap.fill(title, TITLE + 4)) for title in titles]
-
-    def draw(axis: Axes) -> None:
-        for place, one in enumerate(chosen):
-            a, b = (of_photograph(study, one[side], metric) for side in "ab")
-            dots = [np.mean(a[photo]) - np.mean(b[photo]) for photo in a.keys() & b.keys()]
-            axis.plot(dots, [place] * len(dots), "o", color=colour(0), alpha=0.35, mew=0)
-            if one["low"] is not None and one["high"] is not None:
-                axis.plot([one["low"], one["high"]], [place] * 2, color=figures.INK, lw=2)
-            axis.plot([one["difference"]], [place], "D", color=figures.INK, ms=5)
-        axis.axvline(0, color=figures.INK, lw=0.8)
-        axis.set_yticks(range(len(names)), names)
-        axis.invert_yaxis()
-        axis.set_xlabel(f"difference in {row.label}")
-
-    side = "right" if row.higher else "left"
-    title = f"{row.label}: {side} of 0, the first is better"
-    told = [
-        f"{title} {one['difference']:+.{row.digits}f}"
-        for title, one in zip(titles, chosen, strict=True)
-    ]
-    lines_of_text = sum(name.count("\n") + 1 for name in names)
-    height = 0.9 + max(0.45 * len(names), 0.2 * lines_of_text)
-    return panel(draw, alt=f"{title}. {'; '.join(told)}.", title=title, height=height)
+def p_form(pointer: str, p: float) -> tuple[str, list[tuple[str, float]]]:
+    """The form of a p, and what fills it: one that is shown by a bound alone has no place."""
+    if p < 0.001:
+        return "< 0.001", []
+    return "{.3f}" if p < 0.1 else "{.2f}", [(pointer, p)]
 
 
 def head_starts(study: Study) -> str:
@@ -275,7 +263,9 @@ def head_starts(study: Study) -> str:
 
 
 def head_start_table(one: Mapping[str, Any], recipes: Mapping[str, Any]) -> str:
-    """Show how many steps ahead a start is, after so many steps of both."""
+    """Show how many steps ahead a start is, after so many steps of both; "" where none is noted."""
+    if not one["checkpoints"]:
+        return ""
     rows = []
     for point in one["checkpoints"]:
         ahead = ABSENT if point["ahead"] is None else f"{point['ahead']:+.0f}"
@@ -287,55 +277,12 @@ def head_start_table(one: Mapping[str, Any], recipes: Mapping[str, Any]) -> str:
     return table(heads, rows, caption=f"{a}, against {b}.")
 
 
-def head_start_curves(study: Study, one: Mapping[str, Any]) -> str:
-    """Draw the median loss of two recipes over their steps, with the middle half of the runs.
-
-    That there are no curves, as of searches without a step, is said.
-    """
-    if not any(_curves(study, one[side]) for side in "ab"):
-        return "<p>No loss was noted step by step.</p>"
-    drawn = {}
-    for side in "ab":
-        if curves := _curves(study, one[side]):
-            steps = [int(step) - 1 for step, _ in curves[0]]
-            losses = [[loss for _, loss in curve] for curve in curves]
-            lowest = np.minimum.accumulate(losses, axis=1)
-            quartiles = np.quantile(lowest, [0.25, 0.5, 0.75], axis=0)
-            drawn[study["recipes"][one[side]]["title"]] = steps, *quartiles
-
-    def draw(axis: Axes) -> None:
-        for k, (steps, low, middle, high) in enumerate(drawn.values()):
-            axis.plot(steps, middle, color=colour(k))
-            axis.fill_between(steps, low, high, color=colour(k), alpha=0.15, lw=0)
-        axis.set(xlabel="steps", ylabel="lowest loss so far")
-        axis.set_ylim(bottom=0)
-
-    told = "; ".join(
-        f"{title} from {middle[0]:.3g} to {middle[-1]:.3g}"
-        for title, (_, _, middle, _) in drawn.items()
-    )
-    alt = f"Lowest loss so far, median and middle half of the runs: {told}."
-    keys = [Key(title, colour(k)) for k, title in enumerate(drawn)]
-    return panels([panel(draw, alt=alt, title="Median, and the middle half of the runs")], keys)
-
-
-def _curves(study: Study, recipe: str) -> list[Sequence[Sequence[float]]]:
-    """The curves of a recipe on photographs that count, those that are as long as the longest."""
-    curves = [
-        row["curve"]
-        for row in study["runs"]
-        if row["recipe"] == recipe and row["photograph"] in study["photographs"]
-    ]
-    longest = max(map(len, curves), default=0)
-    return [curve for curve in curves if longest and len(curve) == longest]
-
-
 def provenance(study: Study) -> str:
     """Say which machines, commits and generation of numerics the rows come from."""
     commits = sorted({_short(str(row["commit"])) for row in study["runs"] if row.get("commit")})
     seconds = [row["seconds"] for row in study["runs"] if is_measured(row.get("seconds"))]
     return (
-        f"{_count(len(study['runs']), 'search', 'es')}, {describe_seconds(sum(seconds))} in all, "
+        f"{_searches(study, len(study['runs']))}, {describe_seconds(sum(seconds))} in all, "
         f"on {'; '.join(map(html.escape, study['machines']))}. Numerics {study['numerics']}, "
         f"commits {', '.join(map(html.escape, commits))}."
     )
@@ -349,17 +296,20 @@ def _short(commit: str) -> str:
 def controls(study: Study | None) -> str:
     """Show a part of a study as one block: what was done, recipes, differences, head starts.
 
-    None, where no study has these recipes yet, is said.
+    None, where no study has these recipes yet, is said, with a way to the study of starts.
     """
     if study is None:
+        way = beside("starts.html", "; what the start alone gives, before any step, is in the ")
         return (
-            "<p>There is no study of these recipes here. <code>make study</code> makes it, in "
-            "hours.</p>"
+            "<p>There is no study of these recipes here (<code>make study</code> makes it, in "
+            f"hours){way}.</p>"
         )
     study = {**study, "file": FILE}
     parts = [
+        f"<p>{CONTROLS}</p>",
         summary(study),
         recipes_table(study),
+        f"<p>{html.escape(seconds_note(study))}</p>",
         differences(study, "lpips_alex", "lpips_vgg"),
         comparisons_table(study),
         head_starts(study),

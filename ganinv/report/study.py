@@ -54,5 +54,5 @@ def write_study(
         return None
     values = {"results": from_notebooks(out / RESULTS), "out": from_notebooks(out)}
     executed = run("09_study.ipynb", out / "notebooks", values)
-    write(executed, page, "study", pages={"study": "Study"})
+    write(executed, page, "study", pages={"study": plan.study.title})
     return page

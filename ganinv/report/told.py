@@ -11,8 +11,9 @@ A form is a text with a field for each pointer, `{SPEC}`: Python's format specif
     Aa          the first letter capital   words    a number in words, up to twenty
     Words       the same as a beginning    text     as it is, several words
 
-A list counts its members. "A / B" is the quotient of two pointers, "A & B" their mean. A pointer
-without a file's name is into the page's own file: exp03.json of exp03.html.
+A list counts its members. "A / B" is the quotient of two pointers, "A - B" their difference, and
+"A & B" the mean of two or more, which is taken first. A pointer without a file's name is into the
+page's own file: exp03.json of exp03.html.
 """
 
 import json
@@ -34,6 +35,7 @@ TEENS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
 WORDS = f"{UNITS} {TEENS}".split()
 COMPUTED: dict[str, Callable[[list[Any]], Any]] = {
     " / ": lambda values: operator.truediv(*values),
+    " - ": lambda values: operator.sub(*values),
     " & ": lambda values: sum(values) / len(values),
 }
 OWN = {"index.html": "comparison.json", "gan/index.html": "gan/gan_objectives.json"}

@@ -4,7 +4,9 @@ A page is written before the other report may be there, so its head keeps a plac
 are set, and set anew, once both are.
 """
 
+import html
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from ganinv.files import write_text
@@ -21,6 +23,9 @@ REPORTS = {  # by their first pages, as seen from the folder of the report on in
     **{f"{name}.html": title for name, title in STUDIES.items()},
     "gan/index.html": "Small GANs",
 }
+BESIDE = re.compile(
+    r'(<span class="beside" data-page="([^"]*)" data-text="([^"]*)">).*?</span>', re.S
+)
 PLACE = re.compile(r'<span class="ways">.*?</span>', re.S)
 
 
@@ -39,6 +44,7 @@ def join_reports(folder: str | Path) -> None:
         )
         text = path.read_text(encoding="utf-8")
         joined = PLACE.sub(f'<span class="ways">{links}</span>', text, count=1)
+        joined = BESIDE.sub(lambda found: found[1] + _shown(found, there) + "</span>", joined)
         if joined != text:
             write_text(path, joined)
 
@@ -46,3 +52,15 @@ def join_reports(folder: str | Path) -> None:
 def _from(page: str, below: bool) -> str:
     """A first page's address, from the folder of the report or from the one below it."""
     return f"../{page}" if below else page
+
+
+def beside(page: str, text: str) -> str:
+    """Keep a place in a page for a text that ends in a link to a report, once that lies beside."""
+    text = html.escape(text)
+    return f'<span class="beside" data-page="{page}" data-text="{text}"></span>'
+
+
+def _shown(found: re.Match, there: Mapping[str, str]) -> str:
+    """What such a place shows, of the reports that are there."""
+    _, page, text = found.groups()
+    return f'{text}<a href="{page}">{there[page]}</a>' if page in there else ""

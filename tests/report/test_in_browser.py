@@ -3,11 +3,17 @@
 Without Chromium these tests are skipped, and say why; `.ci/run` installs it.
 """
 
+import nbformat
 import pytest
 
+from ganinv.analysis.study import summarize
 from ganinv.paths import project_root
+from ganinv.report import show_answers, show_study, show_study_plots
+from ganinv.report.pages import write_page
+from ganinv.runs.study_params import recipes_of
 from helpers import report_page
 from helpers.browser import AXE, Visit, chromium, why_not
+from helpers.studies import made_up_plan
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "there is a browser")
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
@@ -187,3 +193,48 @@ def test_without_scripts_all_pictures_are_there(browser, path):
         assert visit.page.locator(".shot > img").first.is_visible()
         assert visit.page.locator(".film .frames img").first.is_visible()
         assert visit.page.locator(".stage, dialog, .player").count() == 0
+
+
+@pytest.fixture(scope="module")
+def study_page(tmp_path_factory):
+    """The page of a study of seven recipes, of all that a study shows."""
+    names = [f"recipe number {k}, of a name of some words" for k in range(7)]
+    values = {
+        f"r{k}": {p: [14.234 + k + n, 14.3 + k] for n, p in enumerate("pqrst")} for k in range(7)
+    }
+    plan = made_up_plan(values, restarts=2)
+    recipes = {f"r{k}": {"title": name, "restarts": 2} for k, name in enumerate(names)}
+    plan.recipes = recipes_of(plan.study.replace(recipes=recipes))
+    study = summarize(plan)
+    shown = [
+        show_answers.first_answers(study),
+        show_study.recipes_table(study),
+        show_study_plots.lines(study),
+        show_study_plots.differences(study, "psnr", "identity"),
+    ]
+    outputs = [nbformat.v4.new_output("display_data", {"text/html": text}) for text in shown]
+    cells = [nbformat.v4.new_code_cell(outputs=[output]) for output in outputs]
+    folder = tmp_path_factory.mktemp("study")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "study.ipynb")
+    return write_page(folder / "study.ipynb", folder / "study.html", "study", {"study": "Study"})
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_seven_recipes_by_all_measures_fit(browser, study_page, scheme):
+    with Visit(browser, study_page, width=1280, scheme=scheme) as visit:
+        assert visit.overflow() <= 0
+        table = visit.page.locator(".scroll", has_text="Means over the photographs").first
+        assert table.evaluate("x => x.scrollWidth - x.clientWidth") <= 0
+        assert "s per photo" in table.inner_text()
+
+
+def test_letters_beside_and_below_a_plot_do_not_touch(browser, study_page):
+    touching = """[...document.querySelectorAll('.plot svg')].flatMap(svg => {
+        const boxes = [...svg.querySelectorAll('text')].map(x => x.getBoundingClientRect());
+        return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b =>
+            a.left < b.right && b.left < a.right && a.top + 1 < b.bottom && b.top + 1 < a.bottom));
+    })"""
+    for width in WIDTHS:
+        with Visit(browser, study_page, width=width) as visit:
+            assert visit.page.locator(".plot svg").count() == 6
+            assert visit.page.evaluate(touching) == []

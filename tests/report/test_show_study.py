@@ -1,5 +1,6 @@
 """What the page of a study shows, of made-up rows: what they say, with every text escaped."""
 
+import dataclasses
 import html
 import re
 
@@ -7,7 +8,7 @@ import pytest
 
 from ganinv.analysis.study import summarize
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report import show_study
+from ganinv.report import show_study, show_study_plots
 from ganinv.report.told import ABSENT
 from ganinv.runs.study_params import recipes_of
 from helpers.pages import read_cells, read_tags
@@ -112,21 +113,33 @@ def test_each_recipe_is_described(study):
 @pytest.mark.parametrize(
     "params",
     [
-        {"refine_loss": {"l2_full": 4, "lpips_alex": 1}},
+        {"refine": "features", "refine_loss": {"l2_full": 4, "lpips_alex": 1}},
         {"loss": {"lpips": 1}, "lpips_net": "alex"},
         {"loss": "lpips_alex"},
     ],
 )
 def test_a_measure_in_a_loss_judges_nothing(study, params):
-    assert "in the loss of FIRST: there" in show_study.minimized(with_params(study, params))
-    assert show_study.minimized(study) == ""
+    text = show_study.minimized(with_params(study, params))
+    assert "LPIPS-alex is in the loss of FIRST: there it judges nothing" in text
+    assert "LPIPS-alex" not in show_study.minimized(study)
+
+
+def test_what_every_recipe_minimizes_compares_how_well(study):
+    text = show_study.minimized(study)
+    assert "and so PSNR, is in the loss of every recipe: it tells which" in text
+    assert "LPIPS-vgg is in the loss of every recipe" in text and "SSIM" not in text
+    unsearched = {
+        name: recipe | {"params": {"loss": "l2", "steps": 0}}
+        for name, recipe in study["recipes"].items()
+    }
+    assert show_study.minimized(study | {"recipes": unsearched}) == ""
 
 
 @pytest.mark.parametrize(
     "params", [None, {}, {"loss": 5}, {"loss": [["a"]]}, {"loss": {"lpips_alex": 0.0, "l2": 1}}]
 )
 def test_what_no_loss_weighs_is_not_in_it(study, params):
-    assert show_study.minimized(with_params(study, params)) == ""
+    assert "FIRST" not in show_study.minimized(with_params(study, params))
 
 
 def with_params(study, params):
@@ -139,11 +152,15 @@ def test_a_study_without_head_starts_or_pairs_shows_none(study):
     bare = study | {"head_starts": [], "comparisons": []}
     for show in (show_study.head_starts, show_study.comparisons_table):
         assert show(bare) == "" != show(study)
-    assert show_study.differences(bare, "psnr") == "" != show_study.differences(study, "psnr")
+    assert (
+        show_study_plots.differences(bare, "psnr")
+        == ""
+        != show_study_plots.differences(study, "psnr")
+    )
 
 
 def test_p_is_written_as_far_as_it_tells():
-    shown = [show_study.show_p(p) for p in (None, 0.00001, 0.0312, 0.62)]
+    shown = [show_study.told_p("#", p) for p in (None, 0.00001, 0.0312, 0.62)]
     assert shown == [ABSENT, "< 0.001", "0.031", "0.62"]
 
 
@@ -157,24 +174,24 @@ def test_a_head_start_is_told_in_steps(study):
     (one,) = study["head_starts"]
     text = show_study.head_start_table(one, study["recipes"])
     assert read_cells(text)[:3] == ["0", "+5", "0 of 10"]
-    assert "<svg" in show_study.head_start_curves(study, one)
+    assert "<svg" in show_study_plots.head_start_curves(study, one)
 
 
 def test_without_curves_that_is_said():
     one = summarize(made_up_plan({"a": {"p": [1.0]}, "b": {"p": [2.0]}}, head_starts=[["a", "b"]]))
     (start,) = one["head_starts"]
-    assert "No loss" in show_study.head_start_curves(one, start)
+    assert "No loss" in show_study_plots.head_start_curves(one, start)
     assert start["checkpoints"] == []
 
 
 def test_a_recipe_alone_has_figures_too():
     one = summarize(made_up_plan({"only": {"p": [1.0]}}))
-    assert "<svg" in show_study.lines(one) and show_study.differences(one, "psnr") == ""
+    assert "<svg" in show_study_plots.lines(one) and show_study_plots.differences(one, "psnr") == ""
     assert show_study.comparisons_table(one) == ""
 
 
 def test_figures_have_alternative_texts(study):
-    for text in (show_study.lines(study), show_study.differences(study, "psnr")):
+    for text in (show_study_plots.lines(study), show_study_plots.differences(study, "psnr")):
         found = re.findall(r'role="img" aria-label="([^"]+)"', text)
         assert any("PSNR" in words and re.search(r"FIRST.*\d", words) for words in found)
 
@@ -182,7 +199,7 @@ def test_figures_have_alternative_texts(study):
 def test_a_photograph_alone_has_no_interval():
     one = summarize(made_up_plan({"a": {"p": [1.0]}, "b": {"p": [2.0]}}, restarts=1))
     assert "to" not in "".join(read_cells(show_study.recipes_table(one)))
-    for text in (show_study.lines(one), show_study.differences(one, "psnr")):
+    for text in (show_study_plots.lines(one), show_study_plots.differences(one, "psnr")):
         assert "<svg" in text
     twice = summarize(made_up_plan({"a": {"p": [1.0, 1.1]}, "b": {"p": [2.0, 2.0]}}, restarts=2))
     assert ABSENT in read_cells(show_study.spreads_table(twice))
@@ -206,10 +223,10 @@ def test_every_text_is_escaped(plan):
         show_study.recipes_table(study),
         show_study.comparisons_table(study),
         show_study.spreads_table(study),
-        show_study.lines(study),
-        show_study.differences(study, "psnr"),
+        show_study_plots.lines(study),
+        show_study_plots.differences(study, "psnr"),
         show_study.head_start_table(study["head_starts"][0], study["recipes"]),
-        show_study.head_start_curves(study, study["head_starts"][0]),
+        show_study_plots.head_start_curves(study, study["head_starts"][0]),
         show_study.provenance(study),
     ]
     for text in texts:
@@ -221,4 +238,69 @@ def test_every_text_is_escaped(plan):
 def test_controls_are_one_block(study):
     text = show_study.controls(study)
     assert "20 searches" in text and text.count("<figure") == 3 and "ahead by steps" in text
-    assert "no study of these recipes" in show_study.controls(None)
+    assert "both controls" in text
+
+
+def test_without_a_study_the_controls_are_one_sentence():
+    text = show_study.controls(None)
+    assert "no study of these recipes" in text and "controls" not in text
+    assert text.count("<p>") == 1 and re.sub(r"<[^>]*>", "", text).count(".") == 1
+
+
+def test_a_recipe_is_told_in_words_and_in_parameters():
+    plan = made_up_plan({"a": {"p": [1.0]}, "b": {"p": [2.0]}})
+    values = {"a": {"title": "A", "about": "half <i>the</i> rate"}, "b": {"title": "B"}}
+    plan.recipes = recipes_of(plan.study.replace(recipes=values))
+    text = show_study.recipes_list(summarize(plan))
+    assert "<dt>A</dt><dd>Half &lt;i&gt;the&lt;/i&gt; rate. W+, 1 LPIPS" in text
+    assert "<dt>B</dt><dd>W+, 1 LPIPS" in text
+
+
+def rows_with(study, tell):
+    return study | {"runs": [row | tell(row) for row in study["runs"]]}
+
+
+def test_seconds_of_two_machines_do_not_stand_beside_each_other(study):
+    assert "s per photo" in show_study.recipes_table(study)
+    assert "Seconds are those of a machine." in show_study.reading(study)
+    split = rows_with(study, lambda x: {"machine": "B"} if x["recipe"] == "second" else {})
+    assert "s per photo" not in show_study.recipes_table(split)
+    assert "10" not in read_cells(show_study.recipes_table(split))
+    text = show_study.reading(split)
+    assert "Seconds are left out" in text and "FIRST on a machine, but SECOND on B." in text
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.87, "0.87"), (3.2, "3.2"), (321.7, "322")])
+def test_seconds_have_digits_that_tell_them_apart(seconds, shown):
+    plan = made_up_plan(VALUES, restarts=2)
+    for row in plan.known.values():
+        row["seconds"] = seconds
+    assert f"{shown} ({shown} to {shown})" in read_cells(show_study.recipes_table(summarize(plan)))
+
+
+def test_only_what_is_in_the_table_is_explained(study, plan):
+    assert "means over restarts" in show_study.reading(study)
+    assert "lack" not in show_study.reading(study)
+    single = summarize(made_up_plan({"a": {"p": [1.0], "q": [1.0]}, "b": {"p": [2.0], "q": [3.0]}}))
+    assert "restarts" not in show_study.reading(single)
+    next(row for row in single["runs"] if row["recipe"] == "a")["identity"] = None
+    assert "where no face is found" in show_study.reading(single)
+
+
+def test_recipes_with_single_starts_are_left_out_of_the_spreads():
+    values = {"a": {p: [0.5, 0.52] for p in "pqr"}, "b": {p: [0.5] for p in "pqr"}}
+    plan = made_up_plan(values, restarts=2)
+    for name in "ab":
+        plan.recipes[name] = dataclasses.replace(
+            plan.recipes[name], restarts=len(values[name]["p"])
+        )
+    text = show_study.spreads_table(summarize(plan))
+    assert ABSENT not in read_cells(text) and "Recipes with single starts have none" in text
+    assert re.findall(r'scope="row"[^>]*>([^<]*)', text) == ["A"]
+
+
+def test_runs_without_a_step_are_no_searches(study):
+    still = {name: recipe | {"steps": 0} for name, recipe in study["recipes"].items()}
+    text = show_study.describe_study(study | {"recipes": still})
+    assert "20 runs" in text and "search" not in text
+    assert "20 runs, 3 min" in show_study.provenance(study | {"recipes": still})

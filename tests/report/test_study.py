@@ -14,7 +14,7 @@ class Pages(list):
         return folder / name
 
     def write(self, notebook, path, name, *, pages):
-        self.append((notebook.name, path.name))
+        self.append((notebook.name, path.name, pages[name]))
 
 
 def test_results_and_page_are_written(toy_path, make_photo, tmp_path):
@@ -27,7 +27,7 @@ def test_results_and_page_are_written(toy_path, make_photo, tmp_path):
     assert found["photographs"] == ["a", "b"] and len(found["runs"]) == 6
     (name, values), shown = pages
     assert name == "09_study.ipynb" and values["results"].endswith("out/study.json")
-    assert shown == ("09_study.ipynb", "study.html")
+    assert shown == ("09_study.ipynb", "study.html", study.title)
     again = plan_study(study.replace(kept=str(tmp_path / "out" / "study.json")), print)
     assert again.rows() == found["runs"]
 

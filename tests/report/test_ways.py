@@ -2,7 +2,7 @@
 
 import re
 
-from ganinv.report.ways import STUDIES, join_reports
+from ganinv.report.ways import STUDIES, beside, join_reports
 from ganinv.runs.study_params import StudyParams
 from helpers.paths import ROOT
 
@@ -45,3 +45,23 @@ def test_make_study_makes_each_that_pages_lead_to():
     assert sorted(re.findall(r"--params params/(\w+)\.yaml", target)) == sorted(STUDIES)
     for name in STUDIES:
         assert StudyParams.load(ROOT / f"params/{name}.yaml").out == f"runs/{name}"
+
+
+def test_a_study_is_headed_as_the_ways_call_it():
+    for name, title in STUDIES.items():
+        assert StudyParams.load(ROOT / f"params/{name}.yaml").title == title
+
+
+def test_a_text_shows_once_the_report_that_it_leads_to_lies_beside(tmp_path):
+    text = PAGE + f"<p>None{beside('starts.html', '; see <the> ')}.</p>"
+    (tmp_path / "exp04.html").write_text(text)
+    join_reports(tmp_path)
+    assert "see" not in re.sub(r"<[^>]*>", "", (tmp_path / "exp04.html").read_text())
+    write(tmp_path, "starts.html")
+    for _ in range(2):
+        join_reports(tmp_path)
+        shown = f'; see &lt;the&gt; <a href="starts.html">{STUDIES["starts"]}</a></span>.</p>'
+        assert (tmp_path / "exp04.html").read_text().endswith(shown)
+    (tmp_path / "starts.html").unlink()
+    join_reports(tmp_path)
+    assert "</a></span>.</p>" not in (tmp_path / "exp04.html").read_text()
