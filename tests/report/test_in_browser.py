@@ -198,7 +198,7 @@ def test_without_scripts_all_pictures_are_there(browser, path):
 @pytest.fixture(scope="module")
 def study_page(tmp_path_factory):
     """The page of a study of seven recipes, of all that a study shows."""
-    names = [f"recipe number {k}, of a name of some words" for k in range(7)]
+    names = [f"recipe number {k}, of a name of some words and more" for k in range(7)]
     values = {
         f"r{k}": {p: [14.234 + k + n, 14.3 + k] for n, p in enumerate("pqrst")} for k in range(7)
     }
@@ -230,9 +230,15 @@ def test_seven_recipes_by_all_measures_fit(browser, study_page, scheme):
 
 def test_letters_beside_and_below_a_plot_do_not_touch(browser, study_page):
     touching = """[...document.querySelectorAll('.plot svg')].flatMap(svg => {
-        const boxes = [...svg.querySelectorAll('text')].map(x => x.getBoundingClientRect());
-        return boxes.flatMap((a, i) => boxes.slice(i + 1).filter(b =>
-            a.left < b.right && b.left < a.right && a.top + 1 < b.bottom && b.top + 1 < a.bottom));
+        const box = x => ({text: x.textContent, ...x.getBoundingClientRect().toJSON()});
+        const boxes = [...svg.querySelectorAll('text')].map(box);
+        const numbers = boxes.filter(x => /^[\\u2212\\d.]+$/.test(x.text));
+        const names = boxes.filter(x => !numbers.includes(x));
+        const line = Math.min(...numbers.map(x => x.top));
+        const below = names.filter(x => x.top < line && x.bottom > line + 1);
+        const beside = names.filter(x => names.some(y => x.top < y.top - 1 && x.bottom > y.top + 2
+            && x.left < y.right && y.left < x.right));
+        return [...below, ...beside].map(x => x.text);
     })"""
     for width in WIDTHS:
         with Visit(browser, study_page, width=width) as visit:
