@@ -11,6 +11,7 @@ from ganinv.analysis.study import summarize
 from ganinv.files import remove_file, write_json
 from ganinv.report.notebooks import from_notebooks, run_notebook
 from ganinv.report.pages import write_page
+from ganinv.report.ways import STUDIES
 from ganinv.runs.study import Plan, StudyParams, run_study
 
 RESULTS = "study.json"
@@ -54,5 +55,6 @@ def write_study(
         return None
     values = {"results": from_notebooks(out / RESULTS), "out": from_notebooks(out)}
     executed = run("09_study.ipynb", out / "notebooks", values)
-    write(executed, page, "study", pages={"study": "Study"})
+    name = STUDIES.get(out.name, "Study")
+    write(executed, page, "study", pages={"study": name})
     return page

@@ -1,10 +1,14 @@
 """Ways between reports: from that on inversion to that on GANs and to studies, and back.
 
-A page is written before the other report may be there, so its head keeps a place for ways, which
-are set, and set anew, once both are.
+A page is written before the other reports may be there, so its head keeps a place for ways, which
+are set, and set anew, once they are. In a folder all pages have the same ways under the same names:
+its report's pages, then the studies and small GANs; those on GANs have their own pages, and the
+report's first. What a text of a page refers to is linked likewise, where it is there.
 """
 
+import html
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from ganinv.files import write_text
@@ -16,33 +20,64 @@ STUDIES = {  # of `make study`, by the names of their files in params/
     "nearer": "Study of an encoder's start",
     "sooner": "Study of fewer steps",
 }
-REPORTS = {  # by their first pages, as seen from the folder of the report on inversion
-    "index.html": "Inversion",
+FIRST, REPORT = "index.html", "Report on inversion"
+OTHERS = {  # by their first pages, as seen from the folder of the report on inversion
     **{f"{name}.html": title for name, title in STUDIES.items()},
     "gan/index.html": "Small GANs",
 }
-PLACE = re.compile(r'<span class="ways">.*?</span>', re.S)
+PUBLISHED = "published"  # the folder of published pages, below that of a report
+ROWS = {kind: re.compile(f'<span class="{kind}">.*?</span>', re.S) for kind in ("pages", "ways")}
+LINK = re.compile(r'<a href="([^"]+)"[^>]*>(.*?)</a>', re.S)
+REFERENCE = re.compile(r'<(?:a|span) class="way" data-page="([^"]+)"[^>]*>(.*?)</(?:a|span)>', re.S)
+
+
+def way(page: str, text: str) -> str:
+    """Refer to a page of the report's folder; `join_reports` makes a link of it where it is."""
+    return f'<span class="way" data-page="{html.escape(page)}">{html.escape(text)}</span>'
 
 
 def join_reports(folder: str | Path) -> None:
     """Link every page of the reports in a folder, and below its gan/, to the reports beside it."""
     folder = Path(folder)
-    there = {page: title for page, title in REPORTS.items() if (folder / page).is_file()}
-    for path in [*sorted(folder.glob("*.html")), *sorted(folder.glob("gan/*.html"))]:
-        below = path.parent != folder
-        first = path.name if path.name in REPORTS else "index.html"
-        own = "gan/index.html" if below else first
-        links = "".join(
-            f'<a href="{_from(page, below)}">{title}</a>'
-            for page, title in there.items()
-            if page != own
-        )
-        text = path.read_text(encoding="utf-8")
-        joined = PLACE.sub(f'<span class="ways">{links}</span>', text, count=1)
-        if joined != text:
-            write_text(path, joined)
+    others = {page: title for page, title in OTHERS.items() if (folder / page).is_file()}
+    report = _pages_of(folder / FIRST)
+    for path in sorted(folder.glob("*.html")):
+        own = report or ({} if path.name in OTHERS else _pages_of(path))
+        _join(path, _row(own, path.name), _row(others, path.name))
+    beside = ({FIRST: REPORT} if report else {}) | others
+    back = {f"../{page}": title for page, title in beside.items() if not page.startswith("gan/")}
+    for path in sorted(folder.glob("gan/*.html")):
+        _join(path, _row(_pages_of(path), path.name), _row(back, ""))
 
 
-def _from(page: str, below: bool) -> str:
-    """A first page's address, from the folder of the report or from the one below it."""
-    return f"../{page}" if below else page
+def _join(path: Path, pages: str, ways: str) -> None:
+    """Set both rows of a page's head; a page of before there were two has ways alone."""
+    text = path.read_text(encoding="utf-8")
+    joined = REFERENCE.sub(lambda found: _refer(path.parent, *found.groups()), text)
+    for kind, row in (("pages", pages), ("ways", ways)):
+        shown = f'<span class="{kind}">{row}</span>'
+        joined = ROWS[kind].sub(lambda _, shown=shown: shown, joined, count=1)
+    if joined != text:
+        write_text(path, joined)
+
+
+def _refer(folder: Path, page: str, text: str) -> str:
+    """A reference as a link to where its page is, beside or published; its text without one."""
+    there = [place for place in (page, f"{PUBLISHED}/{page}") if (folder / place).is_file()]
+    tag, address = ("a", f' href="{there[0]}"') if there else ("span", "")
+    return f'<{tag} class="way" data-page="{page}"{address}>{text}</{tag}>'
+
+
+def _pages_of(path: Path) -> dict[str, str]:
+    """The pages that a page lists as those of its report, by their names; {} for no page."""
+    found = ROWS["pages"].search(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return {page: html.unescape(title) for page, title in LINK.findall(found[0] if found else "")}
+
+
+def _row(pages: Mapping[str, str], own: str) -> str:
+    """Links to pages, of which `own` is the page that they stand on."""
+    here = {own: ' aria-current="page"'}
+    return "".join(
+        f'<a href="{html.escape(page)}"{here.get(page, "")}>{html.escape(title)}</a>'
+        for page, title in pages.items()
+    )
