@@ -149,7 +149,7 @@ def _jobs(plans, out, quick, overrides, study):
         Job("beyond", _beyond(beyond, quick) | _evidence("beyond", usual)),
         Job("editing", _editing(editing, quick) | _evidence("editing", usual)),
         Job("benchmarks", {"folder": from_notebooks(benchmarks_folder())}),
-        Job("index", _comparison(plans, beyond, out) | studied),
+        Job("index", _comparison(plans, beyond, out) | studied | _advising(usual)),
     ]
 
 
@@ -175,6 +175,12 @@ def _evidence(name, usual):
     """The published photographs that judge a page of the usual parameters, where there are any."""
     path = published_folder() / f"{name}.json"
     return {"published": from_notebooks(path)} if usual and path.is_file() else {}
+
+
+def _advising(usual):
+    """The published results that advise on a page of the usual parameters, where there are any."""
+    folder = published_folder()
+    return {"published": from_notebooks(folder)} if usual and folder.is_dir() else {}
 
 
 def _comparison(plans, beyond, out):

@@ -209,7 +209,7 @@ def reaching_table(new: Experiment, old: Experiment) -> str:
     goals = {i: old.images[i]["best_loss"] for i in images}
     reached = {i: evaluations_to_reach(new, i, goals[i]) for i in images}
     starts = [{i: e.history(i)[0]["loss"] for i in images} for e in (old, new)]
-    columns = {
+    columns: dict[str, list[object]] = {
         f"{_short(old)}, start": [f"{starts[0][i]:.3f}" for i in images],
         f"{_short(new)}, start": [f"{starts[1][i]:.3f}" for i in images],
         f"{_short(old)}, end": [f"{goals[i]:.3f}" for i in images],

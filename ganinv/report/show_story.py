@@ -140,10 +140,3 @@ def _step(picture, title, name, text):
 def explain_words() -> str:
     """Explain in a sentence each the words of the page."""
     return words(WORDS.items())
-
-
-def advice_html(advice: str) -> str:
-    """Show a sentence of advice; "" for none."""
-    return f'<p class="advice"><strong>What to use.</strong> {html.escape(advice)}</p>' * bool(
-        advice
-    )

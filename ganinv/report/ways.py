@@ -55,8 +55,10 @@ def _join(path: Path, pages: str, ways: str) -> None:
     text = path.read_text(encoding="utf-8")
     joined = REFERENCE.sub(lambda found: _refer(path.parent, *found.groups()), text)
     for kind, row in (("pages", pages), ("ways", ways)):
-        shown = f'<span class="{kind}">{row}</span>'
-        joined = ROWS[kind].sub(lambda _, shown=shown: shown, joined, count=1)
+        found = ROWS[kind].search(joined)
+        if found:
+            shown = f'<span class="{kind}">{row}</span>'
+            joined = joined[: found.start()] + shown + joined[found.end() :]
     if joined != text:
         write_text(path, joined)
 
