@@ -239,15 +239,15 @@ def _whether_reached(new, old, reached, budgets):
     """Say of how many images the search reaches the other's end, and what both may take."""
     there, count = [x for x in reached.values() if x], len(reached)
     own, theirs = (_range(numbers) for numbers in (budgets[1], budgets[0]))
-    which = f"{len(there) or 'none'} of {count_images(count)}" if count > 1 else "its photograph"
+    on = f" on {len(there) or 'none'} of {count_images(count)}" if count > 1 else ""
     if not there:
         return (
-            f"{new.called} never comes as low as {old.called} ends: not within its {own} "
-            f"evaluations of the generator, on {which}; {old.called} took {theirs}."
+            f"Within its {own} evaluations of the generator {new.called} comes as low as "
+            f"{old.called} ends{on or ' nowhere'}; {old.called} took {theirs}."
         )
     return (
-        f"{new.called} comes as low as {old.called} ends on {which}, after {_range(there)} "
-        f"evaluations of the generator in place of {theirs}."
+        f"{new.called} comes as low as {old.called} ends{on}, after {_range(there)} evaluations of "
+        f"the generator in place of {theirs}."
     )
 
 

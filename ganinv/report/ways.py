@@ -27,7 +27,7 @@ OTHERS = {  # by their first pages, as seen from the folder of the report on inv
 }
 PUBLISHED = "published"  # the folder of published pages, below that of a report
 ROWS = {kind: re.compile(f'<span class="{kind}">.*?</span>', re.S) for kind in ("pages", "ways")}
-LINK = re.compile(r'<a href="([^"]+)"[^>]*>(.*?)</a>', re.S)
+LINK = re.compile(r'<a [^>]*?href="([^"]+)"[^>]*>(.*?)</a>', re.S)
 REFERENCE = re.compile(r'<(?:a|span) class="way" data-page="([^"]+)"[^>]*>(.*?)</(?:a|span)>', re.S)
 
 

@@ -3,7 +3,10 @@
 import re
 from html import unescape
 
+import nbformat
+
 from ganinv.report.numbered import read_numbers
+from ganinv.report.pages import write_page
 from ganinv.report.ways import REPORT, STUDIES, join_reports, way
 from ganinv.runs.study_params import StudyParams
 from helpers.paths import ROOT
@@ -99,6 +102,23 @@ def test_a_reference_is_a_link_to_where_its_page_is(tmp_path):
     (tmp_path / "published" / "starts.html").unlink()
     join_reports(tmp_path)
     assert way("starts.html", "starts & ends") in (tmp_path / "index.html").read_text()
+
+
+def test_written_pages_are_joined(tmp_path):
+    cell = nbformat.v4.new_markdown_cell(way("study.html", "the study"))
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "page.ipynb")
+    pages = {"index": "First", "exp01": "Second"}
+    for name, listed in (("index", pages), ("exp01", pages), ("study", {"study": "Study"})):
+        write_page(tmp_path / "page.ipynb", tmp_path / f"{name}.html", name, listed)
+    join_reports(tmp_path)
+    names = {"index.html": "First", "exp01.html": "Second", "study.html": STUDIES["study"]}
+    for page in names:
+        shown = sum(rows(tmp_path / page), [])
+        assert {x: label for x, label, _ in shown} == names
+        assert [x for x, _, here in shown if here] == [page]
+        assert 'data-page="study.html" href="study.html">the study</a>' in (
+            (tmp_path / page).read_text()
+        )
 
 
 def test_names_of_pages_are_no_numbers_of_a_page(tmp_path):
