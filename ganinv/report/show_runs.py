@@ -216,7 +216,9 @@ def reaching_table(new: Experiment, old: Experiment) -> str:
         f"{_short(new)}, end": [f"{new.images[i]['best_loss']:.3f}" for i in images],
     }
     if any(reached.values()):
-        ends = [reached[i] or f"not in {new.images[i]['evaluations']}" for i in images]
+        ends: list[object] = [
+            reached[i] or f"not in {new.images[i]['evaluations']}" for i in images
+        ]
         columns[f"{_short(new)} as low as {_short(old)} ends, after"] = ends
     budgets = [{e.images[i]["evaluations"] for i in images} for e in (old, new)]
     if len(budgets[0]) > 1:
