@@ -18,7 +18,7 @@ from ganinv.measures.reconstruction import METRICS
 
 PIXELS, FEATURES = "psnr", "lpips_alex"
 DRIFT = 1.0  # dB of PSNR that a photograph loses while LPIPS gets better
-NAMED = 3  # photographs that a sentence lists
+NAMED, FIRST = 5, 3  # photographs that a sentence lists all; of more, the first
 SHARES = {0.5: "Half", 0.9: "nine tenths"}
 
 
@@ -351,8 +351,8 @@ def _down(fold):
 
 
 def _list(items: Sequence[str]) -> str:
-    """Join the first few in a sentence, and count the others."""
+    """Join all in a sentence; of many the first few, and a count of the others."""
     if len(items) > NAMED:
-        items = [*items[:NAMED], f"{len(items) - NAMED} more"]
+        items = [*items[:FIRST], f"{len(items) - FIRST} more"]
     *first, last = items
     return f"{', '.join(first)} and {last}" if first else last

@@ -167,12 +167,25 @@ def judge_runs(
     if studied:
         opening = f"Over {total} photographs of the study it held on {held}"
     after, before = (float(np.mean(values)) for values in zip(*pairs, strict=True))
-    against = "change" if factor == 1 else f"difference from {factor:.0%} of that of {old.called}"
     told = tell(interval, f"+.{row.digits}f", f" {row.unit}" if row.unit else "")
+    against = (
+        "change" if factor == 1 else f"{_share(before, after, factor, row)}; from what was allowed"
+    )
     detail = f"mean {row.show(before)} → {row.show(after, unit=True)}, {against} {told}{also}"
     detail += not_taken
     comparison = Comparison(interval, 1 if row.higher else -1, detail)
     return decide(claim, held, total, [comparison], counted=counted, opening=opening)
+
+
+def _share(before, after, factor, row):
+    """Say how far a mean moved as a share of that before, and how far it might."""
+    share = after / before if before else math.nan
+    if not math.isfinite(share):
+        return "of no bound"
+    if (factor < 1) != row.higher:  # it is to move, not merely to stay near
+        return f"{share:.0%} of it, where {factor:.0%} were allowed"
+    side = "worse" if row.better(before, after) else "better"
+    return f"{side} by {abs(share - 1):.0%} on average; {abs(factor - 1):.0%} were allowed"
 
 
 def _of_study(study, new, old, metric):

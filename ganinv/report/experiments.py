@@ -41,10 +41,10 @@ from ganinv.weights.manifest import load_manifest
 
 PAGES = {
     "index": "Comparison",
-    "exp01": "W, L2",
-    "exp02": "W+, L2",
-    "exp03": "W+, LPIPS",
-    "exp04": "W+, LPIPS, from an encoder",
+    "exp01": "Exp-01: W, L2",
+    "exp02": "Exp-02: W+, L2",
+    "exp03": "Exp-03: W+, LPIPS",
+    "exp04": "Exp-04: W+, LPIPS, from an encoder",
     "indomain": "In-domain",
     "beyond": "Beyond the code",
     "editing": "What the code is good for",
@@ -108,7 +108,7 @@ def make_report(
     plans = {name: plan_experiment(name, out, quick, overrides) for name in EXPERIMENTS}
     if not _encoder_fits(plans["exp04"]):
         del plans["exp04"]
-    titles = PAGES | {name: name_run(params) for name, params in plans.items()}
+    titles = PAGES | {name: f"{RECIPES[name]}: {name_run(p)}" for name, p in plans.items()}
     left_out = () if "exp04" in plans else ("exp04", "indomain")
     pages = {name: title for name, title in titles.items() if name not in left_out}
 
@@ -149,7 +149,7 @@ def _jobs(plans, out, quick, overrides, study):
         Job("beyond", _beyond(beyond, quick) | _evidence("beyond", usual)),
         Job("editing", _editing(editing, quick) | _evidence("editing", usual)),
         Job("benchmarks", {"folder": from_notebooks(benchmarks_folder())}),
-        Job("index", _comparison(plans, beyond, out) | studied),
+        Job("index", _comparison(plans, beyond, out) | studied | _advising(usual)),
     ]
 
 
@@ -175,6 +175,12 @@ def _evidence(name, usual):
     """The published photographs that judge a page of the usual parameters, where there are any."""
     path = published_folder() / f"{name}.json"
     return {"published": from_notebooks(path)} if usual and path.is_file() else {}
+
+
+def _advising(usual):
+    """The published results that advise on a page of the usual parameters, where there are any."""
+    folder = published_folder()
+    return {"published": from_notebooks(folder)} if usual and folder.is_dir() else {}
 
 
 def _comparison(plans, beyond, out):
@@ -205,7 +211,7 @@ def _encoder_fits(params):
         prepare(params.replace(encoder=_from_root(params.encoder)), generator)
     except ParamsError as error:
         print(
-            f"notice: {PAGES['exp04']} (Exp-04) and {PAGES['indomain']} are left out: {error}",
+            f"notice: {PAGES['exp04']}, and {PAGES['indomain']} are left out: {error}",
             flush=True,
         )
         return False

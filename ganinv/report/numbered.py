@@ -21,7 +21,8 @@ from ganinv.runs.environment import commit, describe_machine
 FIGURES = "figures"  # the folder beside the pages
 MADE = "made"  # where a file of figures holds what `made_by` tells
 SKIPPED = ("script", "style")
-CODE = "highlight"  # the class of a cell's code, which is folded away
+# classes of what is no text of the page: a cell's code, folded away, and the ways to other pages
+BESIDE = ("highlight", "pages", "ways")
 READ_ALOUD = ("alt", "aria-label", "title")  # attributes that say something
 VOID = ("img", "br", "hr", "input", "meta", "link", "source", "wbr", "col")
 
@@ -49,7 +50,9 @@ class Numbered(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what an element says of itself, and whether it names figures."""
         given = {name: value or "" for name, value in attrs}
-        hidden = self._hidden or tag in SKIPPED or CODE in given.get("class", "").split()
+        hidden = (
+            self._hidden or tag in SKIPPED or bool({*given.get("class", "").split()} & {*BESIDE})
+        )
         mark = None
         if "data-from" in given:
             mark = Mark(given.get("data-as", ""), tuple(given["data-from"].split(" ; ")))

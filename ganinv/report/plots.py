@@ -132,15 +132,24 @@ def _inline(svg: str, alt: str) -> str:
 
 
 def panels(shown: Iterable[str], keys: Sequence[Key] = ()) -> str:
-    """Lay panels side by side where they fit, all at one scale, the legend of all below them."""
+    """Lay panels side by side where they fit, all at one scale, the legend of all below them.
+
+    Beside one panel there is room: its legend stands there.
+    """
+    shown = list(shown)
     columns = f"repeat(auto-fit, minmax(min(100%, {NARROWEST}px), 1fr))"
+    if len(shown) == 1 and keys:
+        columns = f"repeat(auto-fit, minmax(min(100%, {NARROWEST}px), {WIDEST}px))"
+        shown.append(legend(keys, column=True))
+        keys = ()
     style = f"display: grid; grid-template-columns: {columns}; gap: 0.8rem 1.6rem; align-items: end"
     return f'<div class="plots" style="{style}">{"".join(shown)}</div>{legend(keys)}'
 
 
-def legend(keys: Sequence[Key]) -> str:
-    """Write a legend as a list; "" without entries."""
+def legend(keys: Sequence[Key], *, column: bool = False) -> str:
+    """Write a legend as a list, in a line or as a `column`; "" without entries."""
     style = "display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; list-style: none; padding: 0"
+    style += "; flex-direction: column; align-self: center" * column
     items = "".join(
         f'<li style="margin: 0">{_sample(key)} {html.escape(key.label)}</li>' for key in keys
     )

@@ -11,10 +11,10 @@ from ganinv.report.html import grid, picture_html, table
 
 def codes_table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Show how near to W codes lie, from the rows of a `Study`."""
-    head = ["image", "codes", "distance to W ↓", "spread (W has 1) ↓", "found again ↓"]
+    rows = list(rows)
+    head = ["codes", "distance to W ↓", "spread (W has 1) ↓", "found again ↓"]
     cells = [
         [
-            row["image"],
             row["experiment"],
             f"{row['distance']:.2f}",
             f"{row['spread']:.2f}",
@@ -22,7 +22,8 @@ def codes_table(rows: Iterable[Mapping[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    return table(head, cells, caption="How near to W the codes lie.")
+    groups = [row["image"] for row in rows]
+    return table(head, cells, caption="How near to W the codes lie.", groups=groups)
 
 
 def walk(title: str, pictures: Sequence[np.ndarray], spreads: Sequence[float]) -> str:

@@ -3,6 +3,7 @@
 Every function returns HTML that needs no other file, with every text in it escaped.
 """
 
+import functools
 import math
 import textwrap
 from collections.abc import Sequence
@@ -24,20 +25,20 @@ AXES = {
 TICK = 11  # letters of a line below an axis
 
 
-def loss_curves(experiments: Sequence[Experiment], title: str, x: str = "step") -> str:
-    """Draw the loss against steps, evaluations or seconds.
+def loss_curves(experiments: Sequence[Experiment], title: str, *xs: str) -> str:
+    """Draw the loss against steps, or each of `xs`: evaluations, seconds.
 
-    Images have colours, experiments have line styles.
+    Images have colours, experiments have line styles. Each of several panels says its x.
     """
-    losses = dict.fromkeys(describe_loss(e.params) for e in experiments)
-    name = f"loss: {next(iter(losses))}" if len(losses) == 1 else "loss"
+    minimized = dict.fromkeys(describe_loss(e.params) for e in experiments)
+    name = f"loss: {next(iter(minimized))}" if len(minimized) == 1 else "loss"
 
-    def draw(axis: Axes) -> None:
+    def draw(axis: Axes, x: str) -> None:
         for experiment, style in zip(experiments, STYLES, strict=False):
             for k, image_id in enumerate(experiment.images):
                 history = experiment.history(image_id)
-                xs, ys = [row[x] for row in history], [row["loss"] for row in history]
-                axis.plot(xs, ys, color=colour(k), ls=style, lw=1.6)
+                places, losses = ([row[key] for row in history] for key in (x, "loss"))
+                axis.plot(places, losses, color=colour(k), ls=style, lw=1.6)
         axis.set(xlabel=AXES[x], ylabel=figures.plain(name))
         figures.plain_log(axis)
 
@@ -48,8 +49,13 @@ def loss_curves(experiments: Sequence[Experiment], title: str, x: str = "step") 
     if len(experiments) > 1:
         named = zip(experiments, STYLES, strict=False)
         keys += [Key(e.name, "currentColor", style) for e, style in named]
-    alt = f"{title}. {' '.join(_falls(e) for e in experiments)}"
-    return panels([panel(draw, alt=alt, title=title)], keys)
+    falls = " ".join(_falls(e) for e in experiments)
+    titles = {x: f"{title}: {x}" if len(xs) > 1 else title for x in xs or ("step",)}
+    shown = [
+        panel(functools.partial(draw, x=x), alt=f"{text}. {falls}", title=text)
+        for x, text in titles.items()
+    ]
+    return panels(shown, keys)
 
 
 def _falls(experiment: Experiment) -> str:

@@ -95,18 +95,18 @@ def _over(experiment, images, name, statistic):
 def image_table(experiments: Sequence[Experiment]) -> str:
     """Show every metric of every image under every experiment; each image's best in bold."""
     rows: list[list[object]] = []
+    groups: list[str] = []
     best: set[tuple[int, int]] = set()
     for image_id in common_images(experiments):
-        for column, name in enumerate(METRICS, 2):
+        for column, name in enumerate(METRICS, 1):
             row = best_row([value(e, image_id, name) for e in experiments], name)
             if row is not None:
                 best.add((len(rows) + row, column))
-        for experiment in experiments:
-            entry = experiment.images[image_id]
-            rows.append([entry["title"], experiment.name, *_cells(experiment, image_id)])
-    head = ["image", "experiment", *metrics_head(), "best step", "seconds"]
+        rows += [[e.name, *_cells(e, image_id)] for e in experiments]
+        groups += [experiments[0].title(image_id)] * len(experiments)
+    head = ["experiment", *metrics_head(), "best step", "seconds"]
     caption = "Every photograph under every experiment; the best of each photograph in bold."
-    return table(head, rows, best, caption=caption)
+    return table(head, rows, best, caption=caption, groups=groups)
 
 
 def _cells(experiment: Experiment, image_id: str) -> list[Told | str]:
@@ -201,34 +201,80 @@ def triptychs(experiment: Experiment) -> str:
 
 
 def reaching_table(new: Experiment, old: Experiment) -> str:
-    """Show when each image's search under `new` reaches the final loss of `old`, in evaluations."""
-    rows = []
-    for image_id in common_images([new, old]):
-        entry, before = new.images[image_id], old.images[image_id]
-        goal = before["best_loss"]
-        reached = evaluations_to_reach(new, image_id, goal)
-        starts = [e.history(image_id)[0]["loss"] for e in (old, new)]
-        rows.append(
-            [
-                entry["title"],
-                *(f"{start:.3f}" for start in starts),
-                f"{goal:.3f}",
-                before["evaluations"],
-                reached or f"not in {entry['evaluations']}",
-                f"{entry['best_loss']:.3f}",
-            ]
+    """Show when each image's search under `new` reaches the final loss of `old`, in evaluations.
+
+    What is the same of every image is said below the table, once.
+    """
+    images = common_images([new, old])
+    goals = {i: old.images[i]["best_loss"] for i in images}
+    reached = {i: evaluations_to_reach(new, i, goals[i]) for i in images}
+    starts = [{i: e.history(i)[0]["loss"] for i in images} for e in (old, new)]
+    columns: dict[str, list[object]] = {
+        f"{_short(old)}, start": [f"{starts[0][i]:.3f}" for i in images],
+        f"{_short(new)}, start": [f"{starts[1][i]:.3f}" for i in images],
+        f"{_short(old)}, end": [f"{goals[i]:.3f}" for i in images],
+        f"{_short(new)}, end": [f"{new.images[i]['best_loss']:.3f}" for i in images],
+    }
+    if any(reached.values()):
+        ends: list[object] = [
+            reached[i] or f"not in {new.images[i]['evaluations']}" for i in images
+        ]
+        columns[f"{_short(new)} as low as {_short(old)} ends, after"] = ends
+    budgets = [{e.images[i]["evaluations"] for i in images} for e in (old, new)]
+    if len(budgets[0]) > 1:
+        columns[f"{_short(old)}, evaluations"] = [old.images[i]["evaluations"] for i in images]
+    rows = [[new.title(i), *cells] for i, *cells in zip(images, *columns.values(), strict=True)]
+    names = "; ".join(f"{_short(e)} is {e.called}" for e in (old, new) if _short(e) != e.name)
+    caption = f"Loss of the search, at its start and at its end{names and f': {names}'}."
+    said = [_whether_reached(new, old, reached, budgets), _rounding([old, new], images)]
+    return table(["image", *columns], rows, caption=caption) + "".join(
+        f"<p>{html.escape(text)}</p>" for text in said if text
+    )
+
+
+def _short(experiment: Experiment) -> str:
+    """A name that a column has room for."""
+    return experiment.recipe or experiment.name
+
+
+def _whether_reached(new, old, reached, budgets):
+    """Say of how many images the search reaches the other's end, and what both may take."""
+    there, count = [x for x in reached.values() if x], len(reached)
+    own, theirs = (_range(numbers) for numbers in (budgets[1], budgets[0]))
+    on = f" on {len(there) or 'none'} of {count_images(count)}" if count > 1 else ""
+    if not there:
+        return (
+            f"Within its {own} evaluations of the generator {new.called} comes as low as "
+            f"{old.called} ends{on or ' nowhere'}; {old.called} took {theirs}."
         )
-    head = [
-        "image",
-        f"loss at the start of {old.called}",
-        f"loss at the start of {new.called}",
-        f"loss at the end of {old.called}",
-        "after evaluations",
-        f"{new.called} has it after",
-        f"loss at the end of {new.called}",
-    ]
-    caption = f"When {new.called} is as good as {old.called} at its end."
-    return table(head, rows, caption=caption)
+    return (
+        f"{new.called} comes as low as {old.called} ends{on}, after {_range(there)} evaluations of "
+        f"the generator in place of {theirs}."
+    )
+
+
+def _range(numbers):
+    least, most = min(numbers), max(numbers)
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
+def _rounding(experiments, images):
+    """Say why a loss that is a metric differs from it, where the search is not in full precision.
+
+    It compares the images before they are rounded to 8 bits, too.
+    """
+    found = {}
+    for e in experiments:
+        metric = f"lpips_{e.params.lpips_net}"
+        if e.params.loss == "lpips" and e.params.precision == "bf16" and metric in METRICS:
+            ends = [(e.images[i]["best_loss"], value(e, i, metric)) for i in images]
+            apart = [abs(loss - measured) for loss, measured in ends if measured is not None]
+            found[METRICS[metric].label] = max([*apart, found.get(METRICS[metric].label, 0.0)])
+    return " ".join(
+        f"The search computes this loss in bf16; {label} is measured in float32, on the image "
+        f"rounded to 8 bits. Here the two differ by at most {apart:.4f}."
+        for label, apart in found.items()
+    )
 
 
 def overview(experiments: Sequence[Experiment], size: int = 256) -> np.ndarray:

@@ -7,10 +7,12 @@ import html
 from collections.abc import Sequence
 
 from ganinv import figures
-from ganinv.analysis.finished import Experiment, value
+from ganinv.analysis.finished import Experiment, common_images, value
 from ganinv.measures.identity import SAME_PERSON
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import words
+from ganinv.report.numbered import attributes
+from ganinv.report.told import SUMMARIES, at, form_of, told
 from ganinv.runs.params import Params
 
 SIDE = 360  # pixels of a picture; a screen of twice the density shows it sharp
@@ -52,16 +54,41 @@ def _what(params: Params) -> str:
 
 
 def sentence(experiment: Experiment, image_id: str) -> str:
-    """Say what a step does and what came of it on a photograph."""
-    lpips, identity = (value(experiment, image_id, name) for name in ("lpips_alex", "identity"))
-    found = []
-    if lpips is not None:
-        found.append(f"LPIPS-alex {METRICS['lpips_alex'].show(lpips)}")
-    if identity is not None:
-        who = "the same person" if identity < SAME_PERSON else "another person"
-        found.append(f"a face recognizer sees {who}")
-    told = " and ".join(found)
-    return f"{_what(experiment.params)}{': ' if told else ''}{told}."
+    """Say what a step does and what came of it on a photograph, in figures where published."""
+    run, found = experiment.folder.name, []
+    for name, label in (("lpips_alex", METRICS["lpips_alex"].label), ("identity", "identity")):
+        number = value(experiment, image_id, name)
+        if number is not None:
+            here = at(f"{run}.json", "metrics", "images", image_id, name)
+            found.append((f"{label} {form_of(name)}", (here, number)))
+    form = f"{_what(experiment.params)}{': ' if found else ''}" + ", ".join(x for x, _ in found)
+    number = value(experiment, image_id, "identity")
+    form += ", another person" if number is not None and number >= SAME_PERSON else ""
+    text = told(f"{form}.", *(source for _, source in found))
+    return text if run in SUMMARIES else str(text)
+
+
+def who_is_seen(experiments: Sequence[Experiment]) -> str:
+    """Say which results a face recognizer takes for other persons; "" without faces."""
+    measured = failed = 0
+    steps = []
+    for experiment in experiments:
+        found = {i: value(experiment, i, "identity") for i in common_images(experiments)}
+        there = {i: x for i, x in found.items() if x is not None}
+        lost = {i: x for i, x in there.items() if x >= SAME_PERSON}
+        measured, failed = measured + len(there), failed + len(lost)
+        if lost:
+            show = METRICS["identity"].show
+            named = ", ".join(f"{experiment.title(i)} ({show(x)})" for i, x in lost.items())
+            steps.append(f"“{step_name(experiment.params)}” on {named}")
+    if not measured:
+        return ""
+    opening = f"Below an identity of {SAME_PERSON} two faces pass for one person"
+    if not steps:
+        return f"{opening}, as do all {measured} results of this page whose face was measured."
+    others = measured - failed
+    rest = f"; the other {others} results pass" if others else ""
+    return f"{opening}. Another person is seen after {'; '.join(steps)}{rest}."
 
 
 def story(
@@ -88,7 +115,17 @@ def story(
     style = (
         "display: grid; gap: 0.8rem; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr))"
     )
-    return f'<div class="story" style="{style}">{"".join(shown)}</div>'
+    return f'<div class="story" style="{style}">{"".join(shown)}</div>{_remarks(experiments)}'
+
+
+def _remarks(experiments):
+    """What the pictures do not show: who is seen on the other photographs, and the steps."""
+    counts = [f"{e.params.steps} for “{step_name(e.params)}”" for e in experiments]
+    steps = ""
+    if len({e.params.steps for e in experiments}) > 1:
+        steps = f"The number of steps changes as well: {', '.join(counts)}."
+    texts = [text for text in (who_is_seen(experiments), steps) if text]
+    return "".join(f"<p>{html.escape(text)}</p>" for text in texts)
 
 
 def _step(picture, title, name, text):
@@ -96,17 +133,10 @@ def _step(picture, title, name, text):
     return (
         f'<figure style="margin: 0"><img src="{uri}" alt="{html.escape(f"{title}, {name}")}" '
         f'style="max-width: 100%"><figcaption><strong>{html.escape(name)}</strong> '
-        f"{html.escape(text)}</figcaption></figure>"
+        f"<span{attributes(text, html.escape)}>{html.escape(text)}</span></figcaption></figure>"
     )
 
 
 def explain_words() -> str:
     """Explain in a sentence each the words of the page."""
     return words(WORDS.items())
-
-
-def advice_html(advice: str) -> str:
-    """Show a sentence of advice; "" for none."""
-    return f'<p class="advice"><strong>What to use.</strong> {html.escape(advice)}</p>' * bool(
-        advice
-    )

@@ -11,9 +11,9 @@ A form is a text with a field for each pointer, `{SPEC}`: Python's format specif
     Aa          the first letter capital   words    a number in words, up to twenty
     Words       the same as a beginning    text     as it is, several words
 
-A list counts its members. "A / B" is the quotient of two pointers, "A - B" their difference, and
-"A & B" the mean of two or more, which is taken first. A pointer without a file's name is into the
-page's own file: exp03.json of exp03.html.
+A list, or an object, counts its members. "A / B" is the quotient of two pointers, "A - B" their
+difference, and "A & B" the mean of two or more, which is taken first. A pointer without a file's
+name is into the page's own file: exp03.json of exp03.html.
 """
 
 import json
@@ -98,7 +98,7 @@ def fill(form: str, values: Iterable[Any]) -> str:
 def _show(spec, value):
     spec, _, absent = spec.partition("|")
     factor, star, rest = spec.partition("*")
-    value = len(value) if isinstance(value, list) else value
+    value = len(value) if isinstance(value, list | dict) else value
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return absent or ABSENT
     if spec == "text":

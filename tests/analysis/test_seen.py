@@ -164,6 +164,9 @@ def test_many_photographs_are_counted_not_listed(tmp_path):
     many = {f"p{k}": (20.0 + k, 0.3) for k in range(6)}
     text = what_we_see(run(tmp_path, losses=(1.0, 0.9), **many))[1]
     assert "on P0 (1.11-fold), P1 (1.11-fold), P2 (1.11-fold) and 3 more:" in text
+    five = {name: many[name] for name in list(many)[:5]}
+    text = what_we_see(run(tmp_path / "five", losses=(1.0, 0.9), **five))[1]
+    assert "P3 (1.11-fold) and P4 (1.11-fold):" in text and "more" not in text
 
 
 def test_the_worst_photograph_is_that_of_features_where_they_were_measured(tmp_path):

@@ -131,17 +131,26 @@ def test_about_as_good_knows_which_way_is_better(tmp_path, new, held):
 
 
 @pytest.mark.parametrize(
-    ("new", "word"),
+    ("new", "word", "said"),
     [
-        ([0.2, 0.2, 0.3, 0.4], "confirmed"),
-        ([0.2, 0.215, 0.31, 0.4], "not decided"),
-        ([0.3, 0.31, 0.42, 0.5], "refuted"),
+        ([0.2, 0.2, 0.3, 0.4], "confirmed", "better by 0% on average; 5% were allowed; from what"),
+        ([0.2, 0.215, 0.31, 0.4], "not decided", "worse by 2% on average; 5% were allowed"),
+        ([0.3, 0.31, 0.42, 0.5], "refuted", "worse by 39% on average; 5% were allowed"),
+        ([0.1, 0.1, 0.15, 0.2], "confirmed", "better by 50% on average"),
     ],
 )
-def test_about_as_good_is_judged_by_what_is_allowed(tmp_path, new, word):
+def test_about_as_good_is_judged_by_what_is_allowed(tmp_path, new, word, said):
     old = [0.2, 0.2, 0.3, 0.4]
     verdict = verdicts.about_as_good(*runs(tmp_path, "lpips_alex", new, old), "lpips_alex")
-    assert verdict.word == word and "difference from 105% of that of Old" in verdict.detail
+    assert verdict.word == word and said in verdict.detail
+
+
+def test_a_share_says_which_way_it_went(tmp_path):
+    higher = runs(tmp_path, "psnr", [18.0] * 3, [20.0] * 3)
+    assert "worse by 10% on average; 5% were" in verdicts.about_as_good(*higher, "psnr").detail
+    halved = runs(tmp_path, "lpips_alex", [0.1] * 3, [0.4] * 3)
+    judged = verdicts.judge_runs("", *halved, "lpips_alex", 0.5)
+    assert "25% of it, where 50% were allowed; from what was allowed -0.1" in judged.detail
 
 
 def test_evaluations_to_reach_a_loss(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 from ganinv import figures
 from ganinv.analysis import finished, verdicts
 from ganinv.images.writing import save_png
-from ganinv.report import html, show_curves, show_runs, show_story
+from ganinv.report import html, show_advice, show_curves, show_runs, show_story
 from ganinv.report.pages import write_page
 from helpers.runs import fake_run
 
@@ -54,7 +54,7 @@ def write(folder):
         "# A page",
         show_story.story(experiments, "a"),
         html.verdict_cards([verdicts.loss_falls(experiments[0])]),
-        show_story.advice_html("Use this one, because it is here."),
+        show_advice.show_advice(experiments),
         show_story.explain_words(),
         html.paragraph(f"{LONG}, a path without a place to break"),
         "## Pictures",

@@ -10,6 +10,7 @@ from ganinv.analysis.study import summarize
 from ganinv.paths import project_root
 from ganinv.report import show_answers, show_study, show_study_plots
 from ganinv.report.pages import write_page
+from ganinv.report.ways import STUDIES, join_reports
 from ganinv.runs.study_params import recipes_of
 from helpers import report_page
 from helpers.browser import AXE, Visit, chromium, why_not
@@ -167,14 +168,33 @@ def test_close_ups_of_all_results_lie_in_one_row(browser, path):
         assert any(len(pairs) > 1 for pairs in tops)
 
 
-def test_the_first_column_stays_on_a_phone(browser, path):
+@pytest.mark.parametrize("name", ["tbody th[scope=row]", "tr.group span"])
+def test_what_a_row_is_of_stays_on_a_phone(browser, path, name):
     with Visit(browser, path, width=390) as visit:
         scrolled = visit.page.locator(".scroll").first
-        place = "x => x.querySelector('tbody th').getBoundingClientRect().left"
+        place = f"x => x.querySelector('{name}').getBoundingClientRect().left"
         before = scrolled.evaluate(place)
         scrolled.evaluate("x => { x.scrollLeft = 200; }")
         assert scrolled.evaluate("x => x.scrollLeft") == 200
         assert scrolled.evaluate(place) == before
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_ways_are_in_sight(browser, path, tmp_path, width):
+    titles = {f"page{k}": f"A page with quite a long name, {k}" for k in range(9)}
+    page = write_page(path.parent / "page.ipynb", tmp_path / "page0.html", "page0", titles)
+    for name in STUDIES:
+        (tmp_path / f"{name}.html").write_text("a study")
+    join_reports(tmp_path)
+    with Visit(browser, page, width=width) as visit:
+        boxes = [link.bounding_box() for link in visit.page.locator("nav a").all()]
+        assert len(boxes) == len(titles) + len(STUDIES)
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+        assert visit.overflow() <= 0
+        visit.page.mouse.wheel(0, 900)
+        visit.page.wait_for_function("window.scrollY > 500")
+        stays = visit.page.locator("nav").bounding_box()["y"] == 0
+        assert stays == (width > 640), "on a phone it would take the screen"
 
 
 def test_letters_of_plots_have_eleven_pixels_on_a_phone(browser, path):

@@ -49,6 +49,14 @@ def test_a_plot_says_what_is_seen_and_is_escaped():
     assert 'role="img" aria-label="&quot;&gt;' in text and "<img" not in text
 
 
+def test_the_legend_of_one_panel_stands_beside_it_and_that_of_several_below():
+    shown, keys = plots.panel(line, alt="a"), [plots.Key("of a line", "#000")]
+    for count, beside in ((1, True), (2, False)):
+        text = plots.panels([shown] * count, keys)
+        grid = text[: text.rindex("</div>")]
+        assert ("of a line" in grid) == beside and text.count("of a line") == 1
+
+
 def test_lines_and_letters_take_the_page_s_colour():
     text = plots.panel(line, alt="a")
     assert figures.INK not in text and "currentColor" in text

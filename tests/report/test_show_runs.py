@@ -1,6 +1,7 @@
 """Tables, pictures and curves of runs: they say what the metrics say, and escape every text."""
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -65,10 +66,56 @@ def test_overview_has_a_row_per_image_and_a_column_per_run(pair):
     assert picture.shape == (28 + 2 * 40, 3 * 40, 3)
 
 
-def test_a_search_that_never_gets_there_says_so(tmp_path):
-    run = finished.read_experiment(fake_run(tmp_path / "r", {"a": {}}, (1.0, 0.5, 0.6, 0.2)), "R")
-    slow = finished.read_experiment(fake_run(tmp_path / "s", {"a": {}}, (1.0, 0.9)), "S")
-    assert "not in 2" in show_runs.reaching_table(slow, run)
+def reaching(tmp_path, *losses, **params):
+    """The table of runs of the same images: (losses of old, losses of new)."""
+    names = {"old": "Old", "new": "New"}
+    found = [
+        finished.read_experiment(
+            fake_run(tmp_path / folder, {"a": {"title": "A"}, "b": {"title": "B"}}, each), name
+        )
+        for each, (folder, name) in zip(losses, names.items(), strict=True)
+    ]
+    old, new = (replace(e, params=e.params.replace(**params)) for e in found)
+    return show_runs.reaching_table(new, old)
+
+
+def heads(text):
+    return re.findall(r'<th scope="col"[^>]*>([^<]*)', text)
+
+
+def test_a_search_that_never_gets_there_says_so_once(tmp_path):
+    text = reaching(tmp_path, (1.0, 0.5, 0.6, 0.2), (1.0, 0.9))
+    assert heads(text) == ["image", "Old, start", "New, start", "Old, end", "New, end"]
+    assert read_cells(text)[:5] == ["A", "1.000", "1.000", "0.200", "0.900"]
+    said = "Within its 2 evaluations of the generator New comes as low as Old ends on none of 2 "
+    assert f"{said}photographs; Old took 4." in text
+
+
+def test_a_search_that_gets_there_says_when(tmp_path):
+    text = reaching(tmp_path, (1.0, 0.5, 0.6, 0.2), (1.0, 0.1))
+    assert heads(text)[-1] == "New as low as Old ends, after" and read_cells(text)[5] == "2"
+    assert "comes as low as Old ends on 2 of 2 photographs, after 2 evaluations" in text
+
+
+def test_a_loss_that_is_no_metric_to_the_last_digit_is_explained(tmp_path):
+    losses = (1.0, 0.41), (1.0, 0.39)
+    text = reaching(tmp_path, *losses, loss="lpips", precision="bf16")
+    assert "LPIPS-vgg is measured in float32" in text and "by at most 0.0100." in text
+    for name, settings in {
+        "full": dict(loss="lpips", precision="float32"),
+        "sum": dict(loss={"lpips": 1, "l2": 1}, precision="bf16"),
+    }.items():
+        assert "float32" not in reaching(tmp_path / name, *losses, **settings)
+
+
+def test_a_photograph_heads_the_rows_of_its_experiments(pair):
+    text = show_runs.image_table(pair)
+    assert heads(text)[0] == "experiment"
+    assert re.findall(r'rowgroup"[^>]*><span>[^<]*\((\w)\)', text) == ["a", "b"]
+    cells = read_cells(text)
+    assert cells[:: len(heads(text))] == ["Old", "New", "Old", "New"]
+    bold = re.findall(r'<td class="best"[^>]*>([^<]*)', text)
+    assert "22.00" in bold and "21.00" in bold and "20.50" not in bold
 
 
 def test_a_metric_that_older_runs_lack_is_a_dash(tmp_path):
@@ -124,6 +171,13 @@ def test_a_metric_is_shown_once_it_is_a_row_of_the_table(tmp_path, monkeypatch):
         assert "Toy, m ↑" in show(pair) and "–" in read_cells(show(pair)) and ">3.2" in show(pair)
     assert "3.2" in read_cells(show_runs.run_table(pair[1]))
     assert "Toy, m" in show_curves.metric_lines(pair)
+
+
+def test_curves_over_several_axes_stand_side_by_side(pair):
+    text = show_curves.loss_curves(pair, "Loss", "evaluations", "step")
+    assert text.count('class="plots"') == 1 and text.count('class="legend"') == 1
+    assert re.findall("<figcaption>(.*?)</figcaption>", text) == ["Loss: evaluations", "Loss: step"]
+    assert "<figcaption>Loss</figcaption>" in show_curves.loss_curves(pair, "Loss", "step")
 
 
 def test_parameters_are_shown_with_their_descriptions():
