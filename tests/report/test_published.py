@@ -254,7 +254,8 @@ def test_forms_are_filled_and_pointers_followed(tmp_path):
         with pytest.raises(ValueError, match=reason):
             look_up(pointer)
     assert fill("{words} {Words}", [21, -1]) == "21 -1"
-    for value in (2.5, "two", {}):
+    assert fill("{} {words}", [[1, 2], {"a": 1}]) == "2 one"
+    for value in (2.5, "two"):
         with pytest.raises(ValueError, match="cannot be shown as words"):
             fill("{words}", [value])
     for pointer in (f"{here}/0 / {here}/1", f"{here}/0 & {here}/1", f"x.json#/n / {here}/0"):
