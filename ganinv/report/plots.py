@@ -24,6 +24,7 @@ WIDTH, HEIGHT = 4.7, 3.3  # inches; in the SVG an inch is 72 units, so that a ph
 NARROWEST, WIDEST = 420, 480  # pixels that a panel is shown at; a phone has fewer
 TEXT = 11  # pixels on a phone
 STYLES = ("-", "--", ":", "-.")
+MARKS = ("o", "s", "D", "^", "v", "P", "X", "*")  # as many as colours: no pair comes twice
 DASHES = {"-": "", "--": "7 4", ":": "2 3", "-.": "7 3 2 3", "": ""}
 LOOK: Any = {  # whose names matplotlib types one by one
     "font.size": TEXT,
@@ -64,6 +65,11 @@ class Key:
 def colour(number: int) -> str:
     """Return a series' colour by its number."""
     return figures.COLOURS[number % len(figures.COLOURS)]
+
+
+def mark(number: int) -> str:
+    """Return a series' marker by its number: colour-blind eyes tell series apart by it."""
+    return MARKS[number % len(MARKS)]
 
 
 def panel(
@@ -141,6 +147,9 @@ _SHAPES = {
     "s": "M11 2h8v8h-8z",
     "D": "M15 1l5 5-5 5-5-5z",
     "P": "M13.5 1.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
+    "^": "M15 1l5 9h-10z",
+    "v": "M15 11l5-9h-10z",
+    "X": "M12 1l3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3-3-3z",
     "*": "M15 0l1.5 4.2h4.5l-3.6 2.7 1.4 4.4-3.8-2.6-3.8 2.6 1.4-4.4L9 4.2h4.5z",
 }
 
