@@ -91,6 +91,12 @@ def decide(
     return Verdict(claim, word, held, total, detail, tuple(comparisons), counted)
 
 
+def joined(names: Iterable[str]) -> str:
+    """Join names as a sentence lists them: "a, b and c"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def tell(interval: Interval, form: str, unit: str = "") -> str:
     """Write a mean change with its interval, each number in a format such as "+.2f"."""
     text = f"{interval.mean:{form}}{unit}"

@@ -43,6 +43,12 @@ def paragraph(text: str) -> str:
     return f"<p{attributes(text, html.escape)}>{html.escape(text)}</p>"
 
 
+def sentences(texts: Iterable[str], file: str = "") -> str:
+    """Show what figures say; `file` is the JSON that lists the same as `seen`, "" the page's."""
+    here = at(file, "seen")
+    return "".join(paragraph(told("{}", (f"{here}/{k}", x))) for k, x in enumerate(texts))
+
+
 def table(
     head: Sequence[Any],
     rows: Iterable[Sequence[Any]],

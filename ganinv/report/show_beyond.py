@@ -1,6 +1,7 @@
 """What the report shows of the study "Beyond the code": tables, close-ups, edits and their cost."""
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from ganinv import figures
 from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, kept_bytes
 from ganinv.analysis.close_ups import close_ups
-from ganinv.analysis.finished import Experiment, finite_values
+from ganinv.analysis.finished import Experiment, describe_timing, finite_values
 from ganinv.measures.reconstruction import METRICS
 from ganinv.report.html import strip, table, unscaled
 from ganinv.report.mark_names import name_marks
@@ -49,7 +50,8 @@ def _mean_and_spread(experiment: Experiment, values: Sequence[float], count: int
     if len(values) < count:
         return f"{text} ({len(values)} of {count})"
     # the page's file has those of the whole run
-    whole = all(experiment.metrics[of].get(name) == x for of, x in found.items())
+    run = ((experiment.metrics[of].get(name), x) for of, x in found.items())
+    whole = all(y is not None and math.isclose(x, y, abs_tol=1e-9) for y, x in run)
     return text if whole else str(text)
 
 
@@ -75,7 +77,9 @@ def kept_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
         cells += [_bytes(code + refinement), steps, seconds]
         rows.append([f"{experiment.name}: {kept}", *cells])
     head = ["what is kept", "code", "refinement", "together", "steps", "s per photograph"]
-    return table(head, rows, caption="What is kept of a photograph, and what that took.")
+    where = f" Seconds (s): {describe_timing(code_run)}."
+    caption = f"What is kept of a photograph, and what that took.{where}"
+    return table(head, rows, caption=caption)
 
 
 def _bytes(count: float) -> str:

@@ -11,7 +11,7 @@ from ganinv.report.html import grid, picture_html, table
 
 def codes_table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Show how near to W codes lie, from the rows of a `Study`."""
-    head = ["image", "codes", "distance to W ↓", "spread (W has 1) ↓", "found again ↓"]
+    head = ["image", "codes", "distance between rows ↓", "spread (W has 1) ↓", "found again ↓"]
     cells = [
         [
             row["image"],

@@ -22,14 +22,17 @@ EDITED = {  # measures of edits, with digits and the better side
     "own": ("own ↑", 2),
     "others": ("others ↓", 2),
     "selectivity": ("own ÷ others ↑", 2),
+}
+COST = {  # and what they cost
     "lost": ("identity lost ↓", 2),
+    "per_move": ("lost per deviation moved ↓", 2),
     "person": ("from the photograph's person ↓", 2),
     "ghosting": ("ghosting ↓", 3),
 }
 
 
 def codes_table(found: Found) -> str:
-    """Show what each kind took, what it reproduces, and how far from W its code lies."""
+    """Show what each kind took, what it reproduces, and how its code lies."""
     study = found.study
     rows = []
     for e in found.experiments:
@@ -44,18 +47,24 @@ def codes_table(found: Found) -> str:
         rows.append([e.name, steps, *cells])
     metrics = (METRICS[name] for name in ("lpips_alex", "psnr", "identity"))
     head = ["code", "steps", "s", *(f"{m.heading} {m.arrow}" for m in metrics)]
-    head += ["distance to W", "spread (W has 1)"]
-    return table(head, rows, caption="What each kind of code took, reproduces, and is.")
+    head += ["distance between rows", "spread (W has 1)"]
+    where = f" Seconds (s): {found.machine}." if found.machine else ""
+    return table(head, rows, caption=f"What each kind of code took, reproduces, and is.{where}")
 
 
 def edits_table(study: Study) -> str:
-    """Show how the edits of each variant go, over all directions."""
+    """Show how the edits of each variant go, over all directions, and what they cost, below."""
+    return _measures_table(study, EDITED, "How edits go, over all directions.") + _measures_table(
+        study, COST, "What edits cost, over all directions."
+    )
+
+
+def _measures_table(study: Study, measures: dict[str, tuple[str, int]], caption: str) -> str:
     rows = [
-        [v.name, *(_interval(study.measured(v.name, name), n) for name, (_, n) in EDITED.items())]
+        [v.name, *(_interval(study.measured(v.name, name), n) for name, (_, n) in measures.items())]
         for v in study.variants
     ]
-    head = ["edited", *(head for head, _ in EDITED.values())]
-    return table(head, rows, caption="How edits go, over all directions.")
+    return table(["edited", *(head for head, _ in measures.values())], rows, caption=caption)
 
 
 def directions_table(study: Study, measure: str = "selectivity") -> str:
