@@ -39,6 +39,7 @@ def finest_place(target: np.ndarray, window: int) -> tuple[int, int]:
     """
     side = len(target)
     (top, bottom), (left, right) = ([round(x * side) for x in ends] for ends in ABOVE)
+    top, left = min(top, side - window), min(left, side - window)  # of a small picture, all
     grey = target[top : max(bottom, top + window), left : max(right, left + window)].mean(2)
     steps = np.zeros_like(grey)
     steps[1:] += np.abs(np.diff(grey, axis=0))

@@ -49,7 +49,7 @@ class Evidence:
         """What the seconds were taken on, as far as the summary tells."""
         about = self.summary.get("made", {})
         runs = self.summary.get("experiments", {}).values()
-        run = next((x["environment"] for x in runs if x.get("environment")), {})
+        run: Mapping[str, Any] = next((x["environment"] for x in runs if x.get("environment")), {})
         device = run.get("device_name") or about.get("device") or "an unknown machine"
         threads = run.get("threads") or about.get("threads")
         return f"by the clock of {device}" + (f", {count_threads(threads)}" if threads else "")

@@ -3,8 +3,10 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ganinv.report.plots import TEXT
 
@@ -30,18 +32,24 @@ def name_marks(
     A name takes the nearest place that is free; a line leads to one that is not beside its mark.
     Points that are not finite get none. `dots` are smaller marks, which names cover least.
     """
-    axis.figure.draw_without_rendering()  # pyright: ignore  # where all lies, in pixels
-    scale = 72 / axis.figure.dpi
+    figure = cast(Figure, axis.figure)
+    figure.draw_without_rendering()  # where all lies, in pixels
+    scale = 72 / figure.dpi
     there = [k for k, point in enumerate(points) if all(map(math.isfinite, point))]
-    placed = {k: axis.transData.transform(points[k]) * scale for k in there}
-    frame = tuple(float(x) * scale for x in axis.get_window_extent().extents)
-    taken = [_around(*at, MARK, MARK) for at in placed.values()]
-    small = [axis.transData.transform(dot) * scale for dot in dots if all(map(math.isfinite, dot))]
-    taken += [_around(*at, DOT, DOT) for at in small]
+    frame = cast(Box, tuple(axis.get_window_extent().extents * scale))
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        x, y = axis.transData.transform(point) * scale
+        return x, y
+
+    placed = {k: place(points[k]) for k in there}
+    small = [place(dot) for dot in dots if all(map(math.isfinite, dot))]
+    taken = [_around(x, y, MARK, MARK) for x, y in placed.values()]
+    taken += [_around(x, y, DOT, DOT) for x, y in small]
     for k in there:
-        at = placed[k]
         dx, dy, box = min(
-            _places(*at, len(names[k]) * LETTER), key=lambda found: _cost(found, taken, frame)
+            _places(*placed[k], len(names[k]) * LETTER),
+            key=lambda found: _cost(found, taken, frame),
         )
         taken.append(box)
         far = math.hypot(dx, dy) > NEAR + 1

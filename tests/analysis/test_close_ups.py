@@ -80,5 +80,5 @@ def test_hair_is_looked_for_where_detail_is_and_not_on_a_plain_ground(column):
 
 def test_a_small_picture_has_all_its_places():
     target = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    top, left = finest_place(target, 32)
-    assert 0 <= top <= 32 and 0 <= left <= 32
+    for window in (32, 40, 64):
+        assert all(0 <= x <= 64 - window for x in finest_place(target, window))

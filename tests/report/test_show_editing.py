@@ -1,6 +1,7 @@
 """What the page on edits shows: it says what the numbers say, and escapes every text."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -27,8 +28,15 @@ def test_edits_show_means_with_intervals():
         "0.20 (0.20 to 0.20)",
         "5.00 (5.00 to 5.00)",
     ]
-    assert shown[6] == ABSENT and len(shown) == 7 * 8
+    cost = shown[4 * 8 :]  # the second table
+    assert cost[4] == ABSENT == cost[2 * 5 - 1] and len(cost) == 5 * 8
+    assert cost[:3] == ["W", "0.10 (0.10 to 0.10)", "0.05 (0.05 to 0.05)"]  # of 1 a unit, by 2
     assert shown[-1] == "0.100 (0.100 to 0.100)"
+
+
+def test_what_the_seconds_are_of_is_told():
+    text = show_editing.codes_table(replace(made_up(1), machine="by a clock, one thread"))
+    assert "Seconds (s): by a clock, one thread." in text and "distance between rows" in text
 
 
 def test_one_photograph_has_no_intervals():
