@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from ganinv.report.plots import TEXT
 
 LETTER, LINE = 0.56 * TEXT, 1.25 * TEXT  # of a text, in points: the page chooses the letters
-MARK = 12.0  # points of a mean's mark
-DOT = 3.0  # of a smaller one
+MARK = 16.0  # points of a mean's mark, and room for no other's name
+DOT = 1.5  # of a smaller one, which may be covered
 NEAR = 11.0  # points between a mark's centre and its name
 REACHES = (NEAR, 20.0, 32.0, 46.0, 62.0)
 ANGLES = tuple(math.radians(x) for x in (0, 180, 40, -40, 140, -140, 90, -90))
@@ -36,7 +36,7 @@ def name_marks(
     figure.draw_without_rendering()  # where all lies, in pixels
     scale = 72 / figure.dpi
     there = [k for k, point in enumerate(points) if all(map(math.isfinite, point))]
-    frame = cast(Box, tuple(axis.get_window_extent().extents * scale))
+    left, bottom, right, top = (float(x) * scale for x in axis.get_window_extent().extents)
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
         x, y = axis.transData.transform(point) * scale
@@ -49,7 +49,7 @@ def name_marks(
     for k in there:
         dx, dy, box = min(
             _places(*placed[k], len(names[k]) * LETTER),
-            key=lambda found: _cost(found, taken, frame),
+            key=lambda found: _cost(found, taken, (left, bottom, right, top)),
         )
         taken.append(box)
         far = math.hypot(dx, dy) > NEAR + 1
@@ -82,7 +82,7 @@ def _cost(found: tuple[float, float, Box], taken: Sequence[Box], frame: Box) -> 
     covered = sum(_overlap(box, other) for other in taken)
     outside = sum(max(0.0, x) for x in (frame[0] - box[0], frame[1] - box[1]))
     outside += sum(max(0.0, x) for x in (box[2] - frame[2], box[3] - frame[3]))
-    return 10 * covered + 50 * outside + math.hypot(dx, dy)
+    return 10 * covered + 50 * outside + 2 * math.hypot(dx, dy)
 
 
 def _overlap(a: Box, b: Box) -> float:

@@ -147,7 +147,7 @@ def trade_off(experiments: Sequence[Experiment], images: Sequence[str], edits: E
 
     def draw(axis: Axes) -> None:
         for k, (xs, ys) in enumerate(points.values()):
-            axis.plot(xs, ys, mark(k), color=colour(k), alpha=0.6, mew=0)
+            axis.plot(xs, ys, mark(k), color=colour(k), alpha=0.75, mew=0)
             axis.plot(np.mean(xs), np.mean(ys), mark(k), color=colour(k), ms=9, zorder=3)
         axis.plot(code, [1.0] * len(code), "*", color=figures.INK, ms=9)
         axis.set(xlabel="LPIPS-alex (left is better)")

@@ -148,7 +148,7 @@ def _mean_point(xs, ys):
 def _draw_points(axis, xs, ys, colour, marker):
     there = ~np.isnan(xs + ys)
     if len(xs) > 1:
-        axis.plot(xs[there], ys[there], marker, color=colour, ms=5.5, alpha=0.6, mew=0)
+        axis.plot(xs[there], ys[there], marker, color=colour, ms=5.5, alpha=0.75, mew=0)
     across, up = mean_interval(xs[there]), mean_interval(ys[there])
     axis.errorbar(
         across.mean,
