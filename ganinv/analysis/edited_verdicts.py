@@ -125,7 +125,7 @@ def _photographs(n):
 
 
 def compare_reconstruction(found: Found) -> list[Comparison]:
-    """Compare, over kinds of codes, the distance to W with what is reproduced."""
+    """Compare, over kinds of codes, the distance between rows with what is reproduced."""
     return [
         _trend(found, "LPIPS-alex", lambda e: found.metric(e, "lpips_alex"), -1),
         _trend(found, "PSNR", lambda e: found.metric(e, "psnr"), 1),
@@ -133,7 +133,7 @@ def compare_reconstruction(found: Found) -> list[Comparison]:
 
 
 def compare_editing(found: Found) -> list[Comparison]:
-    """Compare, over kinds of codes, the distance to W with how edits go."""
+    """Compare, over kinds of codes, the distance between rows with how edits go."""
     measured = found.study.measured
     return [
         _trend(found, "own change", lambda e: measured(e, "own"), -1),
