@@ -19,8 +19,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from PIL import Image, ImageDraw, ImageFont
 
 DIFFERENCE_TOP = 0.5  # mean absolute difference on [0, 1] at which the colour scale ends
-# Okabe and Ito's, darkened or lightened to a contrast of 3:1 on white and on a dark page
-COLOURS = ("#0072b2", "#d55e00", "#00875f", "#c2679c", "#a87000", "#7d7d7d")
+# Okabe and Ito's, darkened or lightened to a contrast of 3:1 on white and on a dark page, and two
+# that lie farthest from them. In so narrow a band colour-blind eyes need marks and names as well
+COLOURS = (
+    *("#0072b2", "#d55e00", "#00875f", "#c2679c", "#a87000"),
+    *("#7a33ff", "#5c93e5", "#7d7d7d"),
+)
 INK = "#1d1d1f"
 PANEL, REFINED_PANEL = (12, 4.6), (15.6, 4.8)  # inches; the second has one picture more
 TITLE = 70  # characters of a line above a curve

@@ -8,7 +8,7 @@ another face.
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +312,8 @@ def judge_resolutions(experiments: Sequence[Experiment], edits: Edits) -> Verdic
     )
     smallest = mean_interval(falls)
     detail = f"mean correlation {means}; an image's smallest fall {tell(smallest, '+.3f')}"
+    stuck = ", ".join(f"{edits.over_images(e.name, _stuck).mean():.3f}" for e in named)
+    detail += f"; what sticks to another face, which the correlation cannot see, is {stuck}"
     return decide(claim, int((falls > 0).sum()), len(falls), [Comparison(smallest, 1, detail)])
 
 
@@ -336,6 +338,9 @@ def judge_weights(
             f"{tell(change, '+.3f')}, more on {(new > old).sum()} of {len(new)}"
         )
         comparisons.append(Comparison(change, 1, detail))
+    stuck = [edits.over_images(e.name, _stuck).mean() for e in (main, weights)]
+    beside = f"; beside the claim, what sticks to another face {stuck[0]:.3f} → {stuck[1]:.3f}"
+    comparisons[-1] = replace(comparisons[-1], detail=comparisons[-1].detail + beside)
     held = (keeps[1] > keeps[0]) & (lpips[1] > lpips[0])
     return decide(claim, int(held.sum()), len(images), comparisons)
 
@@ -348,16 +353,22 @@ def _correlation(row: dict[str, Any]) -> float:
     return row["correlation"]
 
 
+def _stuck(row: dict[str, Any]) -> float:
+    return row["sticks"][-1]
+
+
 def write_summary(
     path: str | Path,
     experiments: Sequence[Experiment],
     edits: Edits,
     verdicts: Iterable[Verdict],
     settings: Mapping[str, Any] | None = None,
+    seen: Iterable[str] = (),
 ) -> None:
     """Write the study as JSON: metrics and bytes of each run, the edits, and the verdicts.
 
-    `settings` are by name what decides the edits beside the runs' parameters.
+    `seen` are sentences on what the figures say. `settings` are by name what
+    decides the edits beside the runs' parameters.
     """
     runs = {}
     for e in experiments:
@@ -368,5 +379,10 @@ def write_summary(
         runs[e.name] = metrics | {"images": each, "bytes": kept, "environment": about}
     params = experiments[0].params.model_dump(exclude={"out"})
     found = {"params": params, "numerics": NUMERICS, **(settings or {})}
-    found |= {"experiments": runs, "edits": edits.rows, "verdicts": listed(verdicts)}
+    found |= {
+        "experiments": runs,
+        "edits": edits.rows,
+        "verdicts": listed(verdicts),
+        "seen": list(seen),
+    }
     write_json(path, found | {"made": describe_machine("cpu")})

@@ -7,8 +7,11 @@ import numpy as np
 from ganinv.analysis.finished import Experiment
 
 WINDOW = 128  # pixels of a close-up
-# where an FFHQ crop has the centre of its left eye, and hair: shares (down, across)
-ALIGNED = {"An eye": (0.476, 0.375), "Hair, at the temple": (0.36, 0.23)}
+# where an FFHQ crop has the centre of its left eye: shares (down, across)
+EYE, EYE_AT = "An eye", (0.476, 0.375)
+# no place has hair in every crop: the one that holds most, of those where an FFHQ crop may have it
+FINEST = "Most detail above the brows"
+ABOVE = (0.03, 0.41), (0.15, 0.85)  # of these rows and columns, as shares
 WORST = "Where the code is worst"
 
 
@@ -29,6 +32,22 @@ def worst_place(differences: np.ndarray, window: int) -> tuple[int, int]:
     return int(top), int(left)
 
 
+def finest_place(target: np.ndarray, window: int) -> tuple[int, int]:
+    """Find the square window above the brows of an FFHQ crop that holds most detail: (top, left).
+
+    Detail is the size of steps between neighbouring pixels of `target` uint8 (H, W, 3), in grey.
+    """
+    side = len(target)
+    (top, bottom), (left, right) = ([round(x * side) for x in ends] for ends in ABOVE)
+    top, left = min(top, side - window), min(left, side - window)  # of a small picture, all
+    grey = target[top : max(bottom, top + window), left : max(right, left + window)].mean(2)
+    steps = np.zeros_like(grey)
+    steps[1:] += np.abs(np.diff(grey, axis=0))
+    steps[:, 1:] += np.abs(np.diff(grey, axis=1))
+    y, x = worst_place(steps, window)
+    return top + y, left + x
+
+
 def close_ups(
     experiments: Sequence[Experiment],
     image_id: str,
@@ -39,8 +58,9 @@ def close_ups(
 ) -> dict[str, list[np.ndarray]]:
     """Cut places out of a photograph and its results, unscaled: {place: pictures (n, n, 3)}.
 
-    The photograph comes first, then each experiment. An eye and hair are cut where FFHQ's alignment
-    puts them, and left out of photographs that were not aligned. The last place, named `worst`, is
+    The photograph comes first, then each experiment. An eye is cut where FFHQ's alignment puts it,
+    then the place above the brows that holds most detail, hair as a rule; both are left out of
+    photographs that were not aligned. The last place, named `worst`, is
     where the squared differences of the `judges`, by default of the first experiment, are largest
     in sum.
     """
@@ -51,9 +71,9 @@ def close_ups(
     n = min(window, side)
     places = {}
     if first.params.align:
-        for name, centre in ALIGNED.items():
-            top, left = (min(max(round(x * side - n / 2), 0), side - n) for x in centre)
-            places[name] = top, left
+        top, left = (min(max(round(x * side - n / 2), 0), side - n) for x in EYE_AT)
+        places[EYE] = top, left
+        places[FINEST] = finest_place(target, n)
     judged = [squares(target, results[id(e)]) for e in judges or [first]]
     places[worst] = worst_place(np.sum(judged, axis=0), n)
     pictures = [target, *(results[id(e)] for e in experiments)]

@@ -31,7 +31,7 @@ SIZE = 256  # of the pictures of a walk
 class Study:
     """Codes measured.
 
-    `rows`: a dict per experiment and image: distance to W, spread, found_again.
+    `rows`: a dict per experiment and image: distance (between rows), spread, found_again.
 
     `walks`: (title, pictures uint8 (H, W, 3), spreads), one per experiment.
     """

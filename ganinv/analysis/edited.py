@@ -85,11 +85,18 @@ class Study:
         """Return a measure of a variant's edits for each image, float64 (images,), NaN for none.
 
         `own`, `others`, `lost`, `person` and `ghosting` are means over the directions, or of one;
-        `selectivity` is `own` over `others`.
+        `selectivity` is `own` over `others`, `per_move` what is `lost` for each deviation that the
+        attribute moves, NaN where it moves the other way.
         """
         if name == "selectivity":
             own, others = (self.measured(variant, n, direction) for n in ("own", "others"))
             return np.divide(own, others, out=np.full(len(own), math.nan), where=others > 0)
+        if name == "per_move":
+            own, lost = (self.measured(variant, n, direction) for n in ("own", "lost"))
+            moved = own * np.mean(
+                np.abs(self.strengths)
+            )  # `lost` is of whole edits, `own` of units
+            return np.divide(lost, moved, out=np.full(len(own), math.nan), where=moved > 0)
         return np.array([self._mean(i, variant, name, direction) for i in self.images])
 
     def _mean(self, image, variant, name, direction):

@@ -22,21 +22,26 @@ from ganinv.analysis.verdicts import (
 from ganinv.files import write_json
 from ganinv.measures.reconstruction import METRICS
 from ganinv.numerics import NUMERICS
-from ganinv.runs.environment import describe_machine
+from ganinv.runs.environment import describe_machine, published_environment
 from ganinv.runs.params import Params
 
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 FEWEST = 8  # photographs, for a verdict
-TREND = "rank correlation with the distance to W over each photograph's kinds of codes"
+TREND = "rank correlation with the distance between rows over each photograph's kinds of codes"
 
 
 @dataclass(frozen=True)
 class Found:
-    """All that is judged: the runs of `experiments`, and their codes, edited."""
+    """All that is judged: the runs of `experiments`, and their codes, edited.
+
+    `machine` says what the seconds were taken on, "" where that is not known.
+    """
 
     experiments: Sequence[Experiment]
     study: Study
     short: str
     long: str
+    machine: str = ""
 
     @property
     def codes(self) -> list[Experiment]:
@@ -100,7 +105,7 @@ def _verdict(found: Found, claim: str, comparisons: list[Comparison]) -> Verdict
     held, total = sides.count(1), len(sides)
     n = len(found.study.images)
     word = CONFIRMED if held == total else REFUTED if -1 in sides else NOT_DECIDED
-    opening = f"It held in {held} of {total} measures"
+    opening = f"{_rule(total)} It held in {held} of {total}"
     if n < FEWEST:
         word = NOT_DECIDED
         opening = f"On {_photographs(n)} nothing is decided, it takes {FEWEST}"
@@ -109,12 +114,18 @@ def _verdict(found: Found, claim: str, comparisons: list[Comparison]) -> Verdict
     )
 
 
+def _rule(count: int) -> str:
+    """Say how so many measures make one verdict."""
+    whole = "both" if count == 2 else f"all {WORDS[count]}"
+    return f"Confirmed where {whole} measures are, refuted as soon as one of them is."
+
+
 def _photographs(n):
     return f"{n} photograph" + ("s" if n != 1 else "")
 
 
 def compare_reconstruction(found: Found) -> list[Comparison]:
-    """Compare, over kinds of codes, the distance to W with what is reproduced."""
+    """Compare, over kinds of codes, the distance between rows with what is reproduced."""
     return [
         _trend(found, "LPIPS-alex", lambda e: found.metric(e, "lpips_alex"), -1),
         _trend(found, "PSNR", lambda e: found.metric(e, "psnr"), 1),
@@ -122,7 +133,7 @@ def compare_reconstruction(found: Found) -> list[Comparison]:
 
 
 def compare_editing(found: Found) -> list[Comparison]:
-    """Compare, over kinds of codes, the distance to W with how edits go."""
+    """Compare, over kinds of codes, the distance between rows with how edits go."""
     measured = found.study.measured
     return [
         _trend(found, "own change", lambda e: measured(e, "own"), -1),
@@ -132,7 +143,7 @@ def compare_editing(found: Found) -> list[Comparison]:
 
 
 def _trend(found: Found, what: str, read: Callable[[str], np.ndarray], wanted: int) -> Comparison:
-    """The rank correlation of distance to W and a measure over the codes of each photograph."""
+    """The rank correlation of rows' distance and a measure over each photograph's codes."""
     names = [e.name for e in found.codes]
     distances = np.array([found.study.placed(name, "distance") for name in names])
     values = np.array([read(name) for name in names])  # (codes, images)
@@ -152,9 +163,10 @@ def compare_short(found: Found) -> list[Comparison]:
         seconds_taken(found.experiments, found.run(e), images) for e in (run, long)
     )
     lpips, long_lpips = (found.metric(e, "lpips_alex") for e in (run, long))
+    taken = f"seconds ({found.machine})" if found.machine else "seconds"
     return [
         _difference("nearer to the photograph", "LPIPS-alex", lpips, long_lpips, -1, 3),
-        _difference("sooner", "seconds", seconds, long_seconds, -1, 1),
+        _difference("sooner", taken, seconds, long_seconds, -1, 0),
         *(
             _difference(words, what, measured(variant, name), measured(long, name), wanted, 2)
             for words, what, name, wanted in (
@@ -231,16 +243,19 @@ def write_summary(
     verdicts: Iterable[Verdict],
     advice: str,
     settings: Mapping[str, Any] | None = None,
+    seen: Iterable[str] = (),
 ) -> None:
     """Write the study as JSON: metrics of each run, places of codes, edits, verdicts, advice.
 
-    `settings` are by name what decides the edits beside the parameters.
+    `seen` are sentences on what the figures say. `settings` are by name what
+    decides the edits beside the parameters.
     """
     runs = {}
     for e in found.experiments:
         each = {i: {m: entry.get(m) for m in METRICS} for i, entry in e.images.items()}
         seconds = {i: e.images[i]["seconds"] for i in found.study.images}
         runs[e.name] = {"images": each, "seconds": seconds, "failed": e.metrics["failed"]}
+        runs[e.name] |= {"environment": published_environment(e.folder)}
     own = {d.name: found.study.own_attribute(d.name) for d in found.study.directions}
     write_json(
         path,
@@ -254,6 +269,7 @@ def write_summary(
             "edits": found.study.rows,
             "verdicts": listed(verdicts),
             "advice": advice,
+            "seen": list(seen),
             "made": describe_machine("cpu"),
         },
     )

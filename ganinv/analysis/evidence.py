@@ -14,7 +14,7 @@ from typing import Any
 from ganinv.analysis.beyond import Edits
 from ganinv.analysis.edited import Study
 from ganinv.analysis.edited_verdicts import Found
-from ganinv.analysis.finished import Experiment, common_images
+from ganinv.analysis.finished import Experiment, common_images, count_threads
 from ganinv.analysis.verdicts import Verdict
 from ganinv.files import read_json
 from ganinv.numerics import NUMERICS
@@ -41,8 +41,18 @@ class Evidence:
 
     @property
     def images(self) -> list[str]:
-        """The ids of the photographs that every run finished."""
-        return common_images(self.experiments)
+        """The ids of the photographs that every run finished, sorted."""
+        return sorted(common_images(self.experiments))
+
+    @property
+    def machine(self) -> str:
+        """What the seconds were taken on, as far as the summary tells."""
+        about = self.summary.get("made", {})
+        runs = self.summary.get("experiments", {}).values()
+        run: Mapping[str, Any] = next((x["environment"] for x in runs if x.get("environment")), {})
+        device = run.get("device_name") or about.get("device") or "an unknown machine"
+        threads = run.get("threads") or about.get("threads")
+        return f"by the clock of {device}" + (f", {count_threads(threads)}" if threads else "")
 
     def describe(self) -> str:
         """Say in a sentence which photographs judge."""
@@ -155,7 +165,7 @@ def published_study(evidence: Evidence, own: Found) -> Found:
         [_with_nan(row) for row in evidence.summary["edits"] if row["image"] in images],
         [_with_nan(row) for row in evidence.summary["places"] if row["image"] in images],
     )
-    return replace(own, experiments=evidence.experiments, study=study)
+    return replace(own, experiments=evidence.experiments, study=study, machine=evidence.machine)
 
 
 def _with_nan(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ganinv.images.writing import read_png
 from ganinv.measures.reconstruction import METRICS
 from ganinv.paths import params_folder
 from ganinv.runs.describe import name_run
+from ganinv.runs.environment import published_environment
 from ganinv.runs.experiment import Run, run_experiment
 from ganinv.runs.names import files_of
 from ganinv.runs.params import Params
@@ -101,6 +102,30 @@ def _is_run(folder):
     except ValueError:
         return False
     return True
+
+
+def describe_timing(experiment: Experiment) -> str:
+    """Say what a run's seconds were taken on: machine, threads and compilation."""
+    about = published_environment(experiment.folder)
+    compiled = experiment.params.compile
+    if not about:
+        return f"on an unknown machine, torch.compile {compiled}"
+    threads = count_threads(about["threads"])
+    return f"by the clock of {about['device_name']}, {threads}, torch.compile {compiled}"
+
+
+def count_threads(count: int) -> str:
+    """Write a number of threads in words."""
+    return "one thread" if count == 1 else f"{count} threads"
+
+
+def sorted_images(experiments: Sequence[Experiment]) -> list[str]:
+    """Return the ids of the images that every experiment finished, in the order of their titles.
+
+    The order in which runs finish them is another with each call.
+    """
+    titled = experiments[0].images
+    return sorted(common_images(experiments), key=lambda i: (titled[i].get("title", i), i))
 
 
 def make_experiment(params: Params, name: str, *, fresh: bool = False) -> Experiment:

@@ -91,6 +91,12 @@ def decide(
     return Verdict(claim, word, held, total, detail, tuple(comparisons), counted)
 
 
+def joined(names: Iterable[str]) -> str:
+    """Join names as a sentence lists them: "a, b and c"."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def tell(interval: Interval, form: str, unit: str = "") -> str:
     """Write a mean change with its interval, each number in a format such as "+.2f"."""
     text = f"{interval.mean:{form}}{unit}"
@@ -241,8 +247,12 @@ def loss_falls(experiment: Experiment, factor: float = 2.0) -> Verdict:
     return decide(claim, sum(share >= factor for share in shares), len(shares), [margin])
 
 
-def write_summary(experiment: Experiment, name: str, verdicts: Iterable[Verdict]) -> None:
+def write_summary(
+    experiment: Experiment, name: str, verdicts: Iterable[Verdict], seen: Iterable[str] = ()
+) -> None:
     """Write summary.json beside a run: its metrics, verdicts and environment.
+
+    `seen` are sentences on what the figures say.
 
     The report and tests read it. Crops are left out: they name folders of this machine, and
     summaries are published.
@@ -258,6 +268,8 @@ def write_summary(experiment: Experiment, name: str, verdicts: Iterable[Verdict]
         "verdicts": listed(verdicts),
         "environment": published_environment(experiment.folder),
     }
+    if told := list(seen):
+        summary["seen"] = told
     write_json(experiment.folder / "summary.json", summary)
 
 

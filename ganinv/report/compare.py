@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ganinv import figures
-from ganinv.analysis.close_ups import close_ups
+from ganinv.analysis.close_ups import FINEST, close_ups
 from ganinv.analysis.finished import Experiment
 from ganinv.images.writing import read_png_text
 from ganinv.measures.reconstruction import METRICS
@@ -28,7 +28,7 @@ LEAST = 4 * CROP  # pixels of a picture that has close-ups
 MAP = 512  # pixels of a map of differences
 FRAME = 192  # pixels of a film's picture
 ALL_WORST, ONE_WORST = "where they differ most", "where it differs most"
-SHORT = {"An eye": "an eye", "Hair, at the temple": "hair"}
+SHORT = {"An eye": "an eye", FINEST: "above the brows"}
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ def results_viewer(
     """Show target and reconstructions of one photograph, with close-ups under each.
 
     With `difference`, the first experiment's map of differences is among them. The places are the
-    same for all: an eye, hair, and where the results differ most from the photograph in sum. Those
-    of `also` come last and do not decide on places.
+    same for all: an eye, the most detail above the brows, and where the results differ most from
+    the photograph in sum. Those of `also` come last and do not decide on places.
     """
     first, shown = experiments[0], [*experiments, *also]
     title, target = first.images[image_id]["title"], first.picture(image_id, "target")

@@ -143,7 +143,7 @@ def _jobs(plans, out, quick, overrides, study):
     jobs = _experiments(plans, studied)
     if "exp04" in plans:
         full = plan_experiment("exp04", out, False, overrides)
-        jobs.append(_in_domain(full, out, quick))
+        jobs.append(_in_domain(full, out, quick, usual))
     return [
         *jobs,
         Job("beyond", _beyond(beyond, quick) | _evidence("beyond", usual)),
@@ -231,7 +231,7 @@ def experiment_values(name: str, params: Params) -> dict[str, Any]:
     return {"experiment": file, "out": values.pop("out"), "changes": values}
 
 
-def _in_domain(params, out, quick):
+def _in_domain(params, out, quick, usual):
     """The job of the notebook on eq. 4: Exp-04's generator, encoder and first two images."""
     values = {
         "generator": params.generator,
@@ -243,6 +243,8 @@ def _in_domain(params, out, quick):
         "device": params.device,
         "out": from_notebooks(out / "runs" / "indomain"),
     }
+    if found := _evidence("editing", usual):  # what that page found says more than two photographs
+        values["editing"] = found["published"]
     return Job("indomain", values)
 
 

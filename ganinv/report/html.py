@@ -43,6 +43,12 @@ def paragraph(text: str) -> str:
     return f"<p{attributes(text, html.escape)}>{html.escape(text)}</p>"
 
 
+def sentences(texts: Iterable[str], file: str = "") -> str:
+    """Show what figures say; `file` is the JSON that lists the same as `seen`, "" the page's."""
+    here = at(file, "seen")
+    return "".join(paragraph(told("{}", (f"{here}/{k}", x))) for k, x in enumerate(texts))
+
+
 def table(
     head: Sequence[Any],
     rows: Iterable[Sequence[Any]],
@@ -137,11 +143,39 @@ def column_head(text: str) -> str:
     return f'<div style="{style}">{html.escape(text)}</div>'
 
 
-def row_name(text: str) -> str:
-    """Write the name of a row of `wide_grid`, which stays in view while the row is scrolled."""
-    place = "place-self: start; position: sticky; left: 0; padding-right: 4px; z-index: 1"
-    ground = "background: var(--page, white)"
-    return f'<div style="font-size: 0.82rem; {place}; {ground}">{html.escape(text)}</div>'
+def strip(name: str, shown: Iterable[str], least: int, most: int) -> str:
+    """Lay HTML figures side by side under a name, each `least` to `most` pixels wide.
+
+    Where there is no room they go on in the next line, so that none is cut off or covered.
+    """
+    shown = [*shown]
+    columns = f"repeat(auto-fit, minmax(min({least}px, 100%), 1fr))"
+    style = f"display: grid; gap: 0.3rem 0.4rem; grid-template-columns: {columns}"
+    width = f"max-width: {len(shown) * (most + 6)}px"
+    label = html.escape(name)
+    return (
+        f'<h4 style="margin: 0.5rem 0 0.2rem; font-size: 0.9rem">{label}</h4>'
+        f'<div class="strip" style="{style}; {width}">{"".join(shown)}</div>'
+    )
+
+
+def unscaled(name: str, pictures: Iterable[tuple[np.ndarray, str, str]]) -> str:
+    """Show pictures pixel for pixel, (uint8 (H, W, 3), alternative text, caption) each.
+
+    Those for which there is no room beside the others go on in the next line.
+    """
+    shown = []
+    for picture, alt, caption in pictures:
+        width = f"width: {picture.shape[1]}px; max-width: none"
+        shown.append(
+            f'<figure style="{width}; margin: 0"><img src="{figures.data_uri(picture, 92)}" '
+            f'alt="{html.escape(alt)}" style="{width}; display: block">'
+            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        )
+    return (
+        f'<h4 style="margin: 0.5rem 0 0.2rem; font-size: 0.9rem">{html.escape(name)}</h4>'
+        f'<div style="display: flex; flex-wrap: wrap; gap: 0.3rem 8px">{"".join(shown)}</div>'
+    )
 
 
 def still(picture: np.ndarray, alt: str, quality: int = 85) -> str:

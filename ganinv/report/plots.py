@@ -27,6 +27,7 @@ TEXT = 11  # pixels on a phone
 FAINT = 0.7  # opacity of what is one of many: on a page of either colour it still shows
 LETTER = 0.085  # inches that a letter is wide, about
 STYLES = ("-", "--", ":", "-.")
+MARKS = ("o", "s", "D", "^", "v", "P", "X", "*")  # as many as colours: no pair comes twice
 DASHES = {"-": "", "--": "7 4", ":": "2 3", "-.": "7 3 2 3", "": ""}
 LOOK: Any = {  # whose names matplotlib types one by one
     "font.size": TEXT,
@@ -74,6 +75,11 @@ def on_page(series: str) -> str:
     if series not in figures.COLOURS:
         return series
     return f"var(--series-{figures.COLOURS.index(series)}, {series})"
+
+
+def mark(number: int) -> str:
+    """Return a series' marker by its number: colour-blind eyes tell series apart by it."""
+    return MARKS[number % len(MARKS)]
 
 
 def panel(
@@ -176,6 +182,9 @@ _SHAPES = {
     "s": "M11 2h8v8h-8z",
     "D": "M15 1l5 5-5 5-5-5z",
     "P": "M13.5 1.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
+    "^": "M15 1l5 9h-10z",
+    "v": "M15 11l5-9h-10z",
+    "X": "M12 1l3 3 3-3 2 2-3 3 3 3-2 2-3-3-3 3-2-2 3-3-3-3z",
     "*": "M15 0l1.5 4.2h4.5l-3.6 2.7 1.4 4.4-3.8-2.6-3.8 2.6 1.4-4.4L9 4.2h4.5z",
 }
 

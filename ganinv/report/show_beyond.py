@@ -1,6 +1,7 @@
 """What the report shows of the study "Beyond the code": tables, close-ups, edits and their cost."""
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,17 +10,17 @@ from matplotlib.axes import Axes
 from ganinv import figures
 from ganinv.analysis.beyond import MOVE, SIZE, WAY, Edits, kept_bytes
 from ganinv.analysis.close_ups import close_ups
-from ganinv.analysis.finished import Experiment, finite_values
+from ganinv.analysis.finished import Experiment, describe_timing, finite_values
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import column_head, row_name, still, table, wide_grid
-from ganinv.report.plots import Key, colour, panel, panels
+from ganinv.report.html import strip, table, unscaled
+from ganinv.report.mark_names import name_marks
+from ganinv.report.plots import Key, colour, mark, panel, panels
 from ganinv.report.show_runs import best_row, count_images, metrics_head
 from ganinv.report.told import ABSENT, at, form_of, told
 
 KEPT = {"none": "a code", "features": "a code and a feature map", "weights": "a code and weights"}
 KEPT |= {"both": "a code, a feature map and weights"}
-MARKERS = {"features": "o", "weights": "s", "both": "D"}
-LABEL = 88  # pixels of a row's name
+LEAST = 112  # pixels of a picture in a row: seven fit a page, three a phone
 
 
 def variants_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
@@ -49,7 +50,8 @@ def _mean_and_spread(experiment: Experiment, values: Sequence[float], count: int
     if len(values) < count:
         return f"{text} ({len(values)} of {count})"
     # the page's file has those of the whole run
-    whole = all(experiment.metrics[of].get(name) == x for of, x in found.items())
+    run = ((experiment.metrics[of].get(name), x) for of, x in found.items())
+    whole = all(y is not None and math.isclose(x, y, abs_tol=1e-9) for y, x in run)
     return text if whole else str(text)
 
 
@@ -75,7 +77,9 @@ def kept_table(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
         cells += [_bytes(code + refinement), steps, seconds]
         rows.append([f"{experiment.name}: {kept}", *cells])
     head = ["what is kept", "code", "refinement", "together", "steps", "s per photograph"]
-    return table(head, rows, caption="What is kept of a photograph, and what that took.")
+    where = f" Seconds (s): {describe_timing(code_run)}."
+    caption = f"What is kept of a photograph, and what that took.{where}"
+    return table(head, rows, caption=caption)
 
 
 def _bytes(count: float) -> str:
@@ -83,23 +87,17 @@ def _bytes(count: float) -> str:
 
 
 def show_close_ups(experiments: Sequence[Experiment], images: Sequence[str]) -> str:
-    """Show close-ups, pixel for pixel: a grid for each place, with a row for each photograph."""
+    """Show close-ups, pixel for pixel: for each place a row of each photograph, under its name."""
     cut = {image_id: close_ups(experiments, image_id) for image_id in images}
     names = ["Photograph", *(e.name for e in experiments)]
     parts = []
-    for place, first in cut[images[0]].items():
-        side = first[0].shape[0]
-        cells = [column_head(name) for name in names]
+    for place in cut[images[0]]:
+        rows = []
         for image_id in images:
-            title = experiments[0].images[image_id]["title"]
-            cells += [
-                still(picture, f"{title}, {place}, {name}", quality=92)
-                for picture, name in zip(cut[image_id][place], names, strict=True)
-            ]
-        parts.append(
-            f"<h3>{html.escape(place)}</h3>"
-            + wide_grid(cells, [side] * len(names), f"Close-ups: {place}")
-        )
+            title = experiments[0].title(image_id)
+            pictures = zip(cut[image_id][place], names, strict=True)
+            rows.append(unscaled(title, [(p, f"{title}, {place}, {n}", n) for p, n in pictures]))
+        parts.append(f'<h3>{html.escape(place)}</h3><div class="edits">{"".join(rows)}</div>')
     return "".join(parts)
 
 
@@ -121,23 +119,22 @@ def edits_table(edits: Edits) -> str:
     return table(head, rows, caption="What is left of an edit, and what of it sticks elsewhere.")
 
 
-def strips(strip: Mapping[str, Sequence[np.ndarray]], title: str) -> str:
-    """Show the edits of a photograph: a row for the code, and one for each refinement of it."""
+def strips(strip_of: Mapping[str, Sequence[np.ndarray]], title: str) -> str:
+    """Show the edits of a photograph: a row for each, of the code and every refinement of it."""
     heads = [f"component 1, −{MOVE:g} σ", "as found", f"component 1, +{MOVE:g} σ"]
     heads += [f"to another face, t = {share:g}" for share in WAY[1:]]
-    cells = [column_head(text) for text in ["", *heads]]
-    for name, pictures in strip.items():
-        cells.append(row_name(name))
-        cells += [
-            still(picture, f"{title}, {name}, {head}")
-            for picture, head in zip(pictures, heads, strict=True)
+    parts = []
+    for k, head in enumerate(heads):
+        shown = [
+            figures.image_html(pictures[k], alt=f"{title}, {name}, {head}", caption=name)
+            for name, pictures in strip_of.items()
         ]
-    columns = [LABEL, *[SIZE] * len(heads)]
-    return f"<h3>{html.escape(title)}</h3>" + wide_grid(cells, columns, f"Edits of {title}")
+        parts.append(strip(head, shown, LEAST, SIZE))
+    return f'<h3>{html.escape(title)}</h3><div class="edits">{"".join(parts)}</div>'
 
 
 def trade_off(experiments: Sequence[Experiment], images: Sequence[str], edits: Edits) -> str:
-    """Draw what is reproduced against what survives of an edit: a point for each image."""
+    """Draw what is reproduced against what survives of an edit: each image, and the means."""
     refined = experiments[1:]
     points = {
         e.name: (
@@ -147,18 +144,21 @@ def trade_off(experiments: Sequence[Experiment], images: Sequence[str], edits: E
         for e in refined
     }
     code = [experiments[0].images[i]["lpips_alex"] for i in images]
-    markers = [MARKERS[e.params.refine] for e in refined]
 
     def draw(axis: Axes) -> None:
         for k, (xs, ys) in enumerate(points.values()):
-            axis.plot(xs, ys, markers[k], color=colour(k), alpha=0.85)
+            axis.plot(xs, ys, mark(k), color=colour(k), alpha=0.75, mew=0)
+            axis.plot(np.mean(xs), np.mean(ys), mark(k), color=colour(k), ms=9, zorder=3)
         axis.plot(code, [1.0] * len(code), "*", color=figures.INK, ms=9)
         axis.set(xlabel="LPIPS-alex (left is better)")
         axis.set_ylabel("correlation of the edit (up is better)")
         axis.set_xlim(left=0)
+        means = [(float(np.mean(xs)), float(np.mean(ys))) for xs, ys in points.values()]
+        dots = [dot for pair in points.values() for dot in zip(*pair, strict=True)]
+        name_marks(axis, means, [*points], [colour(k) for k in range(len(points))], dots)
 
-    keys = [Key(name, colour(k), "", markers[k]) for k, name in enumerate(points)]
+    keys = [Key(name, colour(k), "", mark(k)) for k, name in enumerate(points)]
     keys.append(Key("Code", "currentColor", "", "*"))
     told = [f"{n} {np.mean(xs):.3f} and {np.mean(ys):.2f}" for n, (xs, ys) in points.items()]
     alt = f"LPIPS-alex and correlation of edits, means: {'; '.join(told)}."
-    return panels([panel(draw, alt=alt)], keys)
+    return panels([panel(draw, alt=alt, height=4.0)], keys)

@@ -12,7 +12,7 @@ from ganinv.report.html import grid, picture_html, table
 def codes_table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Show how near to W codes lie, from the rows of a `Study`."""
     rows = list(rows)
-    head = ["codes", "distance to W ↓", "spread (W has 1) ↓", "found again ↓"]
+    head = ["codes", "distance between rows ↓", "spread (W has 1) ↓", "found again ↓"]
     cells = [
         [
             row["experiment"],
@@ -33,3 +33,9 @@ def walk(title: str, pictures: Sequence[np.ndarray], spreads: Sequence[float]) -
         for i, (picture, spread) in enumerate(zip(pictures, spreads, strict=True))
     ]
     return f"<h3>{html.escape(title)}</h3>" + grid(shown, len(shown))
+
+
+def link_to_edits(text: str, page: str = "editing.html") -> str:
+    """Show a sentence that is from the page on edits, with a link to it; "" for none."""
+    link = f'<a href="{html.escape(page)}">What the code is good for</a>'
+    return f"<p>{html.escape(text)} See {link}.</p>" if text else ""

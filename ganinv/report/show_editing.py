@@ -11,25 +11,28 @@ from ganinv.analysis.edited_verdicts import Found
 from ganinv.analysis.statistics import mean_interval
 from ganinv.editing.strengths import show_strength
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import column_head, row_name, still, table, wide_grid
-from ganinv.report.plots import FAINT, Key, colour, panel, panels
+from ganinv.report.html import strip, table
+from ganinv.report.mark_names import name_marks
+from ganinv.report.plots import FAINT, Key, colour, mark, panel, panels
 from ganinv.report.told import ABSENT
 
-LABEL = 96  # pixels of a row's name
+LEAST = 80  # pixels of a picture in a row: nine fit a page, four a phone
 MOST = 12  # photographs whose pictures are shown
-MARKERS = {"none": "o", "features": "D", "weights": "s"}
 EDITED = {  # measures of edits, with digits and the better side
     "own": ("own ↑", 2),
     "others": ("others ↓", 2),
     "selectivity": ("own ÷ others ↑", 2),
+}
+COST = {  # and what they cost
     "lost": ("identity lost ↓", 2),
+    "per_move": ("lost per deviation moved ↓", 2),
     "person": ("from the photograph's person ↓", 2),
     "ghosting": ("ghosting ↓", 3),
 }
 
 
 def codes_table(found: Found) -> str:
-    """Show what each kind took, what it reproduces, and how far from W its code lies."""
+    """Show what each kind took, what it reproduces, and how its code lies."""
     study = found.study
     rows = []
     for e in found.experiments:
@@ -44,18 +47,24 @@ def codes_table(found: Found) -> str:
         rows.append([e.name, steps, *cells])
     metrics = (METRICS[name] for name in ("lpips_alex", "psnr", "identity"))
     head = ["code", "steps", "s", *(f"{m.heading} {m.arrow}" for m in metrics)]
-    head += ["distance to W", "spread (W has 1)"]
-    return table(head, rows, caption="What each kind of code took, reproduces, and is.")
+    head += ["distance between rows", "spread (W has 1)"]
+    where = f" Seconds (s): {found.machine}." if found.machine else ""
+    return table(head, rows, caption=f"What each kind of code took, reproduces, and is.{where}")
 
 
 def edits_table(study: Study) -> str:
-    """Show how the edits of each variant go, over all directions."""
+    """Show how the edits of each variant go, over all directions, and what they cost, below."""
+    return _measures_table(study, EDITED, "How edits go, over all directions.") + _measures_table(
+        study, COST, "What edits cost, over all directions."
+    )
+
+
+def _measures_table(study: Study, measures: dict[str, tuple[str, int]], caption: str) -> str:
     rows = [
-        [v.name, *(_interval(study.measured(v.name, name), n) for name, (_, n) in EDITED.items())]
+        [v.name, *(_interval(study.measured(v.name, name), n) for name, (_, n) in measures.items())]
         for v in study.variants
     ]
-    head = ["edited", *(head for head, _ in EDITED.values())]
-    return table(head, rows, caption="How edits go, over all directions.")
+    return table(["edited", *(head for head, _ in measures.values())], rows, caption=caption)
 
 
 def directions_table(study: Study, measure: str = "selectivity") -> str:
@@ -92,20 +101,18 @@ def _interval(values: np.ndarray, digits: int, *, short: bool = False) -> str:
 def trade_off(found: Found) -> str:
     """Draw what is reproduced against how edits go: points for photographs, means with intervals.
 
+    Each kind has a colour and a mark of its own, and its name beside the mean.
+
     The left panel has how far the attribute moves over how much the others do, the right one how
     much of the person the edits lose.
     """
     variants = found.study.variants
-    keys = [Key(v.name, colour(k), "", _marker(v)) for k, v in enumerate(variants)]
+    keys = [Key(v.name, colour(k), "", mark(k)) for k, v in enumerate(variants)]
     shown = [
         _trade_panel(found, "selectivity", "own ÷ others (up is better)"),
         _trade_panel(found, "lost", "identity lost by the edit (up is better)"),
     ]
     return panels(shown, keys)
-
-
-def _marker(variant):
-    return "P" if variant.features == "stay" else MARKERS[variant.experiment.params.refine]
 
 
 def _trade_panel(found, name, label):
@@ -115,13 +122,15 @@ def _trade_panel(found, name, label):
     }
 
     def draw(axis):
-        for k, (variant, (xs, ys)) in enumerate(
-            zip(found.study.variants, points.values(), strict=True)
-        ):
-            _draw_points(axis, xs, ys, colour(k), _marker(variant))
+        for k, (xs, ys) in enumerate(points.values()):
+            _draw_points(axis, xs, ys, colour(k), mark(k))
         axis.set(xlabel="LPIPS-alex (left is better)", ylabel=label)
         if name == "lost":
             axis.invert_yaxis()
+        means = [_mean_point(xs, ys) for xs, ys in points.values()]
+        names = [variant.removeprefix(f"{found.short} + ") for variant in points]
+        dots = [dot for pair in points.values() for dot in zip(*pair, strict=True)]
+        name_marks(axis, means, names, [colour(k) for k in range(len(means))], dots)
 
     told = [
         f"{variant} {mean_interval(xs).show(3)} and {mean_interval(ys).show(2)}"
@@ -131,10 +140,15 @@ def _trade_panel(found, name, label):
     return panel(draw, alt=alt, height=4.0)
 
 
+def _mean_point(xs, ys):
+    there = ~np.isnan(xs + ys)
+    return mean_interval(xs[there]).mean, mean_interval(ys[there]).mean
+
+
 def _draw_points(axis, xs, ys, colour, marker):
     there = ~np.isnan(xs + ys)
     if len(xs) > 1:
-        axis.plot(xs[there], ys[there], marker, color=colour, ms=4, alpha=FAINT, mew=0)
+        axis.plot(xs[there], ys[there], marker, color=colour, ms=5.5, alpha=FAINT, mew=0)
     across, up = mean_interval(xs[there]), mean_interval(ys[there])
     axis.errorbar(
         across.mean,
@@ -144,7 +158,8 @@ def _draw_points(axis, xs, ys, colour, marker):
         fmt=marker,
         color=colour,
         ms=9,
-        elinewidth=1.2,
+        elinewidth=1.4,
+        zorder=3,
     )
 
 
@@ -166,28 +181,28 @@ def describe_shown(study: Study) -> str:
 
 
 def strips(found: Found, image_id: str) -> str:
-    """Show a photograph's edits: a row for each variant, two pictures for each direction.
+    """Show a photograph's edits: a row for each edit, with a picture of every kind of code.
 
-    The first row has the photograph.
+    Each begins with the photograph. The first row has the codes unedited.
     """
-    study = found.study
-    entry = found.experiments[0].images[image_id]
+    study, entry = found.study, found.experiments[0].images[image_id]
     low, high = min(study.strengths), max(study.strengths)
     ends = [low] if low == high else [low, high]
     heads = ["as found"]
     heads += [f"{d.name} {show_strength(s)}" for d in study.directions for s in ends]
-    side = study.strips[image_id][study.variants[0].name][0].shape[1]
+    shown = study.strips[image_id]
+    side = shown[study.variants[0].name][0].shape[1]
     target = figures.shrink(found.experiments[0].picture(image_id, "target"), side)
-    cells = [column_head(text) for text in ["", *heads]]
-    cells += [row_name("Photograph"), still(target, f"{entry['title']}, photograph")]
-    cells += ["<div></div>"] * (len(heads) - 1)
+    first = figures.image_html(target, alt=f"{entry['title']}, photograph", caption="photograph")
+    rows = [[first] for _ in heads]
     for variant in study.variants:
-        cells.append(row_name(variant.name))
-        cells += [
-            still(picture, f"{entry['title']}, {variant.name}, {head}")
-            for picture, head in zip(study.strips[image_id][variant.name], heads, strict=True)
-        ]
-    columns = [LABEL, *[min(SIZE, side)] * len(heads)]
-    return f"<h3>{html.escape(entry['title'])}</h3>" + wide_grid(
-        cells, columns, f"Edits of {entry['title']}"
-    )
+        for row, picture, head in zip(rows, shown[variant.name], heads, strict=True):
+            row.append(_edited(picture, entry["title"], variant.name, head))
+    width = min(SIZE, side)
+    parts = [strip(head, row, LEAST, width) for head, row in zip(heads, rows, strict=True)]
+    title = html.escape(entry["title"])
+    return f'<h3>{title}</h3><div class="edits">{"".join(parts)}</div>'
+
+
+def _edited(picture: np.ndarray, title: str, kind: str, head: str) -> str:
+    return figures.image_html(picture, alt=f"{title}, {kind}, {head}", caption=kind)

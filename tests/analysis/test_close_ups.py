@@ -5,7 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ganinv.analysis.close_ups import ALIGNED, WORST, close_ups, squares, worst_place
+from ganinv.analysis.close_ups import (
+    EYE,
+    FINEST,
+    WORST,
+    close_ups,
+    finest_place,
+    squares,
+    worst_place,
+)
 
 
 def test_worst_place_is_that_of_a_search_through_all():
@@ -33,7 +41,7 @@ def test_close_ups_are_pixels_of_the_pictures(align):
         params=SimpleNamespace(align=align), picture=lambda image_id, name: shown[name]
     )
     found = close_ups([experiment], "a")
-    assert list(found) == [*(ALIGNED if align else []), WORST]
+    assert list(found) == [*([EYE, FINEST] if align else []), WORST]
     top, left = worst_place(squares(target, result), 128)
     window = slice(top, top + 128), slice(left, left + 128)
     wanted = [target[window], result[window]]
@@ -58,3 +66,19 @@ def test_the_judges_decide_where_results_are_worst():
     assert [int(x.max()) for x in alone] == [0, 100, 0]
     together = close_ups(runs, "a", window=8, judges=runs, worst="all")["all"]
     assert [int(x.max()) for x in together] == [0, 0, 200]
+
+
+@pytest.mark.parametrize("column", [70, 170])
+def test_hair_is_looked_for_where_detail_is_and_not_on_a_plain_ground(column):
+    target = np.full((256, 256, 3), 200, dtype=np.uint8)
+    target[40:72:2, column : column + 32] = 90  # strands
+    target[:, :120] = target[:, :120] // 2  # darker on the left, as strong a step to each side
+    target[130:, ::2] = 0  # below the brows, and in corners, what is finer does not count
+    target[:30, :30:2] = target[:30, 230::2] = 0
+    assert finest_place(target, 32) == (pytest.approx(40, abs=2), pytest.approx(column, abs=2))
+
+
+def test_a_small_picture_has_all_its_places():
+    target = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    for window in (32, 40, 64):
+        assert all(0 <= x <= 64 - window for x in finest_place(target, window))

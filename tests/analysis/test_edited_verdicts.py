@@ -1,5 +1,7 @@
 """Verdicts on edits: planted truths are confirmed, their opposites refuted, few photographs say."""
 
+from dataclasses import replace
+
 import pytest
 
 from ganinv.analysis import edited_verdicts
@@ -49,7 +51,8 @@ def test_a_short_code_that_is_harder_to_edit_is_refuted_and_told_in_parts():
     found = made_up(own={CARRIED: 0.3})
     verdict = judge(found)[2]
     assert (verdict.word, verdict.held, verdict.total) == ("refuted", 2, 5)
-    assert verdict.detail.startswith("It held in 2 of 5 measures: LPIPS-alex")
+    rule = "Confirmed where all five measures are, refuted as soon as one of them is."
+    assert verdict.detail.startswith(f"{rule} It held in 2 of 5: LPIPS-alex")
     text = advise(found)
     assert "not shown to be better in all" in text
     held, against = text.split("The opposite holds of")
@@ -61,7 +64,8 @@ def test_details_say_means_differences_and_intervals():
     verdict = judge(made_up(noise=0.0))[2]
     assert "LPIPS-alex 0.100 → 0.050, difference -0.050 (-0.050 to -0.050)" in verdict.detail
     assert "own change 0.50 → 0.70, difference +0.20 (+0.20 to +0.20)" in verdict.detail
-    assert "seconds 9.3 → 2.0" in verdict.detail  # 9.35, of 9.0 to 9.7
+    assert "seconds 9 → 2, difference -7 (-8 to -7)" in verdict.detail  # 9.35, of 9.0 to 9.7
+    assert "Confirmed where both measures are" in judge(made_up())[3].detail
     first = judge(made_up(noise=0.0))[0]
     assert "LPIPS-alex -1.00 (-1.00 to -1.00), expected below 0" in first.detail
 
@@ -102,3 +106,9 @@ def test_refined_variants_are_found_by_kind(variant):
     kind = "weights" if variant == WEIGHTS else "features"
     features = "stay" if variant == LEFT else "carry"
     assert made_up(1).refined(kind, features) == variant
+
+
+def test_seconds_name_the_machine():
+    found = replace(made_up(), machine="a clock, one thread")
+    assert "seconds (a clock, one thread) 9 → 2" in judge(found)[2].detail
+    assert "(one thread)" not in judge(made_up())[2].detail

@@ -11,6 +11,7 @@ from ganinv.analysis.editing import EditingParams
 from ganinv.analysis.finished import Experiment
 from ganinv.editing.directions import Direction
 from ganinv.images.pixels import to_uint8
+from ganinv.images.writing import save_png
 from ganinv.runs.params import Params
 from helpers.runs import HOSTILE, USUAL
 from helpers.searches import quick_params
@@ -99,6 +100,16 @@ def made_up(photographs=8, lpips=None, own=None, ghosts=None, noise=0.01):
             place = dict(image=image, experiment=name, distance=3.0, spread=1.0)
             study.places.append(place)
     return Found(experiments, study, "W+ short", "W+ long")
+
+
+def with_pictures(found, folder):
+    """The same with pictures: targets on disk, and strips."""
+    picture = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    placed = [Experiment(e.name, folder / e.name, e.params, e.metrics) for e in found.experiments]
+    for image in found.study.images:
+        save_png(placed[0].folder / image / "target.png", picture)
+        found.study.strips[image] = {v.name: [picture] * 5 for v in found.study.variants}
+    return Found(placed, found.study, found.short, found.long)
 
 
 def _row(image, variant, direction, own, ghosts, noise, rng):

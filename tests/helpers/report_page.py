@@ -6,8 +6,9 @@ import numpy as np
 from ganinv import figures
 from ganinv.analysis import finished, verdicts
 from ganinv.images.writing import save_png
-from ganinv.report import html, show_advice, show_curves, show_runs, show_story
+from ganinv.report import html, show_advice, show_curves, show_editing, show_runs, show_story
 from ganinv.report.pages import write_page
+from helpers import edited
 from helpers.runs import fake_run
 
 SIDE = 512
@@ -67,6 +68,16 @@ def write(folder):
         show_curves.metric_lines(experiments),
         show_curves.loss_curves(experiments, "Loss per step"),
     ]
+    return _write(folder, parts)
+
+
+def write_edits(folder):
+    """Write a page with the edits of a photograph; return its path."""
+    found = edited.with_pictures(edited.made_up(1), folder)
+    return _write(folder, ["# Edits", show_editing.strips(found, "i0")])
+
+
+def _write(folder, parts):
     cells = []
     for part in parts:
         if part.startswith("#"):

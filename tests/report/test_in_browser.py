@@ -264,3 +264,29 @@ def test_letters_beside_and_below_a_plot_do_not_touch(browser, study_page):
         with Visit(browser, study_page, width=width) as visit:
             assert visit.page.locator(".plot svg").count() == 6
             assert visit.page.evaluate(touching) == []
+
+
+@pytest.fixture(scope="module")
+def edits(tmp_path_factory):
+    return report_page.write_edits(tmp_path_factory.mktemp("edits"))
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, 9), (390, 4)])
+def test_edits_fit_the_page_and_enlarge(browser, edits, width, columns):
+    with Visit(browser, edits, width=width) as visit:
+        assert visit.overflow() <= 0
+        inner = visit.page.evaluate(
+            "[...document.querySelectorAll('.scroll')].map(x => x.scrollWidth - x.clientWidth)"
+        )
+        assert not any(x > 0 for x in inner)  # nothing lies outside, to be scrolled to
+        boxes = visit.page.evaluate(
+            "[...document.querySelectorAll('.strip')].map(s => [...s.querySelectorAll('img')]"
+            ".map(x => x.getBoundingClientRect()).map(b => [b.left, b.top, b.right]))"
+        )
+        for row in boxes:
+            assert len(row) == 9 and len({round(left) for left, _, _ in row}) == columns
+            assert all(left >= 0 and right <= width for left, _, right in row)
+        visit.page.locator(".strip .enlarge").nth(1).click()
+        shown = visit.page.locator("dialog.lightbox img")
+        assert shown.is_visible() and shown.get_attribute("alt").endswith("W, as found")
+        assert shown.evaluate("x => x.clientWidth") > 200

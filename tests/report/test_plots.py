@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from matplotlib.text import Text
 
 from ganinv import figures
 from ganinv.report import plots
+from ganinv.report.mark_names import name_marks
 from ganinv.report.pages import TEMPLATES
 from helpers.runs import HOSTILE
 
@@ -133,3 +135,31 @@ def test_panels_of_the_same_names_are_of_equal_size():
 @pytest.mark.parametrize("colour", figures.COLOURS)
 def test_no_colour_is_under_three_to_one(colour, page):
     assert contrast(colour, page) >= 3
+
+
+def test_no_two_series_have_the_same_colour_or_mark():
+    looks = [(plots.colour(k), plots.mark(k)) for k in range(8)]
+    assert all(len({*x}) == 8 for x in zip(*looks, strict=True))
+    keys = [plots.Key(str(k), *look[:1], "", look[1]) for k, look in enumerate(looks)]
+    shapes = re.findall(r'<path d="([^"]+)"', plots.legend(keys))
+    assert len({*shapes}) == 8  # the legend has the marks of the plot
+
+
+def test_names_beside_marks_cover_neither_marks_nor_each_other():
+    points = [(0.5, 0.5), (0.5, 0.52), (0.51, 0.5), (1.0, 1.0), (0.0, 0.0), (float("nan"), 0.0)]
+    names = ["one of them", "another", "and a third", "upper right", "lower left", "nowhere"]
+    found = {}
+
+    def draw(axis):
+        axis.plot(*zip(*points, strict=True), "o")
+        name_marks(axis, points, names, ["#000000"] * len(points))
+        axis.figure.draw_without_rendering()
+        found["marks"] = axis.transData.transform(points[:-1])
+        found["boxes"] = [Text.get_window_extent(x) for x in axis.texts]  # without their lines
+        found["names"] = [x.get_text() for x in axis.texts]
+
+    plots.panel(draw, alt="a")
+    assert found["names"] == names[:-1]
+    for k, box in enumerate(found["boxes"]):
+        assert not any(box.overlaps(other) for other in found["boxes"][k + 1 :])
+        assert not any(box.contains(x, y) for x, y in found["marks"])

@@ -1,5 +1,8 @@
 """What the page "Beyond the code" shows: it says what the numbers say, and escapes every text."""
 
+import html
+import re
+
 import numpy as np
 import pytest
 
@@ -73,8 +76,10 @@ def test_close_ups_have_a_row_for_each_photograph_and_are_not_scaled(study):
     text = show_beyond.show_close_ups(study[0], IMAGES)
     assert text.count("<img") == 3 * len(IMAGES) * (1 + len(LPIPS))
     assert f"<h3>{WORST}</h3>" in text
-    assert text.count("width: 128px; max-width: none") == text.count("<img")
-    assert text.count("overflow-x: auto") == 3
+    assert text.count("width: 128px; max-width: none; display") == text.count("<img")
+    assert "overflow-x" not in text and "sticky" not in text
+    named = [html.unescape(x) for x in re.findall(r"<h4[^>]*>(.*?)</h4>", text)]
+    assert named == [f"{HOSTILE} (i0)", f"{HOSTILE} (i1)"] * 3
 
 
 def test_edits_show_means_of_every_refinement(study):
@@ -83,11 +88,13 @@ def test_edits_show_means_of_every_refinement(study):
     assert len(shown) == 6 * len(KEEPS)
 
 
-def test_strips_have_a_row_for_the_code_and_each_refinement():
+def test_strips_have_a_row_for_each_edit_with_a_picture_of_every_kind():
     picture = np.zeros((SIZE, SIZE, 3), dtype=np.uint8)
     text = show_beyond.strips({name: [picture] * 5 for name in LPIPS}, "a title")
-    assert text.count("<img") == 5 * len(LPIPS)
-    assert all(f">{name}</div>" in text for name in LPIPS)
+    heads = re.findall(r"<h4[^>]*>(.*?)</h4>", text)
+    assert heads[1] == "as found" and heads[-1] == "to another face, t = 1" and len(heads) == 5
+    for row in text.split("<h4")[1:]:  # every row has every kind, in its order, each named
+        assert re.findall(r"<figcaption>(.*?)</figcaption>", row) == list(LPIPS)
 
 
 def test_the_trade_is_drawn_with_a_name_for_each_variant(study):

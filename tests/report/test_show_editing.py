@@ -1,27 +1,14 @@
 """What the page on edits shows: it says what the numbers say, and escapes every text."""
 
 import re
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from ganinv.analysis.edited_verdicts import Found
-from ganinv.analysis.finished import Experiment
-from ganinv.images.writing import save_png
 from ganinv.report import show_editing
 from ganinv.report.told import ABSENT
-from helpers.edited import made_up
+from helpers.edited import made_up, with_pictures
 from helpers.pages import read_cells, read_tags
-
-
-def with_pictures(found, folder):
-    """The same with pictures: targets on disk, and strips."""
-    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    placed = [Experiment(e.name, folder / e.name, e.params, e.metrics) for e in found.experiments]
-    for image in found.study.images:
-        save_png(placed[0].folder / image / "target.png", picture)
-        found.study.strips[image] = {v.name: [picture] * 5 for v in found.study.variants}
-    return Found(placed, found.study, found.short, found.long)
 
 
 def test_codes_show_what_they_took_and_where_they_lie():
@@ -41,8 +28,15 @@ def test_edits_show_means_with_intervals():
         "0.20 (0.20 to 0.20)",
         "5.00 (5.00 to 5.00)",
     ]
-    assert shown[6] == ABSENT and len(shown) == 7 * 8
+    cost = shown[4 * 8 :]  # the second table
+    assert cost[4] == ABSENT == cost[2 * 5 - 1] and len(cost) == 5 * 8
+    assert cost[:3] == ["W", "0.10 (0.10 to 0.10)", "0.05 (0.05 to 0.05)"]  # of 1 a unit, by 2
     assert shown[-1] == "0.100 (0.100 to 0.100)"
+
+
+def test_what_the_seconds_are_of_is_told():
+    text = show_editing.codes_table(replace(made_up(1), machine="by a clock, one thread"))
+    assert "Seconds (s): by a clock, one thread." in text and "distance between rows" in text
 
 
 def test_one_photograph_has_no_intervals():
@@ -69,7 +63,16 @@ def test_the_trade_is_drawn_with_a_name_for_each_variant():
     for photographs in (1, 8):
         found = made_up(photographs)
         text = show_editing.trade_off(found)
-        assert "<svg" in text and all(f" {v.name}</li>" in text for v in found.study.variants)
+        names = [v.name for v in found.study.variants]
+        items = re.findall(r"<li[^>]*>(.*?)</li>", text)
+        assert [item.split("</svg> ")[1] for item in items] == names
+        drawn = [re.search(r'd="([^"]+)" fill="([^"]+)"', item).groups() for item in items]
+        shapes, colours = zip(*drawn, strict=True)
+        assert len({*shapes}) == len({*colours}) == len(names)
+        short = [name.removeprefix("W+ short + ") for name in names]
+        for panel in text.split("<figure")[1:]:  # and each is named in the plot itself
+            beside = re.findall(r">([^<>]+)</text>", panel)
+            assert all(beside.count(name) == 1 for name in short)
 
 
 def test_a_trade_without_numbers_is_drawn_empty():
@@ -79,11 +82,16 @@ def test_a_trade_without_numbers_is_drawn_empty():
     assert "<svg" in show_editing.trade_off(found)
 
 
-def test_strips_have_the_photograph_and_a_row_for_each_variant(tmp_path):
+def test_strips_have_a_row_for_each_edit_with_a_picture_of_every_kind(tmp_path):
     found = with_pictures(made_up(1), tmp_path)
     text = show_editing.strips(found, "i0")
-    assert text.count("<img") == 1 + 5 * 8
-    assert ">smile -2</div>" in text and ">yaw +2</div>" in text
+    assert text.count("<img") == 5 * 9
+    heads = re.findall(r"<h4[^>]*>(.*?)</h4>", text)
+    assert heads == ["as found", "smile -2", "smile +2", "yaw -2", "yaw +2"]
+    kinds = [v.name for v in found.study.variants]
+    first, *rows = [re.findall(r"<figcaption>(.*?)</figcaption>", x) for x in text.split("<h4")[1:]]
+    assert [first, *rows] == [["photograph", *kinds]] * 5
+    assert "overflow-x" not in text and "sticky" not in text  # nothing is cut off, or covers faces
 
 
 def test_pictures_of_many_photographs_are_cut_short():

@@ -24,7 +24,7 @@ def test_published_edits_are_shown_as_such():
     found = edited.made_up(8)
     text = show_edits(Evidence("editing.json", {}, found.experiments), found)
     assert "Judged on the 8 photographs published in editing.json: i0, i1" in text
-    assert text.count("<table") == 3 and "<svg" in text
+    assert text.count("<table") == 4 and "<svg" in text
 
 
 def test_where_none_judge_the_reason_is_told_or_nothing():

@@ -1,6 +1,6 @@
 // A picture alone: a click, or Enter, on any picture opens it; arrows go on, Escape closes.
 (() => {
-  const groups = ".viewer, .film, .grid, .story";
+  const groups = ".viewer, .film, .grid, .story, .edits";
   const image = make("img", { alt: "" });
   const room = make("div", { class: "room" }, image);
   const text = make("p", {});
