@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -92,6 +92,7 @@ Folder = Annotated[Path, typer.Argument(help="a folder that invert wrote", parse
 
 
 def invert(
+    context: typer.Context,
     inputs: Inputs = None,
     params: ParamsFile = None,
     overrides: Overrides = None,
@@ -139,7 +140,8 @@ def invert(
     pool |= dict(cpus_per_worker=cpus_per_worker)
     asked = {name: value for name, value in pool.items() if value is not None}
     _check_engine(engine, asked, keep_interrupted)
-    _check(settings, params)
+    commands = context.find_root().command.commands  # type: ignore[attr-defined]
+    _check(settings, params, commands.keys() & {*(inputs or ())})
     call = dict(fresh=fresh, keep_interrupted=keep_interrupted, only=part)
     run = _run(settings, engine, asked, call | dict(collecting=part is None))
     _summarize(run)
@@ -180,14 +182,20 @@ def _run(settings: Params, engine: str, asked: Mapping[str, Any], options: Mappi
             raise BadArgumentsError(error) from None
 
 
-def _check(settings: Params, params: str | None) -> None:
-    """Check what a run names, before the seconds that torch takes."""
+def _check(settings: Params, params: str | None, commands: Iterable[str]) -> None:
+    """Check what a run names, before the seconds that torch takes; `commands` are among that."""
     from ganinv.runs.checks import check_run
 
     try:
         check_run(settings)
     except GaninvError as error:
-        raise type(error)(f"{error}{_looked_from(params, str(error))}") from None
+        said = str(error)
+        meant = "".join(
+            f"; of the command {name}, say `ganinv {name}`, or `python -m ganinv {name}`"
+            for name in commands
+            if said == f"there is no file or folder {name}"
+        )
+        raise type(error)(f"{said}{_looked_from(params, said)}{meant}") from None
 
 
 def _looked_from(params: str | None, message: str) -> str:

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from ganinv.cli.params import MODELS, describe_range
+from ganinv.errors import ParamsError
 from ganinv.params import our_files
 from ganinv.paths import project_root
 from ganinv.runs.params import Params
@@ -31,6 +32,66 @@ def test_every_parameter_has_a_range_in_words(of):
     for name, field in MODELS[of].model_fields.items():
         text = describe_range(field)
         assert text and "Annotated" not in text and "typing" not in text, name
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("face", "largest, all, or a number"),
+        ("device", "auto, cpu, cuda, or cuda:N"),
+        ("init", "mean_w, random, encoder, or a path"),
+        ("encoder", "null, a name, or a path"),
+        ("label", "null or a whole number, 0 or more"),
+        ("refine_lr", "auto or a number above 0"),
+        ("seed", "a whole number, 0 or more, below 9223372036854775808"),
+    ],
+)
+def test_a_range_names_every_kind_of_value_in_one_phrase(name, text):
+    assert describe_range(Params.model_fields[name]) == text
+
+
+@pytest.mark.parametrize("of", list(MODELS))
+def test_one_of_is_said_where_nothing_else_is_taken(of):
+    """Each word is taken, and no number, path, name or null beside them."""
+    model = MODELS[of]
+    for name, field in model.model_fields.items():
+        head, _, words = describe_range(field).partition("one of ")
+        if head:
+            assert not words
+            continue
+        for word in words.split(", "):
+            model.load(None, [f"{name}={word}"])
+        for other in ("3", "0.5", "cuda:1", "null", "some/path.x", "{l2: 1}", "[a]", "true"):
+            with pytest.raises(ParamsError):
+                model.load(None, [f"{name}={other}"])
+
+
+@pytest.mark.parametrize("of", list(MODELS))
+def test_a_default_can_be_copied_into_set_and_into_a_file(of, capsys, tmp_path):
+    model, plain = MODELS[of], MODELS[of]()
+    assert cli("params", "--of", of) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line[:1] != " "]
+    printed = dict(line.split(": ", 1) for line in lines)
+    assert printed.keys() == model.model_fields.keys()
+    assert model.load(None, [f"{name}={text}" for name, text in printed.items()]) == plain
+    file = tmp_path / "all.yaml"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    assert model.load(file) == plain
+    if of == "invert":
+        assert printed["loss"] == "{lpips: 1.0, l2: 0.5}"
+
+
+@pytest.mark.parametrize("given, file", [("exp03", "exp03.yaml"), ("FAST", "fast.yaml")])
+def test_a_file_where_a_parameter_is_expected_is_told(given, file, capsys):
+    assert cli("params", given) == 2
+    error = capsys.readouterr().err
+    assert "no parameter but a file" in error and file in error and "--presets" in error
+    assert "coordinates" not in error
+
+
+def test_a_command_where_a_parameter_is_expected_is_told(capsys):
+    assert cli("params", "train-gan") == 2
+    assert "--of train-gan" in capsys.readouterr().err
 
 
 def test_one_parameter_in_any_case_and_of_other_commands(capsys):
@@ -132,6 +193,9 @@ def test_an_option_given_to_the_wrong_command_says_where_it_goes(words, hint, ca
         (["invert", "PHOTO", "--init", "encoder"], "needs an encoder"),
         (["invert", "PHOTO", "--params", "fats"], "did you mean fast"),
         (["invert", "PHOTO", "--out", "PHOTO"], "is a file"),
+        (["invert", "PHOTO", "--space", "wplus"], "did you mean w+?"),
+        (["invert", "PHOTO", "--init", "mean"], "did you mean mean_w?"),
+        (["invert", "verify", "x"], "`ganinv verify`"),
         (["align", "absent.jpg", "--out", "x"], "no file or folder"),
         (["params", "stepz"], "did you mean steps"),
         (["verify", ""], "empty"),
