@@ -5,9 +5,19 @@ from typing import Annotated
 
 import typer
 
-from ganinv.cli.shared import DeviceOption, a_path, describe, load_codes, tell
+from ganinv.cli.shared import (
+    DeviceOption,
+    a_path,
+    check_device_option,
+    check_generator,
+    describe,
+    load_codes,
+    tell,
+)
+from ganinv.editing.names import KINDS, check_directions, find_source
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import spare_inputs, write_json
+from ganinv.params import unknown_name
 from ganinv.runs.checks import check_out
 
 Work = Annotated[
@@ -22,7 +32,8 @@ def directions_list(
     generator: Annotated[str, typer.Option(help=describe("generator"))] = "ffhq-student",
 ) -> None:
     """The named directions of a generator, with what each was measured to do."""
-    from ganinv.editing.directions import KINDS, directions  # after the options: they import torch
+    check_generator(generator)
+    from ganinv.editing.directions import directions  # after the options: they import torch
     from ganinv.editing.named import describe_card, left_out
     from ganinv.generators.load import load_generator
 
@@ -61,13 +72,15 @@ def directions_find(
     for folder in (out and out.parent, work):
         if folder is not None:
             check_out(str(folder))
+    check_device_option(device)
     from ganinv.editing.attributes import ATTRIBUTES
 
     names = list(ATTRIBUTES) if attributes is None else attributes.replace(" ", "").split(",")
     if unknown := [name for name in names if name not in ATTRIBUTES]:
         raise BadArgumentsError(
-            f"--attributes: {printable(unknown[0])} is not measured; {', '.join(ATTRIBUTES)} are"
+            f"--attributes: {unknown_name(unknown[0], ATTRIBUTES, 'attribute')}"
         )
+    check_generator(generator)
     from ganinv.compute.device import resolve_device  # after the checks: they import torch
     from ganinv.editing.find import Plan, find_named
     from ganinv.generators.load import load_generator
@@ -113,6 +126,10 @@ def directions_check(
     for folder in (out and out.parent, work):
         if folder is not None:
             check_out(str(folder))
+    check_device_option(device)
+    if source is not None:
+        source = find_source(source)
+    check_directions(direction or (), source=source, generator=generator)
     from ganinv.compute.device import resolve_device  # after the checks: they import torch
     from ganinv.editing.check import measure_named
     from ganinv.editing.named import describe_row, keep_checked

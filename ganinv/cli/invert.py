@@ -17,7 +17,8 @@ from ganinv.cli.shared import (
     tell,
 )
 from ganinv.errors import BadArgumentsError, GaninvError, printable
-from ganinv.runs.names import INDEX
+from ganinv.files import read_json
+from ganinv.runs.names import INDEX, RECORD
 from ganinv.runs.params import Params
 from ganinv.runs.shards import parse_shard
 
@@ -242,6 +243,24 @@ def _read_params(folder: Path) -> Params:
     return Params.load(folder / "params.yaml")
 
 
+def _check_finished(folder: Path) -> None:
+    """Check that there is something to verify, before the seconds that torch takes."""
+    files = (*folder.glob(f"*/{RECORD}"), folder / "metrics.json")
+    if not any(_is_of_result(file) for file in files):
+        raise BadArgumentsError(f"{folder} holds no finished image to verify")
+
+
+def _is_of_result(file: Path) -> bool:
+    """Whether a record is that of a finished image, or a metrics.json has one."""
+    try:
+        found = read_json(file)
+    except (OSError, ValueError):
+        return False
+    if not isinstance(found, dict):
+        return False
+    return "failed" not in found if file.name == RECORD else bool(found.get("images"))
+
+
 def verify(
     folder: Folder,
     device: Annotated[str, typer.Option(help=describe("device"))] = "auto",
@@ -252,6 +271,7 @@ def verify(
     try:
         check_device(device)
         _read_params(folder)
+        _check_finished(folder)
         from ganinv.runs.verify import verify as verify_run
 
         complaints = verify_run(folder, device=device, say=tell)
