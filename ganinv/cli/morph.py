@@ -56,7 +56,8 @@ Size = Annotated[
 def morph(
     run: Annotated[Path, typer.Argument(parser=a_path, help="a run's folder")],
     images: Annotated[
-        list[str], typer.Argument(parser=a_name, help="images in it, or paths of latents: A B …")
+        list[str],
+        typer.Argument(parser=a_name, help="its images, by id or photograph, or latents: A B …"),
     ],
     out: Film,
     frames: Frames = 60,
@@ -130,7 +131,10 @@ def _describe(pace: "Pace") -> str:
 def mix(
     latents: Annotated[
         list[str],
-        typer.Argument(parser=a_name, help="latents, or images with --run; A, B, C … in --rows"),
+        typer.Argument(
+            parser=a_name,
+            help="latents, or with --run images by id or photograph; A, B, C … in --rows",
+        ),
     ],
     rows: Annotated[
         str, typer.Option(help="whose rows: coarse=A,fine=B, or 0-3=A,8=C; all others are A's")

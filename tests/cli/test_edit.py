@@ -122,6 +122,8 @@ def test_edits_json_says_what_was_measured(written, loaded):
             for shown, row in rows.items():
                 assert row["picture"] == f"{word.replace(':', '-')}_{shown}.png"
                 assert row["attributes"] is None and row["identity"] is None  # no face
+            ends = {"from": "-1.5", "to": "+2", "own": None, "identity": None}
+            assert image["moved"][word] == ends
             assert rows["+0"]["lpips_alex"] == pytest.approx(0, abs=1e-6)
             assert rows["+2"]["lpips_alex"] > 0
 
@@ -145,7 +147,11 @@ def test_another_direction_keeps_the_first(written, run, tmp_path):
 def test_a_damaged_edits_json_is_begun_anew(run, tmp_path):
     words = ["--direction", "pca:0", "--strength", "1", "--out", tmp_path / "out"]
     (tmp_path / "out").mkdir()
-    for text in ("{", "[]", '{"generator": {}, "directions": {}, "images": {"plain": 5}}'):
+    images = ("5", '{"moved": 5}', '{"edits": {}, "moved": []}')
+    damaged = (
+        f'{{"generator": {{}}, "directions": {{}}, "images": {{"plain": {x}}}}}' for x in images
+    )
+    for text in ("{", "[]", *damaged):
         (tmp_path / "out" / "edits.json").write_text(text)
         assert cli("edit", run / "plain", *words) == 0
         found = strict_json(tmp_path / "out" / "edits.json")
