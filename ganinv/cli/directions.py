@@ -69,10 +69,7 @@ def directions_find(
     """Find directions of attributes without labels: draw faces, measure them, part, check."""
     if out is not None and (out.suffix != ".safetensors" or out.is_dir()):
         raise BadArgumentsError(f"--out {printable(out)}: name a .safetensors file")
-    for folder in (out and out.parent, work):
-        if folder is not None:
-            check_out(str(folder))
-    check_device_option(device)
+    _check_places(out, work, device)
     from ganinv.editing.attributes import ATTRIBUTES
 
     names = list(ATTRIBUTES) if attributes is None else attributes.replace(" ", "").split(",")
@@ -123,10 +120,7 @@ def directions_check(
 
     Exit status 1 where one does not do what is asked of it.
     """
-    for folder in (out and out.parent, work):
-        if folder is not None:
-            check_out(str(folder))
-    check_device_option(device)
+    _check_places(out, work, device)
     if source is not None:
         source = find_source(source)
     check_directions(direction or (), source=source, generator=generator)
@@ -156,3 +150,11 @@ def directions_check(
         for path in keep_checked(network, found):
             tell(printable(path))
     raise typer.Exit(0 if all(row["holds"] for row in found["directions"].values()) else 1)
+
+
+def _check_places(out: Path | None, work: Path | None, device: str) -> None:
+    """Check where results go, and the device, before torch is imported."""
+    for folder in (out and out.parent, work):
+        if folder is not None:
+            check_out(str(folder))
+    check_device_option(device)
