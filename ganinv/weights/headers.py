@@ -86,6 +86,6 @@ def own_words(metadata: Mapping[str, str]) -> dict[str, Any]:
     """Return what ganinv wrote into a file's metadata, {} where there is nothing of it."""
     try:
         about = json.loads(metadata.get("ganinv", "{}"))
-    except (ValueError, RecursionError, TypeError):
+    except (ValueError, RecursionError, TypeError, AttributeError):
         return {}
     return about if isinstance(about, dict) else {}
