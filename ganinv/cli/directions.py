@@ -24,6 +24,7 @@ Work = Annotated[
     Path | None,
     typer.Option("--work", parser=a_path, help="a folder to keep measurements in, to go on from"),
 ]
+OfCodes = Annotated[str | None, typer.Option(help="else that of the codes, or ffhq-student")]
 app = typer.Typer(no_args_is_help=True, help="Directions: what a code can be moved by.")
 
 
@@ -101,9 +102,7 @@ def directions_check(
     ] = None,
     faces: Annotated[int, typer.Option(min=2, help="faces to draw, without SOURCE")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="of what is drawn")] = 0,
-    generator: Annotated[
-        str | None, typer.Option(help="else that of the codes, or ffhq-student")
-    ] = None,
+    generator: OfCodes = None,
     out: Annotated[
         Path | None, typer.Option(parser=a_path, help="a .json file for what was measured")
     ] = None,
@@ -121,8 +120,7 @@ def directions_check(
     Exit status 1 where one does not do what is asked of it.
     """
     _check_places(out, work, device)
-    if source is not None:
-        source = find_source(source)
+    source = source and find_source(source)
     check_directions(direction or (), source=source, generator=generator)
     from ganinv.compute.device import resolve_device  # after the checks: they import torch
     from ganinv.editing.check import measure_named
@@ -141,7 +139,8 @@ def directions_check(
     found = measure_named(
         network, direction or (), ws=ws, count=faces, seed=seed, work=work, say=tell
     )
-    for name, row in found["directions"].items():
+    rows = found["directions"]
+    for name, row in rows.items():
         tell(f"{name}: {describe_row(row)}")
     if out is not None:
         write_json(out, found)
@@ -149,7 +148,7 @@ def directions_check(
     if keep:
         for path in keep_checked(network, found):
             tell(printable(path))
-    raise typer.Exit(0 if all(row["holds"] for row in found["directions"].values()) else 1)
+    raise typer.Exit(0 if all(row["holds"] for row in rows.values()) else 1)
 
 
 def _check_places(out: Path | None, work: Path | None, device: str) -> None:
