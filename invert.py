@@ -1,15 +1,11 @@
-"""The command `ganinv` for those who run files: `python invert.py photo.jpg --out runs/mine`.
+"""`ganinv invert` for those who run files: `python invert.py photo.jpg --out runs/mine`.
 
-Without a command's name in front, `invert` is meant.
+Every argument is one of `ganinv invert`; `python -m ganinv` has the other commands.
 """
 
 import sys
 
-from ganinv.cli.main import app, main
-
-COMMANDS = {command.name or command.callback.__name__ for command in app.registered_commands}
-COMMANDS |= {group.name for group in app.registered_groups} | {"--help", "--version"}
+from ganinv.cli.main import main
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    main(words if not words or words[0] in COMMANDS else ["invert", *words])
+    main(["invert", *sys.argv[1:]])

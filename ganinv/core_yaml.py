@@ -4,6 +4,7 @@ Under 1.1, PyYAML's default, `on` is a boolean and `1e-3` is a string. A key giv
 error, and so are aliases, by which a short text fills memory.
 """
 
+import math
 import os
 import re
 import stat
@@ -90,6 +91,19 @@ def _take_as_text(node: yaml.Node) -> None:
 def dump_yaml(values: Mapping[str, Any]) -> str:
     """Write a mapping so that `read_yaml` gives it back."""
     return yaml.dump(values, Dumper=_CoreDumper, sort_keys=False, allow_unicode=True)
+
+
+def dump_value(value: Any) -> str:
+    """Write one value in a line, as `parse_yaml` reads it, in a mapping or a list too."""
+    text = yaml.dump(
+        value,
+        Dumper=_CoreDumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=True,
+        width=math.inf,
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 class _CoreLoader(yaml.SafeLoader):

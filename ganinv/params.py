@@ -8,6 +8,7 @@ value is told at once.
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from types import UnionType
@@ -32,7 +33,8 @@ class Strict(BaseModel):
 
     A field's description is its documentation, in help texts and in the report. One marked by
     `json_schema_extra=PATH` may hold paths: `~` is expanded, and a number is a name there. Words of
-    a fixed list, those of a Literal or of `json_schema_extra={"names": …}`, are taken in any case.
+    a fixed list, those of a Literal or of `json_schema_extra={"names": …}`, are taken in any case;
+    what a field takes besides is told under "also", what people write for a word under "synonyms".
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -51,7 +53,7 @@ class Strict(BaseModel):
             return value
         if field.annotation is float and type(value) is int:
             return float(value)
-        words = _words(field)
+        words = words_of(field)
         if _is_path(field):
             if isinstance(value, str) and os.path.lexists(value):
                 words = ()  # a file may be named like a word
@@ -125,7 +127,7 @@ class Strict(BaseModel):
         """The paths of a file in `folder`; words that a parameter knows are none."""
         if isinstance(value, list):
             return [cls._place(name, item, folder) for item in value]
-        if value in (*_words(cls.model_fields[name]), "samples"):
+        if value in (*words_of(cls.model_fields[name]), "samples"):
             return value
         field = cls.model_fields[name]
         if _extra(field, "folder"):
@@ -213,8 +215,8 @@ def _is_text(field: FieldInfo) -> bool:
     return origin is Literal or field.annotation is str
 
 
-def _words(field: FieldInfo) -> tuple[str, ...]:
-    """The words that a field knows: those of a Literal, or of its list of names."""
+def words_of(field: FieldInfo) -> tuple[str, ...]:
+    """Return the words that a field knows: those of a Literal, or of its list of names."""
     if get_origin(field.annotation) is Literal:
         return get_args(field.annotation)
     literals = [x for x in get_args(field.annotation) if get_origin(x) is Literal]
@@ -276,16 +278,53 @@ def _explain(error, model):
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:  # about several parameters at once
         return message
-    return f"{shorten(name)}: {message} (got {shorten(repr(error['input']))})"
+    meant = _meant(error["input"], model.model_fields.get(name))
+    return f"{shorten(name)}: {message} (got {shorten(repr(error['input']))}){meant}"
+
+
+def _meant(value: Any, field: FieldInfo | None) -> str:
+    """The word of a field that a value, or a key of it, was to be: "; did you mean w+?", or ""."""
+    if field is None:
+        return ""
+    words, synonyms = words_of(field), _extra(field, "synonyms") or {}
+    given = value if isinstance(value, (dict, list)) else [value]
+    wrong = [x for x in given if isinstance(x, str) and x not in words]
+    near = [known for text in wrong for known in nearest(text, words, synonyms)[:1]]
+    return f"; did you mean {' and '.join(dict.fromkeys(near))}?" if near else ""
 
 
 def _near(name: str, known: Iterable[str]) -> bool:
     return not name.startswith("_") and bool(difflib.get_close_matches(name, known, 1, cutoff=0.8))
 
 
+def nearest(
+    name: str, known: Iterable[str], synonyms: Mapping[str, str | None] | None = None
+) -> list[str]:
+    """Return the names, two at most, that a wrong one was probably to be; the likeliest first.
+
+    Case, spaces, dashes and underlines do not count, and a sign is its word: `w_plus` is w+. One
+    that differs in nothing else, or has `name` among its synonyms, {synonym: name}, is the only; a
+    synonym of None means none of them.
+    """
+    known = list(known)
+    meant = {_plain(other): word for other, word in (synonyms or {}).items()}
+    plain = _plain(name[:100])
+    same = [word for word in known if plain in (_plain(word), word)]
+    if same or plain in meant:
+        return same[:2] or [word for word in (meant[plain],) if word is not None]
+    by_plain = {_plain(word): word for word in reversed(known)}
+    found = difflib.get_close_matches(plain, by_plain, n=2, cutoff=0.6)
+    return [by_plain[word] for word in found]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name.casefold().replace("+", "plus")) or name
+
+
 def unknown_name(name: str, known: Iterable[str], what: str) -> str:
     """Return the sentence for a name that does not exist, with the nearest that do."""
-    near = difflib.get_close_matches(name[:100], known, n=2, cutoff=0.6)
+    known = list(known)
+    near = nearest(name, known)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
     return f"no {what} named {shorten(repr(name))}; {shorten(printable(hint), 2000)}"
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from ganinv.core_yaml import dump_yaml, read_yaml
 from ganinv.errors import ParamsError
 from ganinv.files import write_text
-from ganinv.params import LATER, Strict
+from ganinv.params import LATER, Strict, nearest
 from ganinv.runs.params import Params
 from helpers.yaml_files import write_yaml
 
@@ -185,6 +185,51 @@ def test_an_unknown_name_gets_the_nearest_suggested(tmp_path, wrong, right):
         Params.load(write_yaml(tmp_path, f"{wrong}: 1\n"))
     known, _, hint = str(caught.value).partition("did you mean ")
     assert repr(wrong) in known and right in hint
+
+
+@pytest.mark.parametrize(
+    "values, right",
+    [
+        ({"space": "wplus"}, "w+"),
+        ({"space": "W_plus"}, "w+"),
+        ({"space": "w +"}, "w+"),
+        ({"space": "wp"}, "w+"),
+        ({"loss": "mse"}, "l2"),
+        ({"loss": "lpisp"}, "lpips"),
+        ({"loss": {"lpisp": 1.0, "l2": 1.0}}, "lpips"),
+        ({"refine_loss": {"l2-full": 1.0}}, "l2_full"),
+        ({"optimizer": "L-BFGS"}, "lbfgs"),
+        ({"refine": "feature"}, "features"),
+        ({"refine_lr": "aut"}, "auto"),
+        ({"precision": "bfloat16"}, "bf16"),
+        ({"face": "largst"}, "largest"),
+        ({"device": "cdua"}, "cuda"),
+    ],
+    ids=str,
+)
+def test_a_wrong_word_of_a_list_gets_the_nearest_suggested(values, right):
+    with pytest.raises(ParamsError) as caught:
+        Params.make(values)
+    assert str(caught.value).endswith(f"; did you mean {right}?")
+
+
+@pytest.mark.parametrize(
+    "values", [{"space": "q"}, {"device": "xpu"}, {"device": "gpu"}, {"steps": "many"}, {"lr": -1}]
+)
+def test_nothing_is_suggested_where_nothing_is_near_or_the_message_says_it(values):
+    with pytest.raises(ParamsError) as caught:
+        Params.make(values)
+    assert "did you mean" not in str(caught.value)
+
+
+def test_nearest_takes_no_account_of_case_and_dashes():
+    known = ["Jürgen_Söhne", "anna", "Anna-2", "ben"]
+    assert nearest("jürgen söhne", known) == ["Jürgen_Söhne"]
+    assert nearest("ANNA", known) == ["anna"]
+    assert nearest("bne", known) == ["ben"]
+    assert nearest("anna3", known) == ["anna", "Anna-2"]
+    assert nearest("x", known) == nearest("", known) == []
+    assert nearest("a", ["b", "c"], {"A": "c"}) == ["c"] and nearest("b", ["bb"], {"b": None}) == []
 
 
 def test_a_name_like_no_other_gets_the_list_of_names():

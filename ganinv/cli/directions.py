@@ -5,15 +5,26 @@ from typing import Annotated
 
 import typer
 
-from ganinv.cli.shared import DeviceOption, a_path, describe, load_codes, tell
+from ganinv.cli.shared import (
+    DeviceOption,
+    a_path,
+    check_device_option,
+    check_generator,
+    describe,
+    load_codes,
+    tell,
+)
+from ganinv.editing.names import KINDS, check_directions, find_source
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import spare_inputs, write_json
+from ganinv.params import unknown_name
 from ganinv.runs.checks import check_out
 
 Work = Annotated[
     Path | None,
     typer.Option("--work", parser=a_path, help="a folder to keep measurements in, to go on from"),
 ]
+OfCodes = Annotated[str | None, typer.Option(help="else that of the codes, or ffhq-student")]
 app = typer.Typer(no_args_is_help=True, help="Directions: what a code can be moved by.")
 
 
@@ -22,7 +33,8 @@ def directions_list(
     generator: Annotated[str, typer.Option(help=describe("generator"))] = "ffhq-student",
 ) -> None:
     """The named directions of a generator, with what each was measured to do."""
-    from ganinv.editing.directions import KINDS, directions  # after the options: they import torch
+    check_generator(generator)
+    from ganinv.editing.directions import directions  # after the options: they import torch
     from ganinv.editing.named import describe_card, left_out
     from ganinv.generators.load import load_generator
 
@@ -58,16 +70,15 @@ def directions_find(
     """Find directions of attributes without labels: draw faces, measure them, part, check."""
     if out is not None and (out.suffix != ".safetensors" or out.is_dir()):
         raise BadArgumentsError(f"--out {printable(out)}: name a .safetensors file")
-    for folder in (out and out.parent, work):
-        if folder is not None:
-            check_out(str(folder))
+    _check_places(out, work, device)
     from ganinv.editing.attributes import ATTRIBUTES
 
     names = list(ATTRIBUTES) if attributes is None else attributes.replace(" ", "").split(",")
     if unknown := [name for name in names if name not in ATTRIBUTES]:
         raise BadArgumentsError(
-            f"--attributes: {printable(unknown[0])} is not measured; {', '.join(ATTRIBUTES)} are"
+            f"--attributes: {unknown_name(unknown[0], ATTRIBUTES, 'attribute')}"
         )
+    check_generator(generator)
     from ganinv.compute.device import resolve_device  # after the checks: they import torch
     from ganinv.editing.find import Plan, find_named
     from ganinv.generators.load import load_generator
@@ -91,9 +102,7 @@ def directions_check(
     ] = None,
     faces: Annotated[int, typer.Option(min=2, help="faces to draw, without SOURCE")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="of what is drawn")] = 0,
-    generator: Annotated[
-        str | None, typer.Option(help="else that of the codes, or ffhq-student")
-    ] = None,
+    generator: OfCodes = None,
     out: Annotated[
         Path | None, typer.Option(parser=a_path, help="a .json file for what was measured")
     ] = None,
@@ -110,9 +119,9 @@ def directions_check(
 
     Exit status 1 where one does not do what is asked of it.
     """
-    for folder in (out and out.parent, work):
-        if folder is not None:
-            check_out(str(folder))
+    _check_places(out, work, device)
+    source = source and find_source(source)
+    check_directions(direction or (), source=source, generator=generator)
     from ganinv.compute.device import resolve_device  # after the checks: they import torch
     from ganinv.editing.check import measure_named
     from ganinv.editing.named import describe_row, keep_checked
@@ -130,7 +139,8 @@ def directions_check(
     found = measure_named(
         network, direction or (), ws=ws, count=faces, seed=seed, work=work, say=tell
     )
-    for name, row in found["directions"].items():
+    rows = found["directions"]
+    for name, row in rows.items():
         tell(f"{name}: {describe_row(row)}")
     if out is not None:
         write_json(out, found)
@@ -138,4 +148,12 @@ def directions_check(
     if keep:
         for path in keep_checked(network, found):
             tell(printable(path))
-    raise typer.Exit(0 if all(row["holds"] for row in found["directions"].values()) else 1)
+    raise typer.Exit(0 if all(row["holds"] for row in rows.values()) else 1)
+
+
+def _check_places(out: Path | None, work: Path | None, device: str) -> None:
+    """Check where results go, and the device, before torch is imported."""
+    for folder in (out and out.parent, work):
+        if folder is not None:
+            check_out(str(folder))
+    check_device_option(device)

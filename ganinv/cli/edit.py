@@ -1,6 +1,5 @@
 """ganinv edit."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,13 @@ from ganinv.cli.shared import (
     GeneratorOption,
     LayersOption,
     a_path,
+    check_device_option,
     load_codes,
     tell,
 )
+from ganinv.editing.names import check_directions, find_source
 from ganinv.editing.strengths import parse_strengths
-from ganinv.errors import BadArgumentsError, printable
-from ganinv.files import split_part
+from ganinv.errors import printable
 from ganinv.runs.checks import check_out
 from ganinv.runs.names import EDITS
 
@@ -49,21 +49,15 @@ def edit(
     """Move inverted faces along directions: pictures, latents, and what was measured in each."""
     strengths = parse_strengths(strength)
     check_out(str(out))
-    _check_source(source)
+    chosen = check_device_option(device)
+    source = find_source(source)
+    check_directions(direction, layers, source=source, generator=generator)
     from ganinv.editing.directions import find_direction  # after the checks: they import torch
     from ganinv.editing.edits import write_edits
     from ganinv.editing.sources import find_latents, read_code
 
     codes = [read_code(*latent) for latent in find_latents(source)]
-    network, codes = load_codes(codes, generator, device)
+    network, codes = load_codes(codes, generator, chosen)
     found = [find_direction(network, name, layers) for name in direction]
     write_edits(network, codes, found, strengths, out, features=features, say=tell)
     tell(printable(out / EDITS))
-
-
-def _check_source(source: Path) -> None:
-    if not os.path.exists(split_part(source)[0]):
-        raise BadArgumentsError(
-            f"there is no {printable(source)}; give a run's folder, an image's folder in it, or a "
-            "latent's file"
-        )

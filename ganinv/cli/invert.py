@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +17,8 @@ from ganinv.cli.shared import (
     tell,
 )
 from ganinv.errors import BadArgumentsError, GaninvError, printable
-from ganinv.runs.names import INDEX
+from ganinv.files import read_json
+from ganinv.runs.names import INDEX, RECORD
 from ganinv.runs.params import Params
 from ganinv.runs.shards import parse_shard
 
@@ -92,6 +93,7 @@ Folder = Annotated[Path, typer.Argument(help="a folder that invert wrote", parse
 
 
 def invert(
+    context: typer.Context,
     inputs: Inputs = None,
     params: ParamsFile = None,
     overrides: Overrides = None,
@@ -139,7 +141,8 @@ def invert(
     pool |= dict(cpus_per_worker=cpus_per_worker)
     asked = {name: value for name, value in pool.items() if value is not None}
     _check_engine(engine, asked, keep_interrupted)
-    _check(settings, params)
+    commands = context.find_root().command.commands  # type: ignore[attr-defined]
+    _check(settings, params, commands.keys() & {*(inputs or ())})
     call = dict(fresh=fresh, keep_interrupted=keep_interrupted, only=part)
     run = _run(settings, engine, asked, call | dict(collecting=part is None))
     _summarize(run)
@@ -180,14 +183,20 @@ def _run(settings: Params, engine: str, asked: Mapping[str, Any], options: Mappi
             raise BadArgumentsError(error) from None
 
 
-def _check(settings: Params, params: str | None) -> None:
-    """Check what a run names, before the seconds that torch takes."""
+def _check(settings: Params, params: str | None, commands: Iterable[str]) -> None:
+    """Check what a run names, before the seconds that torch takes; `commands` are among that."""
     from ganinv.runs.checks import check_run
 
     try:
         check_run(settings)
     except GaninvError as error:
-        raise type(error)(f"{error}{_looked_from(params, str(error))}") from None
+        said = str(error)
+        meant = "".join(
+            f"; of the command {name}, say `ganinv {name}`, or `python -m ganinv {name}`"
+            for name in commands
+            if said == f"there is no file or folder {name}"
+        )
+        raise type(error)(f"{said}{_looked_from(params, said)}{meant}") from None
 
 
 def _looked_from(params: str | None, message: str) -> str:
@@ -234,6 +243,24 @@ def _read_params(folder: Path) -> Params:
     return Params.load(folder / "params.yaml")
 
 
+def _check_finished(folder: Path) -> None:
+    """Check that there is something to verify, before the seconds that torch takes."""
+    files = (*folder.glob(f"*/{RECORD}"), folder / "metrics.json")
+    if not any(_is_of_result(file) for file in files):
+        raise BadArgumentsError(f"{folder} holds no finished image to verify")
+
+
+def _is_of_result(file: Path) -> bool:
+    """Whether a record is that of a finished image, or a metrics.json has one."""
+    try:
+        found = read_json(file)
+    except (OSError, ValueError):
+        return False
+    if not isinstance(found, dict):
+        return False
+    return "failed" not in found if file.name == RECORD else bool(found.get("images"))
+
+
 def verify(
     folder: Folder,
     device: Annotated[str, typer.Option(help=describe("device"))] = "auto",
@@ -244,6 +271,7 @@ def verify(
     try:
         check_device(device)
         _read_params(folder)
+        _check_finished(folder)
         from ganinv.runs.verify import verify as verify_run
 
         complaints = verify_run(folder, device=device, say=tell)

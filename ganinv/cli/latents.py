@@ -11,10 +11,12 @@ from ganinv.cli.shared import (
     GeneratorOption,
     a_path,
     check_device_option,
+    check_generator,
     describe,
     load_codes,
     tell,
 )
+from ganinv.editing.names import find_source
 from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import spare_inputs, split_part
 from ganinv.runs.checks import check_out
@@ -39,8 +41,8 @@ def render(
     device: DeviceOption = "auto",
 ) -> None:
     """Render latents, with their noise maps and refinements."""
-    for latent in latents:
-        _check_source(latent)
+    latents = [find_source(latent) for latent in latents]
+    check_generator(generator)
     one = out.suffix.lower() == ".png" and not out.is_dir()
     check_out(str(out.parent if one else out))
     chosen = check_device_option(device)
@@ -108,7 +110,8 @@ def export(
     generator: GeneratorOption = None,
 ) -> None:
     """Write latents for other tools; it says what is exact, and what is left out."""
-    _check_source(source)
+    source = find_source(source)
+    check_generator(generator)
     file, _ = split_part(source)
     folder = out or (file if file.is_dir() else file.parent) / EXPORTED
     check_out(str(folder))
@@ -121,21 +124,6 @@ def export(
 
 
 # --- what they share ---
-
-
-def _check_source(source: Path) -> None:
-    """Check that a latent is there, before torch is imported."""
-    try:
-        there = split_part(source)[0].exists()
-    except OSError as error:
-        raise BadArgumentsError(
-            f"{printable(source)} cannot be read: {error.strerror or error}"
-        ) from None
-    if not there:
-        raise BadArgumentsError(
-            f"there is no {printable(source)}; give a run's folder, an image's folder in it, or a "
-            "latent's file"
-        )
 
 
 def _read(sources: list[Path]) -> "list[Code]":

@@ -1,7 +1,6 @@
 """ganinv morph | mix | animate: ways between latents, and films of them."""
 
 import math
-import os
 import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,10 +14,13 @@ from ganinv.cli.shared import (
     LayersOption,
     a_path,
     check_device_option,
+    check_generator,
     complain,
     load_codes,
     tell,
 )
+from ganinv.editing.names import check_directions, find_one_source
+from ganinv.editing.rows import split_rows
 from ganinv.errors import BadArgumentsError, printable, shorten
 from ganinv.files import full_path, spare_inputs
 
@@ -54,7 +56,8 @@ Size = Annotated[
 def morph(
     run: Annotated[Path, typer.Argument(parser=a_path, help="a run's folder")],
     images: Annotated[
-        list[str], typer.Argument(parser=a_name, help="images in it, or paths of latents: A B …")
+        list[str],
+        typer.Argument(parser=a_name, help="its images, by id or photograph, or latents: A B …"),
     ],
     out: Film,
     frames: Frames = 60,
@@ -79,9 +82,11 @@ def morph(
     frames = _shown(out, frames, len(images))
     check_film(out, frames, seconds)
     chosen = check_device_option(device)
-    from ganinv.editing.morph import Way, even_frames, smooth_frames
+    paths = [find_one_source(name, run) for name in images]
+    check_generator(generator)
+    from ganinv.editing.morph import Way, even_frames, smooth_frames  # after the checks: torch
 
-    codes = [_read(name, run) for name in images]
+    codes = [_read(path) for path in paths]
     network, codes = load_codes(codes, generator, chosen)
     _spare([out], codes, network)
     side = _side(size, network)
@@ -126,7 +131,10 @@ def _describe(pace: "Pace") -> str:
 def mix(
     latents: Annotated[
         list[str],
-        typer.Argument(parser=a_name, help="latents, or images with --run; A, B, C … in --rows"),
+        typer.Argument(
+            parser=a_name,
+            help="latents, or with --run images by id or photograph; A, B, C … in --rows",
+        ),
     ],
     rows: Annotated[
         str, typer.Option(help="whose rows: coarse=A,fine=B, or 0-3=A,8=C; all others are A's")
@@ -147,14 +155,18 @@ def mix(
         raise BadArgumentsError(f"--run: there is no folder {printable(run)}")
     check_file(out, (".png",))
     chosen = check_device_option(device)
-    from ganinv.compute.render import render_result
+    for _, name in split_rows(rows):
+        _place(name, latents)
+    paths = [find_one_source(name, run) for name in latents]
+    check_generator(generator)
+    from ganinv.compute.render import render_result  # after the checks: they import torch
     from ganinv.editing.layers import mix as mix_rows
     from ganinv.editing.layers import parse_rows
     from ganinv.images.pixels import to_uint8
     from ganinv.images.writing import save_png
     from ganinv.inversion.latent_files import save_latent
 
-    codes = [_read(name, run) for name in latents]
+    codes = [_read(path) for path in paths]
     beside = out.with_suffix(".safetensors")
     network, codes = load_codes(codes, generator, chosen)
     _spare([out, beside], codes, network)
@@ -223,12 +235,14 @@ def animate(
     frames = _shown(out, frames)
     check_film(out, frames, seconds)
     chosen = check_device_option(device)
+    path = find_one_source(latent)
+    check_directions([direction], layers, source=path, generator=generator)
     from ganinv.editing.animate import sweep_frames, swing_frames
     from ganinv.editing.carry import Rendered
     from ganinv.editing.directions import find_direction
     from ganinv.editing.edit import edit
 
-    code = _read(latent)
+    code = _read(path)
     network, (code,) = load_codes([code], generator, chosen)
     _spare([out], [code], network, full_path(direction))
     side = _side(size, network)
@@ -243,15 +257,14 @@ def animate(
 # --- what they share ---
 
 
-def _read(name: str, run: Path | None = None) -> "Code":
-    """Read a latent: an image of the run, or a path."""
+def _read(path: Path) -> "Code":
+    """Read a latent's file, or an image's folder."""
     from ganinv.editing.sources import find_one, read_code
 
-    in_run = run is not None and os.path.lexists(run / name)
     try:
-        return read_code(*find_one(name if in_run else full_path(name), run))
-    except OSError as error:  # a folder that may not be read, a name too long
-        named = shorten(printable(name))
+        return read_code(*find_one(path))
+    except OSError as error:  # a folder that may not be read
+        named = shorten(printable(path))
         raise BadArgumentsError(f"{named} cannot be read: {error.strerror or error}") from None
 
 

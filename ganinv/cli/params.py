@@ -2,16 +2,18 @@
 
 import itertools
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
 
 from ganinv.cli.shared import tell
-from ganinv.core_yaml import dump_yaml, read_yaml
-from ganinv.errors import ParamsError
-from ganinv.params import Strict, is_list, our_files, unknown_name
+from ganinv.core_yaml import dump_value, read_yaml
+from ganinv.errors import ParamsError, printable
+from ganinv.params import Strict, find_params, is_list, our_files, unknown_name, words_of
 from ganinv.runs.params import Params
 from ganinv.runs.study_params import StudyParams
 from ganinv.training.encoder.settings import EncoderParams
@@ -24,6 +26,7 @@ MODELS: dict[str, type[Strict]] = {
     "study": StudyParams,
 }
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+UNIONS = (Union, UnionType)
 
 
 def complete_name(incomplete: str) -> list[str]:
@@ -52,6 +55,8 @@ def params(
         for each, field in model.model_fields.items():
             tell(_describe(each, field))
         return
+    if name in MODELS:
+        raise ParamsError(f"{name} is a command; ganinv params --of {name} lists its parameters")
     for command in dict.fromkeys([of, *MODELS]):
         fields = MODELS[command].model_fields
         known = next((x for x in fields if x.lower() == name.lower()), None)
@@ -59,7 +64,22 @@ def params(
             where = "" if command == of else f"(of {command})\n"
             tell(where + _describe(known, fields[known]))
             return
-    raise ParamsError(unknown_name(name, MODELS[of].model_fields, "parameter"))
+    raise ParamsError(_about_file(name) or unknown_name(name, model.model_fields, "parameter"))
+
+
+def _about_file(name: str) -> str:
+    """What to say where a parameter is named like a file of parameters, "" where none is."""
+    try:
+        path = find_params(name)
+    except ParamsError:
+        return ""
+    if not path.is_file():
+        return ""
+    shown = printable(name)
+    return (
+        f"{shown} is no parameter but a file of them: its values are in {printable(path)}, "
+        f"--params {shown} takes them, and ganinv params --presets lists such files"
+    )
 
 
 def _command(path: Path) -> str:
@@ -75,10 +95,10 @@ def _describe(name: str, field: FieldInfo) -> str:
 
 
 def _write(value: Any) -> str:
-    """A value as YAML has it, in a line."""
+    """A value as --set and a YAML file take it, in a line."""
     if isinstance(value, float):
         return f"{value:g}"
-    return dump_yaml({"x": value}).partition(":")[2].strip().replace("\n", " ")
+    return dump_value(value)
 
 
 def first_comment(path: Path) -> str:
@@ -90,33 +110,51 @@ def first_comment(path: Path) -> str:
 
 
 def describe_range(field: FieldInfo) -> str:
-    """Say what a parameter may be: its words, or a kind of number and its bounds."""
-    if get_origin(field.annotation) is Literal:
-        return "one of " + ", ".join(get_args(field.annotation))
+    """Say in one phrase what a parameter may be: its words, kinds of values, and their bounds."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    names = extra.get("names")
-    kinds = [k for k in (get_args(field.annotation) or (field.annotation,)) if k is not type(None)]
-    if names:
-        also = ", or a path" if extra.get("path") else ""
-        also += ", or {name: weight, …}" if any(get_origin(k) is dict for k in kinds) else ""
-        return "one of " + ", ".join(map(str, names)) + also  # type: ignore[arg-type]
-    if is_list(field):
-        return "a list of names and paths" if extra.get("path") else "a list"
-    if get_origin(field.annotation) is dict:
-        return "a mapping"
-    if extra.get("path"):
-        return "a name or a path"
+    kinds = get_args(field.annotation) if get_origin(field.annotation) in UNIONS else ()
+    kinds = kinds or (field.annotation,)
+    words = [str(word) for word in words_of(field)] + ["null"] * (type(None) in kinds)
+    others = [text for text in _kinds(field, kinds, extra) if text]
+    if not others:
+        return f"one of {', '.join(words)}"
     bounds = [text for item in field.metadata for text in _bounds(item)]
-    return ", ".join([" or ".join(map(_kind, kinds)), *bounds])
+    return ", ".join([_either([*words, *others]), *bounds])
 
 
-def _kind(kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return ", ".join(get_args(kind))
-    return KINDS.get(kind, "text")
+def _kinds(field: FieldInfo, kinds: Iterable[Any], extra: Mapping[str, Any]) -> list[str]:
+    """The kinds of values that a parameter takes, its words aside."""
+    if "also" in extra:
+        return [str(extra["also"])]
+    if is_list(field):
+        return ["a list of names and paths" if extra.get("path") else _list(kinds)]
+    found: dict[Any, str] = {dict: "{name: weight, …}" if extra.get("names") else "a mapping"}
+    if extra.get("path"):
+        found[str] = "a path" if extra.get("names") else "a name or a path"
+    elif extra.get("names"):
+        found[str] = ""  # the words are all
+    found = {**KINDS, **found}
+    return [found.get(get_origin(kind) or kind, "") for kind in kinds]
+
+
+def _list(kinds: Iterable[Any]) -> str:
+    lists = [kind for kind in kinds if get_origin(kind) is list]
+    return "a list of lists" if get_origin(get_args(lists[0])[0]) is list else "a list"
+
+
+def _either(options: list[str]) -> str:
+    """Options in words: a, b, or c."""
+    flat = " or ".join(options).split(" or ")
+    if len(flat) < 3:
+        return " or ".join(flat)
+    return f"{', '.join(flat[:-1])}, or {flat[-1]}"
 
 
 def _bounds(item: Any) -> list[str]:
     words = {"ge": "{} or more", "gt": "above {}", "le": "{} or less", "lt": "below {}"}
     found = [(text, getattr(item, key, None)) for key, text in words.items()]
-    return [text.format(f"{value:g}") for text, value in found if value is not None]
+    return [
+        text.format(value if isinstance(value, int) else f"{value:g}")
+        for text, value in found
+        if value is not None
+    ]

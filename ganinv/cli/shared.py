@@ -11,6 +11,7 @@ from ganinv.errors import BadArgumentsError, printable
 from ganinv.files import full_path
 from ganinv.params import our_files, unknown_home
 from ganinv.runs.params import Params
+from ganinv.weights.find import find_file
 
 if TYPE_CHECKING:
     from ganinv.editing.sources import Code
@@ -52,6 +53,15 @@ def check_device_option(name: str) -> str:
         return check_device(name)
     except ValueError as error:
         raise BadArgumentsError(f"--device {printable(name)}: {error}") from None
+
+
+def check_generator(name: str | None) -> None:
+    """Check the name of a generator, where one is given, before torch is imported.
+
+    Raises WeightsError for one that is not there.
+    """
+    if name is not None:
+        find_file(name)
 
 
 def load_codes(

@@ -1,6 +1,7 @@
-"""The devices by name, told apart without torch: a wrong name is said at once."""
+"""Devices and precisions by name, told apart without torch: a wrong name is said at once."""
 
 import re
+from typing import Any
 
 DEVICE_WORDS: tuple[str, ...] = ("auto", "cpu", "cuda")
 OTHERS = {  # names that people give, and what to give instead
@@ -11,6 +12,14 @@ OTHERS = {  # names that people give, and what to give instead
     "hip": "a GPU of AMD's is named cuda, as PyTorch names it",
     "tpu": "a TPU is not supported; use cpu, or auto",
     "xla": "a TPU is not supported; use cpu, or auto",
+}
+DEVICE: dict[str, Any] = {  # json_schema_extra of a parameter that holds one
+    "names": [*DEVICE_WORDS],
+    "also": "cuda:N",
+    "synonyms": dict.fromkeys(OTHERS),  # `check_device` says what to give instead
+}
+PRECISION: dict[str, Any] = {  # and of one that holds a precision
+    "synonyms": {"bfloat16": "bf16", "fp32": "float32", "float": "float32", "fp16": "bf16"}
 }
 
 

@@ -12,7 +12,6 @@ deviations: 1 moves a code by the standard deviation that W has along the direct
 by that which is left when the other attributes are held.
 """
 
-import os
 import re
 import weakref
 from dataclasses import dataclass, replace
@@ -22,15 +21,14 @@ import torch
 from torch import Tensor
 
 from ganinv.editing.layers import describe_rows, parse_layers
-from ganinv.editing.named import load_named, named_files
+from ganinv.editing.named import load_named
+from ganinv.editing.names import KINDS, direction_file, named_files
 from ganinv.errors import ParamsError, UnknownNameError, printable, shorten
-from ganinv.files import full_path
 from ganinv.generators.base import Generator
 from ganinv.measures.codes import WSpread
 from ganinv.weights.manifest import match_name
-from ganinv.weights.readers.arrays import READERS, read_named
+from ganinv.weights.readers.arrays import read_named
 
-KINDS = "sefa:K, pca:K, s:LAYER:CHANNEL, or a file"
 RIDGE = 1e-4  # of the mean square of a row's style weights: keeps a channel's move short
 TOO_SMALL = 1e-12
 
@@ -65,7 +63,7 @@ def find_direction(generator: Generator, name: str, layers: str | None = None) -
         direction = _pca(generator, text, _count(text, rest, generator.w_dim))
     elif kind.lower() == "s":
         direction = _channel(generator, text)
-    elif (file := _file(text)) is not None:
+    elif (file := direction_file(text)) is not None:
         direction = _from_file(generator, text, *file)
     else:
         known = directions(generator)
@@ -230,18 +228,6 @@ def _channel(generator: Generator, text: str) -> Direction:
     return Direction(text, whole, str(row), about)
 
 
-def _file(text: str) -> tuple[Path, str] | None:
-    """The file that a text names, and the name of an array in it; None where it names no file.
-
-    A file that is there goes before one that is not.
-    """
-    colons = [at for at, letter in enumerate(text) if letter == ":"]
-    parts = [(text, ""), *((text[:at], text[at + 1 :]) for at in colons)]
-    files = [(Path(full_path(p)), n) for p, n in parts if Path(p).suffix.lower() in READERS]
-    there = (found for found in files if os.path.isfile(found[0]))
-    return next(there, files[0] if files else None)
-
-
 def _from_file(generator: Generator, text: str, path: Path, name: str) -> Direction:
     try:
         arrays = {key: x for key, x in read_named(path).items() if x.is_floating_point()}
@@ -300,4 +286,4 @@ def _match(text: str, known: dict[str, Direction], generator: Generator) -> str:
             f"{shorten(printable(text))} is not {KINDS}, and {named} has no named directions; "
             f"`ganinv directions find --generator {printable(named)}` finds them"
         )
-    return match_name(text, known, "directions")
+    return match_name(text, known, "direction")

@@ -1,8 +1,9 @@
 """Edits of codes on disk: pictures, latents, a strip, and what was measured in each.
 
 OUT/ID/DIRECTION_STRENGTH.png and .safetensors, the edited latent; OUT/ID/DIRECTION.png, all of them
-side by side; OUT/edits.json, which lists just the pictures that are there. A picture has the code's
-refinement, as `carry` takes it along; the latent alone renders it where there is none.
+side by side; OUT/edits.json, which lists just the pictures that are there, with what each shows and
+what moved from the lowest strength to the highest. A picture has the code's refinement, as `carry`
+takes it along; the latent alone renders it where there is none.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from ganinv.editing.attributes import SIDE, find_face, measure_face
 from ganinv.editing.carry import Rendered
 from ganinv.editing.directions import Direction
 from ganinv.editing.edit import edit
+from ganinv.editing.moved import describe_moved, deviation_of, measure_moved
 from ganinv.editing.pictures import file_names
 from ganinv.editing.sources import Code
 from ganinv.editing.strengths import file_word, is_strength, show_strength
@@ -36,6 +38,7 @@ from ganinv.measures.reconstruction import Pair, lpips_alex
 from ganinv.runs.names import EDITS
 from ganinv.runs.records import LOCK, held
 
+BY_DIRECTION = ("edits", "moved")  # of an image in edits.json: what is kept for each direction
 THUMBNAIL = 256  # pixels of a picture in the strip
 
 
@@ -80,13 +83,18 @@ def write_edits(
             for direction in directions:
                 say(f"{printable(code.id)}: {printable(direction.name)}")
                 with _listed(out) as found:  # no list may name a mixture of old and new pictures
-                    found["images"].get(code.id, {}).get("edits", {}).pop(direction.name, None)
+                    for key in BY_DIRECTION:
+                        found["images"].get(code.id, {}).get(key, {}).pop(direction.name, None)
                 _remove(out / code.id, file_word(direction.name))
-                rows = write_edit(generator, render, direction, strengths, out / code.id, plain)
+                rows, moved = write_edit(
+                    generator, render, direction, strengths, out / code.id, plain
+                )
                 with _listed(out) as found:
                     image = found["images"].setdefault(code.id, {})
                     image |= about[code.id]
-                    image.setdefault("edits", {})[direction.name] = rows
+                    for key, made in zip(BY_DIRECTION, (rows, moved), strict=True):
+                        image.setdefault(key, {})[direction.name] = made
+                say(f"{printable(code.id)}: {describe_moved(direction.name, moved)}")
     return found
 
 
@@ -126,7 +134,7 @@ def _read(path: Path) -> dict[str, Any]:
         found = read_json(path)
         parts = [found[key] for key in ("generator", "directions", "images")]
         parts += [*found["directions"].values(), *found["images"].values()]
-        parts += [image.get("edits", {}) for image in found["images"].values()]
+        parts += [image.get(key, {}) for image in found["images"].values() for key in BY_DIRECTION]
         if all(isinstance(part, dict) for part in parts):
             return found
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -225,6 +233,7 @@ class Looked:
         self.picture = to_uint8(image)
         face = find_face(_small(image))
         self.place = None if face is None else face.points
+        self.attributes = None if face is None else face.measure()
 
     def measure(self, image: Tensor) -> dict[str, Any]:
         """Measure an edit: attributes, null without a face, and how far it is from this picture."""
@@ -249,12 +258,18 @@ def write_edit(
     strengths: Sequence[float],
     folder: Path,
     plain: Looked,
-) -> dict[str, Mapping[str, Any]]:
-    """Write the pictures of one code along one direction; return {strength: what was measured}."""
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Write the pictures of one code along one direction.
+
+    Returns {strength: what was measured}, and what changed from the lowest strength to the highest
+    (`measure_moved`); of one strength alone, from none.
+    """
     code, word = render.code, file_word(direction.name)
     latents = edit(generator, code.latent, direction, list(strengths))
-    rows: dict[str, Mapping[str, Any]] = {}
-    thumbnails = []
+    rows: dict[str, dict[str, Any]] = {}
+    thumbnails, ends = [], {}
+    if len(strengths) == 1:
+        ends[0.0] = plain.picture, plain.attributes
     for strength, latent in zip(strengths, latents, strict=True):
         shown = show_strength(strength)
         image = render(latent)
@@ -263,7 +278,12 @@ def write_edit(
         save_latent(folder / f"{word}_{shown}.safetensors", latent, generator, code.noise)
         rows[shown] = {"picture": f"{word}_{shown}.png"} | plain.measure(image)
         thumbnails.append(figures.shrink(picture, THUMBNAIL))
+        if strength in (min(strengths), max(strengths)):
+            ends[strength] = picture, rows[shown]["attributes"]
     labels = [f"{printable(direction.name)} {shown}" for shown in rows]
     strip = figures.captioned(np.concatenate(thumbnails, 1), labels, thumbnails[0].shape[1])
     save_png(folder / f"{word}.png", strip)
-    return rows
+    low, high = min(ends), max(ends)
+    deviation = deviation_of(direction.name, generator)
+    moved = measure_moved((low, *ends[low]), (high, *ends[high]), direction.name, deviation)
+    return rows, moved

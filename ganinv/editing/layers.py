@@ -1,16 +1,13 @@
 """Which rows of a latent an edit moves: all, a range, or StyleGAN's coarse, middle and fine."""
 
-import re
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from ganinv.editing.rows import ALL, GROUPS, split_layers, split_rows
 from ganinv.errors import ParamsError, printable, shorten
 from ganinv.generators.base import Generator
-
-# rows of StyleGAN's W+ (arXiv 1812.04948, section 3.1): up to 8 pixels, up to 32, and above
-GROUPS = {"coarse": range(4), "middle": range(4, 8), "fine": range(8, 64)}
 
 
 def parse_layers(layers: str, generator: Generator) -> Tensor:
@@ -21,30 +18,26 @@ def parse_layers(layers: str, generator: Generator) -> Tensor:
     are laid onto. Raises ParamsError.
     """
     chosen = torch.zeros(generator.num_ws, dtype=torch.bool)
-    text = str(layers).strip().lower()
-    if text == "all":
+    parts = split_layers(layers)
+    if parts == [ALL]:
         return ~chosen
+    named = generator.name or "this generator"
     teacher = generator.teacher_rows or list(range(generator.num_ws))
-    for part in (part.strip() for part in text.split(",")):
-        if part in GROUPS:
+    for part in parts:
+        if isinstance(part, str):
             chosen |= torch.tensor([row in GROUPS[part] for row in teacher])
             continue
-        found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
-        if not found:
-            raise ParamsError(
-                f"layers: {shorten(printable(layers))} is not all, {', '.join(GROUPS)}, a row, a "
-                "range such as 0-7, or several of these with commas"
-            )
-        first = int(found[1])
-        last = int(found[2] or first)
+        first, last = part
         if not first <= last < generator.num_ws:
             raise ParamsError(
-                f"layers: {part} names no rows of {generator.name or 'this generator'}, which has "
-                f"0 to {generator.num_ws - 1}"
+                f"layers: {show_range(first, last)} names no rows of {named}, which has 0 to "
+                f"{generator.num_ws - 1}"
             )
         chosen[first : last + 1] = True
     if not chosen.any():
-        raise ParamsError(f"layers: {generator.name or 'this generator'} has no rows in {text}")
+        raise ParamsError(
+            f"layers: {generator.name or 'this generator'} has no rows in {str(layers).strip()}"
+        )
     return chosen
 
 
@@ -56,17 +49,11 @@ def parse_rows(rows: str, generator: Generator) -> dict[str, Tensor]:
     """
     found: dict[str, Tensor] = {}
     taken = torch.zeros(generator.num_ws, dtype=torch.bool)
-    for part in str(rows).split(","):
-        layers, equals, name = part.partition("=")
-        if not equals or not name.strip():
-            raise ParamsError(
-                f"rows: {shorten(printable(part))} is not like coarse=A, which says whose rows"
-            )
+    for layers, key in split_rows(rows):
         chosen = parse_layers(layers, generator)
         if (taken & chosen).any():
             raise ParamsError(f"rows: {shorten(printable(layers))} names rows that are given away")
         taken |= chosen
-        key = name.strip()
         found[key] = found.get(key, torch.zeros_like(chosen)) | chosen
     return found
 
@@ -82,7 +69,12 @@ def describe_rows(chosen: Tensor) -> str:
             parts[-1][1] = row
         else:
             parts.append([row, row])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+    return ",".join(show_range(a, b) for a, b in parts)
+
+
+def show_range(first: int, last: int) -> str:
+    """Write rows from the first to the last: "5", "0-7"."""
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def mix(latents: Mapping[str, Tensor], rows: Mapping[str, Tensor], rest: str) -> Tensor:

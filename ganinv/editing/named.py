@@ -11,28 +11,22 @@ from typing import Any
 
 from torch import Tensor
 
+from ganinv.editing.names import NAMED, named_files
 from ganinv.errors import ParamsError, printable
 from ganinv.files import read_json, write_json
 from ganinv.inversion.latent_files import Named, maker_of
 from ganinv.locks import locked
-from ganinv.paths import checkpoints_folder, shipped_weights_folder
+from ganinv.paths import checkpoints_folder
 from ganinv.weights.store import read_tensors, write_tensors
 
-PREFIX = "directions_"
 WAIT = 60.0  # seconds, for another process that writes the same card
 HELD = {"holds": True}  # a direction that was not checked stays
 Rows = dict[str, tuple[Tensor, str, str]]  # by name: w, layers, words
 
 
-def named_files() -> list[Path]:
-    """List the files of named directions: those that come with ganinv, then those found here."""
-    folders = dict.fromkeys((shipped_weights_folder(), checkpoints_folder()))
-    return [path for folder in folders for path in sorted(folder.glob(f"{PREFIX}*.safetensors"))]
-
-
 def named_path(generator: Named) -> Path:
     """Say where directions that are found for a generator go, unless another place is named."""
-    return checkpoints_folder() / f"{PREFIX}{generator.name}.safetensors"
+    return checkpoints_folder() / f"{NAMED}{generator.name}.safetensors"
 
 
 def load_named(path: str | Path, generator: Named) -> Rows:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ganinv.editing.names import USUAL, each_finished, find_one_source, find_source
 from ganinv.errors import BadArgumentsError, WeightsError, printable
 from ganinv.files import split_part
 from ganinv.generators.base import Generator
@@ -29,9 +30,7 @@ from ganinv.inversion.refinement import (
 from ganinv.inversion.starts import fit_latent
 from ganinv.runs.names import ALSO, OUTPUTS, PASTED, RECORD
 from ganinv.runs.params import Params
-from ganinv.runs.records import each_record, has_latent, is_finished, read_record
-
-USUAL = "ffhq-student"  # the generator of a latent that names none
+from ganinv.runs.records import read_record
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def find_latents(source: str | Path) -> list[tuple[str, Path]]:
     with several they are FILE:NAME, which is a source too. Raises BadArgumentsError where there is
     none.
     """
-    path = Path(source)
+    path = find_source(source)
     file, part = split_part(path)
     if part:
         return [(_part_id(file, part), path)]
@@ -80,31 +79,9 @@ def find_latents(source: str | Path) -> list[tuple[str, Path]]:
             return _parts(path)
         in_a_run = path.name == LATENT and path.resolve().parent.name
         return [(in_a_run or path.stem, path)]
-    if not path.is_dir():
-        raise BadArgumentsError(
-            f"there is no {printable(path)}; give a run's folder, an image's folder in it, or a "
-            "latent's file"
-        )
     if (path / LATENT).is_file():
         return [(path.resolve().name, path / LATENT)]
-    there = [
-        (name, path / name / LATENT, is_finished(record))
-        for name, record in each_record(path)
-        if has_latent(record) and (path / name / LATENT).is_file()
-    ]
-    found = [(name, file) for name, file, finished in there if finished]
-    if not found:
-        begun = [name for name, _, finished in there if not finished]
-        give = (
-            f"the search of {printable(begun[0])} ended early, and {printable(path / begun[0])} "
-            "has what it found"
-            if begun
-            else "give what `ganinv invert` wrote, or a latent's file"
-        )
-        raise BadArgumentsError(
-            f"{printable(path)} holds no finished image and no {LATENT}; {give}"
-        )
-    return found
+    return [(name, path / name / LATENT) for name, _ in each_finished(path)]
 
 
 def _parts(path: Path) -> list[tuple[str, Path]]:
@@ -126,15 +103,11 @@ def _part_id(file: Path, name: str) -> str:
 def find_one(source: str | Path, folder: str | Path | None = None) -> tuple[str, Path]:
     """Find one latent: an image's name in a run's `folder`, or a path that names one latent.
 
-    Raises BadArgumentsError where there is none, or several.
+    The image is known by its id, or by its photograph's name (`names.find_image`). Raises
+    BadArgumentsError where there is none, or several.
     """
-    if folder is not None and (Path(folder, source) / LATENT).is_file():
-        return find_latents(Path(folder, source))[0]
-    if folder is not None and not split_part(source)[0].exists():
-        names = ", ".join(printable(name) for name, _ in find_latents(folder)[:20])
-        raise BadArgumentsError(
-            f"{printable(folder)} holds no image {printable(source)}; it holds {names}"
-        )
+    if folder is not None:
+        source = find_one_source(str(source), folder)
     found = find_latents(source)
     if len(found) > 1:
         raise BadArgumentsError(

@@ -14,7 +14,10 @@ from torch import Tensor
 from ganinv.errors import printable
 from ganinv.files import split_part
 from ganinv.inversion.latent_formats import is_foreign, pick, pick_noise, read_latents
-from ganinv.weights.store import is_refinement, read_header, read_tensors, write_tensors
+from ganinv.weights.headers import maker_of as maker_of
+from ganinv.weights.headers import name_of as name_of
+from ganinv.weights.headers import own_words, read_header
+from ganinv.weights.store import is_refinement, read_tensors, write_tensors
 
 LATENT = "latent.safetensors"
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -69,16 +72,6 @@ def save_latent(
     write_tensors(path, tensors, {"ganinv": described})
 
 
-def maker_of(metadata: dict[str, str]) -> str:
-    """Return the hash of the generator that a file's metadata name, "" where they name none."""
-    return str(_described(metadata).get("sha256", ""))
-
-
-def name_of(metadata: dict[str, str]) -> str:
-    """Return the name of the generator that a file's metadata give, "" where they give none."""
-    return str(_described(metadata).get("generator", ""))
-
-
 def read_drawn(path: str | Path) -> tuple[str, dict[str, Any]]:
     """Read how a latent's file says it was drawn: (hash of its generator, seed and settings).
 
@@ -86,16 +79,8 @@ def read_drawn(path: str | Path) -> tuple[str, dict[str, Any]]:
     """
     metadata = read_header(path).get("__metadata__")
     metadata = metadata if isinstance(metadata, dict) else {}
-    drawn = _described(metadata).get("drawn")
+    drawn = own_words(metadata).get("drawn")
     return maker_of(metadata), drawn if isinstance(drawn, dict) else {}
-
-
-def _described(metadata: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        about = json.loads(metadata.get("ganinv", "{}"))
-    except (ValueError, RecursionError, TypeError):
-        return {}
-    return about if isinstance(about, dict) else {}
 
 
 def load_noise(path: str | Path) -> dict[str, Tensor]:

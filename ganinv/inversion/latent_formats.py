@@ -23,8 +23,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ganinv.errors import printable, shorten
+from ganinv.weights.headers import read_header
 from ganinv.weights.readers.arrays import read_named
-from ganinv.weights.store import read_header
 
 SUFFIXES = (".npy", ".npz", ".pt", ".pth", ".pkl")
 KEYS = ("w", "latent", "latents")  # of the latents, in a file that holds more than them

@@ -7,12 +7,20 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ganinv.compute.names import PRECISION
 from ganinv.errors import shorten
 from ganinv.inversion.spaces import SPACES
 from ganinv.losses.terms import TERMS, is_term, loss_weights, row_of
 from ganinv.params import FOLDER, LATER, PATH, Strict
 
 STARTS = ("mean_w", "random", "encoder")
+MEANT_STARTS: dict[str, Any] = {  # by what people write
+    "mean": "mean_w",
+    "w_mean": "mean_w",
+    "w_avg": "mean_w",
+    "e4e": "encoder",
+}
+MEANT_TERMS: dict[str, Any] = {"mse": "l2", "pixels": "l2", "perceptual": "lpips"}
 UNREFINED: dict[str, Any] = {"refine": "none", "refine_locality": 0.0}  # parameters of a code alone
 LABELLED = STARTS[:2]  # those that are drawn, in a class where one is asked for
 
@@ -22,7 +30,7 @@ class SearchParams(Strict):
 
     space: str = Field(
         "w+",
-        json_schema_extra={"names": list(SPACES)},
+        json_schema_extra={"names": list(SPACES), "synonyms": {"wp": "w+", "w++": "w+"}},
         description="w: one vector for all layers; w+: one vector per style input; z: of a DCGAN, "
         "which has no other",
     )
@@ -33,7 +41,7 @@ class SearchParams(Strict):
     )
     init: str = Field(
         "mean_w",
-        json_schema_extra={"names": list(STARTS)} | FOLDER,
+        json_schema_extra={"names": list(STARTS), "synonyms": MEANT_STARTS} | FOLDER,
         description="mean_w, random, encoder, or the path of a saved latent, or of a run, whose "
         "images begin with their own latents there; a refinement beside it is gone on from; also "
         "other tools' .npz, .npy and .pt, and FILE:NAME, a latent of several in one",
@@ -65,7 +73,7 @@ class SearchParams(Strict):
     )
     loss: str | dict[str, float] = Field(
         {"lpips": 1.0, "l2": 0.5},
-        json_schema_extra={"names": list(TERMS)},
+        json_schema_extra={"names": list(TERMS), "synonyms": MEANT_TERMS},
         description="l2, lpips, or weights of l2, l2_full (at full size), lpips, lpips_vgg, "
         "lpips_alex, vgg (plain features) and domain to be summed",
     )
@@ -131,6 +139,7 @@ class SearchParams(Strict):
     refine_steps: int = Field(50, ge=0, description="steps of the refinement")
     refine_lr: float | Literal["auto"] = Field(
         "auto",
+        json_schema_extra={"also": "a number above 0"},
         description="Adam's rate in the refinement; auto is 0.09 for features and 0.0003 "
         "for weights; for both it is that of features, and weights keep this ratio to it",
     )
@@ -143,7 +152,7 @@ class SearchParams(Strict):
     )
     refine_loss: str | dict[str, float] = Field(
         {"l2_full": 4.0, "lpips_vgg": 1.0, "lpips_alex": 1.0},
-        json_schema_extra={"names": list(TERMS)},
+        json_schema_extra={"names": list(TERMS), "synonyms": MEANT_TERMS},
         description="what the refinement minimizes, as loss",
     )
     refine_loss_resolution: int = Field(
@@ -166,6 +175,7 @@ class SearchParams(Strict):
     seed: int = Field(0, ge=0, lt=2**63, description="of every random draw, with the image's name")
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto",
+        json_schema_extra=PRECISION,
         description="of the search; the final image and all metrics are float32 always",
     )
     compile: Literal["auto", "on", "off"] = Field(

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from ganinv.compute.names import DEVICE_WORDS, check_device
+from ganinv.compute.names import DEVICE, check_device
 from ganinv.inversion.params import SearchParams
 from ganinv.params import PATH
 
@@ -31,13 +31,13 @@ class Params(SearchParams):
     )
     face: str = Field(
         "largest",
-        json_schema_extra={"names": ["largest", "all"]},
+        json_schema_extra={"names": ["largest", "all"], "also": "a number"},
         description="which face of a photograph with several: largest, all (each by itself), or a "
         "number, 1 being the largest",
     )
     device: str = Field(
         "auto",
-        json_schema_extra=dict(names=[*DEVICE_WORDS]),
+        json_schema_extra=DEVICE,
         description="auto, cpu, cuda or cuda:N",
     )
     out: str = Field(

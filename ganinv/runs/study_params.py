@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from ganinv.compute.names import DEVICE_WORDS, check_device
+from ganinv.compute.names import DEVICE, check_device
 from ganinv.errors import ParamsError, shorten
 from ganinv.params import PATH, Strict, find_params, placed_file
 from ganinv.runs.params import Params
@@ -66,9 +66,7 @@ class StudyParams(Strict):
         description="study.json of an earlier study, or of several: what they hold under the same "
         "settings, of the same photographs, is not done again",
     )
-    device: str = Field(
-        "auto", json_schema_extra=dict(names=[*DEVICE_WORDS]), description="as a run takes it"
-    )
+    device: str = Field("auto", json_schema_extra=DEVICE, description="as a run takes it")
     out: str = Field(
         "runs/study", json_schema_extra=PATH, description="the folder for runs and results"
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from ganinv.compute.names import DEVICE_WORDS, check_device
+from ganinv.compute.names import DEVICE, PRECISION, check_device
 from ganinv.params import PATH, Strict
 
 
@@ -16,11 +16,13 @@ class TrainingParams(Strict):
     )
     device: str = Field(
         "auto",
-        json_schema_extra=dict(names=[*DEVICE_WORDS]),
+        json_schema_extra=DEVICE,
         description="auto, cpu, cuda or cuda:N",
     )
     precision: Literal["auto", "float32", "bf16"] = Field(
-        "auto", description="of the networks; auto is bf16 where the hardware computes in it"
+        "auto",
+        json_schema_extra=PRECISION,
+        description="of the networks; auto is bf16 where the hardware computes in it",
     )
     log_every: int = Field(20, ge=0, description="steps between lines of progress; 0 is silent")
     save_every: int = Field(

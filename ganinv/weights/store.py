@@ -7,32 +7,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load, load_file, save
 
 from ganinv.errors import WeightsError, printable, shorten
-from ganinv.files import read_json, size_of, write_bytes
+from ganinv.files import read_json, write_bytes
 from ganinv.weights.fit import check_fit
+from ganinv.weights.headers import UNREADABLE, not_whole, read_header, whole_header
 
 FEATURES, WEIGHTS = "features.", "weights."  # before the names of a refinement's tensors
 LARGEST = 2**29  # bytes of a latent, a refinement, a direction
-LONGEST_HEADER = 2**22  # bytes; the longest of a known network takes 100,000
-MOST = 20_000  # tensors in a file; a large encoder has 800
-DIMENSIONS = 16  # of a tensor, at most
-NUMBERS = (  # those that torch has
-    *("BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64", "C64"),
-    *("F8_E4M3", "F8_E5M2"),
-)
-UNREADABLE = (  # what reading a file of any kind may raise
-    OSError,
-    SafetensorError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    MemoryError,
-    RecursionError,
-)
 
 Class = TypeVar("Class", bound=type)
 Built = TypeVar("Built")
@@ -72,10 +56,10 @@ def read_tensors(
     Raises ValueError, also for a file of more than `largest` bytes; None for any size.
     """
     try:
-        header = _read_header(path, largest)
+        header = whole_header(path, largest)
         return load(Path(path).read_bytes()), header.get("__metadata__") or {}
     except UNREADABLE as error:
-        raise ValueError(_not_whole(path, error)) from None
+        raise ValueError(not_whole(path, error)) from None
 
 
 def sha256_tensors(*tensors: torch.Tensor) -> str:
@@ -84,48 +68,6 @@ def sha256_tensors(*tensors: torch.Tensor) -> str:
     for tensor in tensors:
         found.update(tensor.detach().cpu().contiguous().numpy().data)
     return found.hexdigest()
-
-
-def read_header(path: str | Path) -> dict[str, Any]:
-    """Read what a safetensors file says of its tensors: {name: dtype, shape, place}, and metadata.
-
-    Those are under `__metadata__`. Raises ValueError.
-    """
-    try:
-        return _read_header(path)
-    except UNREADABLE as error:
-        raise ValueError(_not_whole(path, error)) from None
-
-
-def _read_header(path: str | Path, largest: int | None = None) -> dict[str, Any]:
-    """Read what a safetensors file says of its tensors; the library believes any shape.
-
-    Raises one of UNREADABLE.
-    """
-    size = size_of(path)
-    if largest is not None and size > largest:
-        raise ValueError(f"{size / 1e6:.0f} MB are too large for what it should hold")
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > LONGEST_HEADER:
-            raise ValueError(f"it announces a header of {length} bytes")
-        header = json.loads(file.read(length).decode())
-    if not isinstance(header, dict) or len(header) > MOST:
-        raise ValueError(f"its header is none of at most {MOST} tensors")
-    for name, about in header.items():
-        if name == "__metadata__":
-            continue
-        if about["dtype"] not in NUMBERS:
-            kind = shorten(repr(about["dtype"]))
-            raise ValueError(f"it holds numbers of the type {kind}, not known here")
-        if len(about["shape"]) > DIMENSIONS or any(n >= 2**62 for n in about["shape"]):
-            raise ValueError(f"{shorten(name)} has no shape that a tensor can have")
-    return header
-
-
-def _not_whole(path, error):
-    reason = shorten(str(error) or type(error).__name__, 300)
-    return f"{path} is not a whole safetensors file ({reason})"
 
 
 def _check_name(path):
@@ -142,20 +84,20 @@ def read_weights(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tens
     try:
         return description, load_file(path)
     except UNREADABLE as error:
-        raise WeightsError(_not_whole(path, error)) from None
+        raise WeightsError(not_whole(path, error)) from None
 
 
 def read_description(path: str | Path) -> dict[str, Any]:
     """Read the description alone, {} where the file has none. Raises WeightsError."""
     _check_name(path)
     try:
-        _read_header(path)
+        whole_header(path)
         with safe_open(path, "pt") as file:
             description = json.loads((file.metadata() or {}).get("ganinv", "{}"))
     except FileNotFoundError:
         raise WeightsError(f"there is no file {path}") from None
     except UNREADABLE as error:
-        raise WeightsError(_not_whole(path, error)) from None
+        raise WeightsError(not_whole(path, error)) from None
     return description if isinstance(description, dict) else {}
 
 

@@ -60,6 +60,31 @@ def test_module_and_script_are_the_same_program(quick, photo, tmp_path):
     assert latents[0].read_bytes() == latents[1].read_bytes()
 
 
+@pytest.mark.parametrize("words", [[], ["--help"], ["data"], ["verify", "x"], ["--version"]])
+def test_the_script_is_invert_whatever_it_is_given(words, tmp_path):
+    """A folder of photographs may be called like a command."""
+    script = [sys.executable, project_root() / "invert.py"]
+    command = [sys.executable, "-m", "ganinv", "invert"]
+    said = [
+        subprocess.run([*way, *words], cwd=tmp_path, text=True, capture_output=True)
+        for way in (script, command)
+    ]
+    assert (said[0].stdout, said[0].stderr, said[0].returncode) == (
+        (said[1].stdout, said[1].stderr, said[1].returncode)
+    )
+    assert said[0].returncode == (0 if words == ["--help"] else 2)
+    if words in ([], ["--help"]):
+        assert "train-gan" not in said[0].stdout + said[0].stderr
+
+
+def test_the_script_takes_a_folder_that_is_called_like_a_command(quick, make_photo, tmp_path):
+    make_photo(tmp_path / "report" / "me.png")
+    words = [sys.executable, project_root() / "invert.py", "report", *quick]
+    done = subprocess.run(words, cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "me" / "latent.safetensors").is_file()
+
+
 # --- lists ---
 
 

@@ -6,11 +6,15 @@ import sys
 import time
 
 import pytest
+import torch
 
 from ganinv.cli.params import MODELS, describe_range
+from ganinv.errors import ParamsError
+from ganinv.inversion.latent_files import GeneratorFile, save_latent
 from ganinv.params import our_files
 from ganinv.paths import project_root
 from ganinv.runs.params import Params
+from ganinv.weights.manifest import weight_path
 from helpers.checks import strict_json
 from helpers.commands import cli
 
@@ -31,6 +35,66 @@ def test_every_parameter_has_a_range_in_words(of):
     for name, field in MODELS[of].model_fields.items():
         text = describe_range(field)
         assert text and "Annotated" not in text and "typing" not in text, name
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("face", "largest, all, or a number"),
+        ("device", "auto, cpu, cuda, or cuda:N"),
+        ("init", "mean_w, random, encoder, or a path"),
+        ("encoder", "null, a name, or a path"),
+        ("label", "null or a whole number, 0 or more"),
+        ("refine_lr", "auto or a number above 0"),
+        ("seed", "a whole number, 0 or more, below 9223372036854775808"),
+    ],
+)
+def test_a_range_names_every_kind_of_value_in_one_phrase(name, text):
+    assert describe_range(Params.model_fields[name]) == text
+
+
+@pytest.mark.parametrize("of", list(MODELS))
+def test_one_of_is_said_where_nothing_else_is_taken(of):
+    """Each word is taken, and no number, path, name or null beside them."""
+    model = MODELS[of]
+    for name, field in model.model_fields.items():
+        head, _, words = describe_range(field).partition("one of ")
+        if head:
+            assert not words
+            continue
+        for word in words.split(", "):
+            model.load(None, [f"{name}={word}"])
+        for other in ("3", "0.5", "cuda:1", "null", "some/path.x", "{l2: 1}", "[a]", "true"):
+            with pytest.raises(ParamsError):
+                model.load(None, [f"{name}={other}"])
+
+
+@pytest.mark.parametrize("of", list(MODELS))
+def test_a_default_can_be_copied_into_set_and_into_a_file(of, capsys, tmp_path):
+    model, plain = MODELS[of], MODELS[of]()
+    assert cli("params", "--of", of) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line[:1] != " "]
+    printed = dict(line.split(": ", 1) for line in lines)
+    assert printed.keys() == model.model_fields.keys()
+    assert model.load(None, [f"{name}={text}" for name, text in printed.items()]) == plain
+    file = tmp_path / "all.yaml"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    assert model.load(file) == plain
+    if of == "invert":
+        assert printed["loss"] == "{lpips: 1.0, l2: 0.5}"
+
+
+@pytest.mark.parametrize("given, file", [("exp03", "exp03.yaml"), ("FAST", "fast.yaml")])
+def test_a_file_where_a_parameter_is_expected_is_told(given, file, capsys):
+    assert cli("params", given) == 2
+    error = capsys.readouterr().err
+    assert "no parameter but a file" in error and file in error and "--presets" in error
+    assert "coordinates" not in error
+
+
+def test_a_command_where_a_parameter_is_expected_is_told(capsys):
+    assert cli("params", "train-gan") == 2
+    assert "--of train-gan" in capsys.readouterr().err
 
 
 def test_one_parameter_in_any_case_and_of_other_commands(capsys):
@@ -132,6 +196,9 @@ def test_an_option_given_to_the_wrong_command_says_where_it_goes(words, hint, ca
         (["invert", "PHOTO", "--init", "encoder"], "needs an encoder"),
         (["invert", "PHOTO", "--params", "fats"], "did you mean fast"),
         (["invert", "PHOTO", "--out", "PHOTO"], "is a file"),
+        (["invert", "PHOTO", "--space", "wplus"], "did you mean w+?"),
+        (["invert", "PHOTO", "--init", "mean"], "did you mean mean_w?"),
+        (["invert", "verify", "x"], "`ganinv verify`"),
         (["align", "absent.jpg", "--out", "x"], "no file or folder"),
         (["params", "stepz"], "did you mean steps"),
         (["verify", ""], "empty"),
@@ -139,7 +206,67 @@ def test_an_option_given_to_the_wrong_command_says_where_it_goes(words, hint, ca
     ids=str,
 )
 def test_what_is_wrong_is_said_without_torch_in_a_second(words, said, photo, tmp_path):
-    words = [str(photo) if word == "PHOTO" else word for word in words]
+    said_without_torch([str(photo) if word == "PHOTO" else word for word in words], said, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["edit", "RUN", "--direction", "smlie"], "did you mean smile?"),
+        (["edit", "RUN", "--direction", "smile", "--layers", "corse"], "did you mean coarse?"),
+        (["edit", "RUN/ana", "--direction", "smile"], "did you mean anna?"),
+        (["edit", "RUN/absent/x", "--direction", "smile"], "there is no"),
+        (["morph", "RUN", "anna", "ben"], "did you mean bent?"),
+        (["morph", "RUN", "anna", "bent", "--generator", "ffhq-stdent"], "did you mean ffhq"),
+        (["mix", "anna", "bent", "--run", "RUN", "--rows", "corse=B"], "did you mean coarse?"),
+        (["mix", "anna", "ben", "--run", "RUN", "--rows", "coarse=B"], "did you mean bent?"),
+        (["mix", "anna", "bent", "--run", "RUN", "--rows", "coarse=C"], "C is none of A"),
+        (["animate", "RUN/anna", "--direction", "smlie"], "did you mean smile?"),
+        (["render", "RUN/ana"], "did you mean anna?"),
+        (["export", "RUN/ana"], "did you mean anna?"),
+        (["render", "EMPTY"], "holds no finished image"),
+        (["edit", "EMPTY", "--direction", "smile"], "holds no finished image"),
+        (["verify", "EMPTY"], "holds no finished image"),
+        (["verify", "RUN/absent"], "no such folder"),
+        (["directions", "list", "--generator", "ffhq-stdent"], "did you mean ffhq-student"),
+        (["directions", "check", "--direction", "smlie"], "did you mean smile?"),
+        (["directions", "find", "--attributes", "smlie"], "did you mean smile?"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_name_is_said_without_torch(words, said, runs, tmp_path):
+    """Of images, directions, rows, attributes, generators, in every command that takes them."""
+    words = [word.replace("RUN", "run").replace("EMPTY", "empty") for word in words]
+    if words[0] not in ("verify", "directions"):
+        words += [
+            "--out",
+            {"edit": "x", "render": "x", "export": "x", "mix": "x.png"}.get(words[0], "x.gif"),
+        ]
+    said_without_torch(words, said, runs)
+    assert {path.name for path in runs.iterdir()} == {"run", "empty"}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder with a run of the student, of two images, and one without any."""
+    root = tmp_path_factory.mktemp("runs")
+    student = GeneratorFile(
+        "ffhq-student", strict_json(weight_path("ffhq-student").with_suffix(".json"))["sha256"]
+    )
+    for name in ("anna", "bent"):
+        (root / "run" / name).mkdir(parents=True)
+        save_latent(root / "run" / name / "latent.safetensors", torch.zeros(23, 512), student)
+        (root / "run" / name / "record.json").write_text('{"psnr": 20.0}')
+    (root / "empty" / "bad").mkdir(parents=True)
+    (root / "empty" / "bad" / "record.json").write_text('{"failed": "no face"}')
+    (root / "empty" / "metrics.json").write_text('{"images": {}, "failed": {"bad": "no face"}}')
+    for name in ("run", "empty"):
+        (root / name / "params.yaml").write_text("images: [x]\n")
+    return root
+
+
+def said_without_torch(words, said, folder):
+    """The program ends with 1 or 2, says so, and has not imported torch."""
     code = (
         "import sys\n"
         "from ganinv.cli.main import main\n"
@@ -152,7 +279,7 @@ def test_what_is_wrong_is_said_without_torch_in_a_second(words, said, photo, tmp
         [sys.executable, "-c", code, *words],
         capture_output=True,
         text=True,
-        cwd=tmp_path,
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": str(project_root())},
     )
     assert done.stdout.splitlines()[-1] in ("status 2 False", "status 1 False"), done.stderr

@@ -75,7 +75,8 @@ def test_what_a_kill_left_is_removed(write, out):
     write(strengths=[1])
     killed_before("os.rename", "pca-0_+7.safetensors", lambda: write(strengths=[2, 7, 9]))
     assert (out / "a" / "pca-0_+2.png").is_file() and (out / "a" / "pca-0_+7.png").is_file()
-    assert "pca:0" not in strict_json(out / "edits.json")["images"]["a"]["edits"]
+    image = strict_json(out / "edits.json")["images"]["a"]
+    assert "pca:0" not in image["edits"] and "pca:0" not in image["moved"]
     write(strengths=[1])
     for path in out.rglob(".*"):  # what the killed process was about to write
         path.unlink()

@@ -32,7 +32,9 @@ class GanParams(TrainingParams):
     )
     z_dim: int = Field(128, ge=1, description="size of the generator's latent z")
     objective: str = Field(
-        "nonsaturating", description="the pair of losses: " + ", ".join(OBJECTIVES)
+        "nonsaturating",
+        json_schema_extra={"names": list(OBJECTIVES)},
+        description="the pair of losses",
     )
     spectral_norm: bool = Field(
         False,
@@ -76,8 +78,9 @@ class GanParams(TrainingParams):
     flip: bool = Field(True, description="show each image mirrored half of the time")
     diff_augment: str = Field(
         NONE,
+        json_schema_extra={"names": [NONE, *CHANGES], "also": "several of these with commas"},
         description="random changes that D sees of real and of drawn images alike, where the set "
-        f"is small: none, or some of {','.join(CHANGES)}",
+        "is small",
     )
     measure_count: int = Field(
         1000,
