@@ -218,7 +218,9 @@ def _failures(folder: Path, failed: Mapping[str, str]) -> str:
 
 def _kept(folder: Path, name: str) -> str:
     """What a search that ended early has left, with links; "" for nothing."""
-    record = read_record(folder, name) if is_id(name) else None
+    if not is_id(name) or not (folder / name / LATENT).is_file():  # of most there is none to read
+        return ""
+    record = read_record(folder, name)
     if is_finished(record) or not has_latent(record):
         return ""
     place = quote(name)

@@ -66,7 +66,7 @@ def test_the_trade_is_drawn_with_a_name_for_each_variant():
         names = [v.name for v in found.study.variants]
         items = re.findall(r"<li[^>]*>(.*?)</li>", text)
         assert [item.split("</svg> ")[1] for item in items] == names
-        drawn = [re.search(r'd="([^"]+)" fill="([^"]+)"', item).groups() for item in items]
+        drawn = [re.search(r'd="([^"]+)" style="fill: ([^"]+)"', item).groups() for item in items]
         shapes, colours = zip(*drawn, strict=True)
         assert len({*shapes}) == len({*colours}) == len(names)
         short = [name.removeprefix("W+ short + ") for name in names]
