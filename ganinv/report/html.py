@@ -168,7 +168,7 @@ def unscaled(name: str, pictures: Iterable[tuple[np.ndarray, str, str]]) -> str:
     for picture, alt, caption in pictures:
         width = f"width: {picture.shape[1]}px; max-width: none"
         shown.append(
-            f'<figure style="{width}; margin: 0"><img src="{figures.data_uri(picture, 92)}" '
+            f'<figure style="{width}; margin: 0"><img src="{figures.data_uri(picture, 82)}" '
             f'alt="{html.escape(alt)}" style="{width}; display: block">'
             f"<figcaption>{html.escape(caption)}</figcaption></figure>"
         )

@@ -18,6 +18,7 @@ from ganinv.report.pages import write_page
 from ganinv.report.publish import publish_report
 from ganinv.report.readmes import check_readmes, read_list, write_readmes
 from ganinv.report.told import at, fill, reader, told
+from ganinv.report.ways import STUDIES
 from ganinv.runs.experiment import run_experiment
 from helpers.pictures import write_photo
 from helpers.searches import quick_params
@@ -364,3 +365,10 @@ def test_what_is_published_here_agrees(part):
 
 def test_latents_published_here_render_the_same():
     assert not published.check_again(project_root() / published.PUBLISHED).faults
+
+
+def test_the_published_report_is_no_heavier_than_a_reader_will_wait_for():
+    """The pages on small GANs, and the studies, are reports of their own."""
+    pages = [path for path in (ROOT / REPORT).glob("*.html") if path.stem not in STUDIES]
+    assert {"index.html", "editing.html"} <= {path.name for path in pages}
+    assert sum(path.stat().st_size for path in pages) <= 16_000_000
