@@ -312,7 +312,7 @@ def judge_resolutions(experiments: Sequence[Experiment], edits: Edits) -> Verdic
     )
     smallest = mean_interval(falls)
     detail = f"mean correlation {means}; an image's smallest fall {tell(smallest, '+.3f')}"
-    stuck = ", ".join(f"{edits.over_images(e.name, _stuck).mean():.3f}" for e in named)
+    stuck = ", ".join(f"{sticks_at(edits, e.name, -1).mean():.3f}" for e in named)
     detail += f"; what sticks to another face, which the correlation cannot see, is {stuck}"
     return decide(claim, int((falls > 0).sum()), len(falls), [Comparison(smallest, 1, detail)])
 
@@ -338,7 +338,7 @@ def judge_weights(
             f"{tell(change, '+.3f')}, more on {(new > old).sum()} of {len(new)}"
         )
         comparisons.append(Comparison(change, 1, detail))
-    stuck = [edits.over_images(e.name, _stuck).mean() for e in (main, weights)]
+    stuck = [sticks_at(edits, e.name, -1).mean() for e in (main, weights)]
     beside = f"; beside the claim, what sticks to another face {stuck[0]:.3f} → {stuck[1]:.3f}"
     comparisons[-1] = replace(comparisons[-1], detail=comparisons[-1].detail + beside)
     held = (keeps[1] > keeps[0]) & (lpips[1] > lpips[0])
@@ -353,8 +353,9 @@ def _correlation(row: dict[str, Any]) -> float:
     return row["correlation"]
 
 
-def _stuck(row: dict[str, Any]) -> float:
-    return row["sticks"][-1]
+def sticks_at(edits: Edits, name: str, place: int) -> np.ndarray:
+    """Return what a refinement does at a place of `WAY`, for each image: float64 (images,)."""
+    return edits.over_images(name, lambda row: row["sticks"][place])
 
 
 def write_summary(

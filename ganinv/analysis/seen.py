@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganinv.analysis.finished import Experiment, common_images, finite_values, value
+from ganinv.analysis.verdicts import joined
 from ganinv.measures.identity import SAME_PERSON
 from ganinv.measures.reconstruction import METRICS
 
@@ -354,5 +355,4 @@ def _list(items: Sequence[str]) -> str:
     """Join all in a sentence; of many the first few, and a count of the others."""
     if len(items) > NAMED:
         items = [*items[:FIRST], f"{len(items) - FIRST} more"]
-    *first, last = items
-    return f"{', '.join(first)} and {last}" if first else last
+    return joined(items)

@@ -2,16 +2,9 @@
 
 from collections.abc import Iterable
 
-import numpy as np
-
-from ganinv.analysis.beyond import Edits
+from ganinv.analysis.beyond import Edits, sticks_at
 from ganinv.analysis.statistics import mean_interval
 from ganinv.analysis.verdicts import FEWEST, joined
-
-
-def sticks_at(edits: Edits, name: str, place: int) -> np.ndarray:
-    """Return what a refinement does at a place of `WAY`, for each image: float64 (images,)."""
-    return edits.over_images(name, lambda row: row["sticks"][place])
 
 
 def tell_sticking(edits: Edits, names: Iterable[str]) -> str:

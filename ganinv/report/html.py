@@ -25,7 +25,7 @@ NUMBER = re.compile(r"[0-9+\-−∞<]|–$|not (in|reached)")  # what a cell wit
 
 def verdict_cards(verdicts: Iterable[Verdict], file: str = "") -> str:
     """Show verdicts as a row of cards; `file` is the JSON that lists the same, "" the page's."""
-    cards = []
+    shown = []
     for number, verdict in enumerate(verdicts):
         here = at(file, "verdicts", number)
         word = told("{Aa}", (f"{here}/verdict", verdict.word))
@@ -34,8 +34,18 @@ def verdict_cards(verdicts: Iterable[Verdict], file: str = "") -> str:
         ]
         parts = [f"<strong{attributes(word, html.escape)}>{word}</strong>"]
         parts += [paragraph(text) for text in texts]
-        cards.append(f'<div class="card {verdict.word.replace(" ", "-")}">{"".join(parts)}</div>')
-    return f'<div class="cards" style="display: grid; gap: 0.8rem">{"".join(cards)}</div>'
+        shown.append(card(verdict.word.replace(" ", "-"), parts))
+    return cards(shown)
+
+
+def card(css: str, parts: Iterable[str]) -> str:
+    """Frame parts of HTML as a card of a class of the style sheet."""
+    return f'<div class="card {css}">{"".join(parts)}</div>'
+
+
+def cards(shown: Iterable[str]) -> str:
+    """Lay cards in a row."""
+    return f'<div class="cards" style="display: grid; gap: 0.8rem">{"".join(shown)}</div>'
 
 
 def paragraph(text: str) -> str:

@@ -1,8 +1,8 @@
 """What the page of a study answers, as cards at its top: each pair of recipes, and restarts."""
 
-import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 from ganinv.analysis.answers import (
@@ -17,8 +17,9 @@ from ganinv.analysis.answers import (
     farthest,
     restarts_differ,
 )
+from ganinv.analysis.verdicts import joined
 from ganinv.measures.reconstruction import METRICS
-from ganinv.report.html import paragraph
+from ganinv.report import html
 from ganinv.report.show_study import file_of, p_form, title_of
 from ganinv.report.told import Told, at, told
 from ganinv.runs.records import is_measured
@@ -49,13 +50,13 @@ def other_answers(study: Study) -> str:
 def cards(shown: Iterable[str]) -> str:
     """Lay cards in a row; "" without any."""
     there = "".join(shown)
-    return there and f'<div class="cards" style="display: grid; gap: 0.8rem">{there}</div>'
+    return there and html.cards([there])
 
 
 def _card(word: str, css: str, texts: Iterable[str]) -> str:
-    inner = "".join(paragraph(text) for text in texts if text)
     named = word[:1].upper() + word[1:]
-    return f'<div class="card {css}"><strong>{html.escape(named)}</strong>{inner}</div>'
+    parts = [f"<strong>{escape(named)}</strong>"]
+    return html.card(css, [*parts, *(html.paragraph(text) for text in texts if text)])
 
 
 def pair_card(study: Study, answer: Answer) -> str:
@@ -67,7 +68,7 @@ def pair_card(study: Study, answer: Answer) -> str:
         parts.append(_list(study, how, measures))
     parts += [_dispute(study, answer, one) for one in answer.measures if one.is_disputed]
     for name, metrics in answer.flattered.items():
-        labels = _and([METRICS[m].label for m in metrics])
+        labels = joined([METRICS[m].label for m in metrics])
         are = "are measures" if len(metrics) > 1 else "is a measure"
         of = "them" if len(metrics) > 1 else "it"
         form = f"{labels} {are} that {{text}} alone minimizes, which flatters it: the verdict is"
@@ -176,8 +177,3 @@ def _tested(study: Study, there: Mapping[str, float]) -> tuple[list[str], str]:
     if not texts:
         return [], "how far apart they end"
     return texts, f"{closer} of {len(texts)} pairs told apart" if closer else OPEN
-
-
-def _and(words: Sequence[str]) -> str:
-    """Join words as a sentence does."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
