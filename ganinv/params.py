@@ -317,6 +317,14 @@ def nearest(
     return [by_plain[word] for word in found]
 
 
+def did_you_mean(
+    name: str, known: Iterable[str], synonyms: Mapping[str, str | None] | None = None
+) -> str:
+    """Ask for the names that `nearest` finds: "did you mean w+?"; "" where there is none."""
+    near = nearest(name, known, synonyms)
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name.casefold().replace("+", "plus")) or name
 
@@ -324,8 +332,7 @@ def _plain(name: str) -> str:
 def unknown_name(name: str, known: Iterable[str], what: str) -> str:
     """Return the sentence for a name that does not exist, with the nearest that do."""
     known = list(known)
-    near = nearest(name, known)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
     return f"no {what} named {shorten(repr(name))}; {shorten(printable(hint), 2000)}"
 
 

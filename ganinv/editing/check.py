@@ -5,7 +5,6 @@ that, rises at every step on nearly all faces, and, for expressions and light, l
 same.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from ganinv.editing.effects import (
     mean_change,
     rising_share,
 )
-from ganinv.editing.named import cards_of
+from ganinv.editing.named import cards_of, deviations_of
 from ganinv.errors import BadArgumentsError, UnknownNameError, printable
 from ganinv.generators.base import Generator
 from ganinv.params import unknown_name
@@ -71,10 +70,6 @@ def check(effects: Effects, i: int, move: Tensor, deviations: Tensor, same: bool
     }
 
 
-def _is_deviation(value: Any) -> bool:
-    return type(value) in (int, float) and 0 < value < math.inf
-
-
 def named_with_deviations(
     generator: Generator, names: Sequence[str] = ()
 ) -> tuple[dict[str, Direction], Tensor]:
@@ -84,9 +79,8 @@ def named_with_deviations(
     BadArgumentsError where the generator has no directions, or no card, and UnknownNameError.
     """
     known = {name: d for name, d in directions(generator).items() if name in ATTRIBUTES}
-    given = next((card.get("deviations") for _, card in cards_of(generator)), None)
-    deviations = given if isinstance(given, dict) else {}
-    if not known or not all(_is_deviation(deviations.get(name)) for name in ATTRIBUTES):
+    deviations = next((deviations_of(card) for _, card in cards_of(generator)), {})
+    if not known or not deviations.keys() >= ATTRIBUTES.keys():
         raise BadArgumentsError(
             f"{printable(generator.name)} has no named directions with their card; `ganinv "
             "directions find` finds them"
@@ -95,7 +89,7 @@ def named_with_deviations(
         if name not in known:
             raise UnknownNameError(unknown_name(name, known, "direction"))
     chosen = {name: known[name] for name in names or known}
-    return chosen, torch.tensor([float(deviations[name]) for name in ATTRIBUTES]).double()
+    return chosen, torch.tensor([deviations[name] for name in ATTRIBUTES]).double()
 
 
 def check_all(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ganinv.editing.named import cards_of
+from ganinv.editing.named import cards_of, deviations_of
 from ganinv.editing.strengths import show_strength
 from ganinv.errors import printable
 from ganinv.inversion.latent_files import Named
@@ -23,12 +23,8 @@ End = tuple[float, np.ndarray, Attributes]  # strength, picture uint8 (H, W, 3),
 
 def deviation_of(attribute: str, generator: Named) -> float | None:
     """Return the standard deviation of an attribute over drawn faces; None where no card has it."""
-    for _, card in cards_of(generator):
-        known = card.get("deviations")
-        value = known.get(attribute) if isinstance(known, dict) else None
-        if isinstance(value, int | float) and 0 < value < math.inf:
-            return float(value)
-    return None
+    found = (deviations_of(card).get(attribute) for _, card in cards_of(generator))
+    return next((value for value in found if value is not None), None)
 
 
 def measure_moved(low: End, high: End, attribute: str, deviation: float | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ moves, and what each is, in words; the card, what was measured.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,13 @@ def keep_checked(generator: Named, found: dict[str, Any]) -> list[Path]:
             save_named(path, rows, generator, card)
             changed.append(path)
     return changed
+
+
+def deviations_of(card: dict[str, Any]) -> dict[str, float]:
+    """Return attributes' standard deviations over drawn faces as a card has them, those above 0."""
+    known = card.get("deviations")
+    found = known.items() if isinstance(known, dict) else ()
+    return {n: float(x) for n, x in found if type(x) in (int, float) and 0 < x < math.inf}
 
 
 def describe_card(name: str, generator: Named) -> list[str]:

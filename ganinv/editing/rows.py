@@ -3,7 +3,7 @@
 import re
 
 from ganinv.errors import ParamsError, printable, shorten
-from ganinv.params import nearest
+from ganinv.params import did_you_mean
 
 # rows of StyleGAN's W+ (arXiv 1812.04948, section 3.1): up to 8 pixels, up to 32, and above
 GROUPS = {"coarse": range(4), "middle": range(4, 8), "fine": range(8, 64)}
@@ -24,11 +24,10 @@ def _part(part: str, layers: str) -> str | tuple[int, int]:
         return part
     found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
     if not found:
-        near = nearest(part, [ALL, *GROUPS])
+        hint = did_you_mean(part, [ALL, *GROUPS])
         raise ParamsError(
             f"layers: {shorten(printable(layers))} is not all, {', '.join(GROUPS)}, a row, a "
-            "range such as 0-7, or several of these with commas"
-            + (f"; did you mean {' or '.join(near)}?" if near else "")
+            "range such as 0-7, or several of these with commas" + (f"; {hint}" if hint else "")
         )
     return int(found[1]), int(found[2] or found[1])
 

@@ -7,7 +7,7 @@ from ganinv.errors import ParamsError, printable
 from ganinv.files import split_part
 from ganinv.inversion.params import MEANT_STARTS, STARTS, losses_of
 from ganinv.losses.terms import check_own, needs_encoder
-from ganinv.params import nearest
+from ganinv.params import did_you_mean
 from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.params import Params
 from ganinv.weights.find import find_file
@@ -24,11 +24,10 @@ def check_run(params: Params) -> None:
     if params.out != "auto":
         check_out(params.out)
     if params.init not in STARTS and not os.path.exists(split_part(params.init)[0]):
-        near = nearest(params.init, STARTS, MEANT_STARTS)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(params.init, STARTS, MEANT_STARTS)
         raise ParamsError(
             f"init is none of {', '.join(STARTS)}, and there is no file or folder "
-            f"{printable(params.init)}{hint}"
+            f"{printable(params.init)}{f'; {hint}' if hint else ''}"
         )
     if params.init == "encoder" or any(map(needs_encoder, losses_of(params))):
         if params.encoder is None:
