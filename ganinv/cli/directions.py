@@ -125,7 +125,7 @@ def directions_check(
     from ganinv.compute.device import resolve_device  # after the checks: they import torch
     from ganinv.editing.check import measure_named
     from ganinv.editing.named import describe_row, keep_checked
-    from ganinv.editing.sources import find_latents, read_code
+    from ganinv.editing.sources import find_latents, read_code, spare_codes
     from ganinv.generators.load import load_generator
 
     codes = [] if source is None else [read_code(*latent) for latent in find_latents(source)]
@@ -134,8 +134,7 @@ def directions_check(
     else:
         network = load_generator(generator or "ffhq-student", resolve_device(device))
     ws = [code.latent for code in codes] or None
-    files = [file for code in codes for file in code.files]
-    spare_inputs(filter(None, [out]), [network.file, *files], "name another file by --out")
+    spare_codes(filter(None, [out]), codes, network, way="name another file by --out")
     found = measure_named(
         network, direction or (), ws=ws, count=faces, seed=seed, work=work, say=tell
     )

@@ -18,8 +18,9 @@ from ganinv.cli.shared import (
 )
 from ganinv.errors import BadArgumentsError, GaninvError, printable
 from ganinv.files import read_json
-from ganinv.runs.names import INDEX, RECORD
+from ganinv.runs.names import INDEX
 from ganinv.runs.params import Params
+from ganinv.runs.record_files import each_record, is_finished
 from ganinv.runs.shards import parse_shard
 
 
@@ -245,20 +246,14 @@ def _read_params(folder: Path) -> Params:
 
 def _check_finished(folder: Path) -> None:
     """Check that there is something to verify, before the seconds that torch takes."""
-    files = (*folder.glob(f"*/{RECORD}"), folder / "metrics.json")
-    if not any(_is_of_result(file) for file in files):
-        raise BadArgumentsError(f"{folder} holds no finished image to verify")
-
-
-def _is_of_result(file: Path) -> bool:
-    """Whether a record is that of a finished image, or a metrics.json has one."""
+    if any(is_finished(record) for _, record in each_record(folder)):
+        return
     try:
-        found = read_json(file)
-    except (OSError, ValueError):
-        return False
-    if not isinstance(found, dict):
-        return False
-    return "failed" not in found if file.name == RECORD else bool(found.get("images"))
+        found = read_json(folder / "metrics.json")["images"]
+    except (OSError, ValueError, LookupError, TypeError):
+        found = {}
+    if not found:
+        raise BadArgumentsError(f"{folder} holds no finished image to verify")
 
 
 def verify(

@@ -22,7 +22,7 @@ from ganinv.cli.shared import (
 from ganinv.editing.names import check_directions, find_one_source
 from ganinv.editing.rows import split_rows
 from ganinv.errors import BadArgumentsError, printable, shorten
-from ganinv.files import full_path, spare_inputs
+from ganinv.files import full_path
 
 if TYPE_CHECKING:
     from ganinv.editing.morph import Pace
@@ -270,8 +270,9 @@ def _read(path: Path) -> "Code":
 
 def _spare(outputs: list[Path], codes: "list[Code]", network: "Generator", *others: str) -> None:
     """Refuse to write over the latents, what lies beside them, the generator, and `others`."""
-    files = [file for code in codes for file in code.files]
-    spare_inputs(outputs, [*files, network.file, *others], "name another file by --out")
+    from ganinv.editing.sources import spare_codes
+
+    spare_codes(outputs, codes, network, *others, way="name another file by --out")
 
 
 def _side(size: int | None, generator: "Generator") -> int:

@@ -23,10 +23,10 @@ from ganinv.editing.directions import Direction
 from ganinv.editing.edit import edit
 from ganinv.editing.moved import describe_moved, deviation_of, measure_moved
 from ganinv.editing.pictures import file_names
-from ganinv.editing.sources import Code
+from ganinv.editing.sources import Code, spare_codes
 from ganinv.editing.strengths import file_word, is_strength, show_strength
 from ganinv.errors import BadArgumentsError, InUseError, printable
-from ganinv.files import full_path, read_json, remove_file, spare_inputs, write_json
+from ganinv.files import full_path, read_json, remove_file, write_json
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import box_resize, quantize, to_uint8
 from ganinv.images.writing import save_png
@@ -169,9 +169,7 @@ def _spare(
         folder = out / code.id
         for word in words:
             replaced += [folder / f"{word}.png", *_edited(folder, word)]
-    files = [full_path(direction.name) for direction in directions]
-    sources = [file for code in codes for file in code.files]
-    spare_inputs(replaced, [*sources, *files, generator.file], "name another folder by --out")
+    spare_codes(replaced, codes, generator, *(full_path(each.name) for each in directions))
 
 
 def _check_folder(

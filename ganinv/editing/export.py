@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganinv.editing.sources import Code
+from ganinv.editing.sources import Code, spare_codes
 from ganinv.errors import printable
-from ganinv.files import spare_inputs, write_bytes
+from ganinv.files import write_bytes
 from ganinv.generators.base import Generator
 
 TEACHER = "teacher"  # the folder of what a student's teacher takes
@@ -67,8 +67,7 @@ def export_codes(
     export would replace a latent, or the generator. Raises WriteError.
     """
     targets = [file for path in paths for file in (path, path.parent / TEACHER / path.name)]
-    sources = [file for code in codes for file in code.files]
-    spare_inputs(targets, [*sources, generator.file], "name another folder by --out")
+    spare_codes(targets, codes, generator)
     alone, left = [], []
     for code, path in zip(codes, paths, strict=True):
         save_foreign(path, code.latent)

@@ -14,9 +14,10 @@ from ganinv.editing.rows import split_layers
 from ganinv.errors import BadArgumentsError, ParamsError, printable, shorten
 from ganinv.files import full_path, read_json, split_part
 from ganinv.images.folders import SUFFIXES
-from ganinv.params import nearest
+from ganinv.params import did_you_mean
 from ganinv.paths import checkpoints_folder, shipped_weights_folder
-from ganinv.runs.names import KEPT, RECORD
+from ganinv.runs.names import KEPT
+from ganinv.runs.record_files import each_record, has_latent, is_finished
 from ganinv.weights.find import find_weights
 from ganinv.weights.headers import maker_of, read_header
 from ganinv.weights.manifest import match_name
@@ -55,31 +56,23 @@ def find_image(folder: str | Path, name: str) -> str:
         )
     if not ids:
         raise BadArgumentsError(_says_empty(folder))
-    near = nearest(Path(name).name, ids)
-    hint = f"did you mean {' or '.join(map(printable, near))}? " if near else ""
-    raise BadArgumentsError(
-        f"{shown} no image {shorten(printable(name))}; {hint}it holds {_listed(ids)}"
-    )
+    hint = printable(did_you_mean(Path(name).name, ids))
+    also = f"{hint} it holds" if hint else "it holds"
+    raise BadArgumentsError(f"{shown} no image {shorten(printable(name))}; {also} {_listed(ids)}")
 
 
 def each_finished(folder: str | Path) -> Iterator[tuple[str, dict]]:
     """Yield the images in a folder that have a latent and are finished, with their records."""
-    return (found for found in _each_latent(folder) if "failed" not in found[1])
+    return (found for found in _each_latent(folder) if is_finished(found[1]))
 
 
 def _each_latent(folder: str | Path) -> Iterator[tuple[str, dict]]:
     """The images that have a latent, those among them whose search ended early and kept one."""
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-    for name in names:
-        if not (Path(folder) / name / LATENT).is_file():
-            continue
-        try:
-            record = read_json(Path(folder) / name / RECORD)
-        except (OSError, ValueError):
-            continue
-        if isinstance(record, dict) and ("failed" not in record or "best_step" in record):
-            yield name, record
+    return (
+        (name, record)
+        for name, record in each_record(folder)
+        if has_latent(record) and (Path(folder) / name / LATENT).is_file()
+    )
 
 
 def _words(record: dict) -> set[str]:

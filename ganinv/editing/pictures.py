@@ -17,9 +17,8 @@ from torch import Tensor
 from ganinv import figures
 from ganinv.compute.render import render_result
 from ganinv.editing.seeds import seed_files, seed_word
-from ganinv.editing.sources import Code
+from ganinv.editing.sources import Code, spare_codes
 from ganinv.errors import BadArgumentsError, printable
-from ganinv.files import spare_inputs
 from ganinv.generators.base import Generator
 from ganinv.images.pixels import to_uint8
 from ganinv.images.writing import read_png, save_jpeg, save_png
@@ -43,8 +42,7 @@ def render_codes(
 
     Raises BadArgumentsError where a picture would replace what lies beside a latent, WriteError.
     """
-    sources = [file for code in codes for file in code.files]
-    spare_inputs(files, [*sources, generator.file])
+    spare_codes(files, codes, generator, way="name another place by --out")
     for code, file in zip(codes, files, strict=True):
         image = render_refined(generator, code.latent, code.noise, code.refinement)
         save_png(file, to_uint8(image))

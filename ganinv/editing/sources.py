@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganinv.editing.names import USUAL, each_finished, find_one_source, find_source
 from ganinv.errors import BadArgumentsError, WeightsError, printable
-from ganinv.files import split_part
+from ganinv.files import spare_inputs, split_part
 from ganinv.generators.base import Generator
 from ganinv.generators.load import load_generator
 from ganinv.images.reading import image_id
@@ -30,7 +30,7 @@ from ganinv.inversion.refinement import (
 from ganinv.inversion.starts import fit_latent
 from ganinv.runs.names import ALSO, OUTPUTS, PASTED, RECORD
 from ganinv.runs.params import Params
-from ganinv.runs.records import read_record
+from ganinv.runs.record_files import read_record
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,18 @@ class Code:
         file = split_part(self.path)[0]
         names = (RECORD, *OUTPUTS, *ALSO) if file.name == LATENT else ()
         return [file, *(file.with_name(name) for name in names if name != PASTED)]
+
+
+def spare_codes(
+    outputs: Iterable[Path],
+    codes: Iterable[Code],
+    generator: Generator,
+    *others: Path | str,
+    way: str = "name another folder by --out",
+) -> None:
+    """Refuse, as `spare_inputs`, to write over codes, their generator, and `others`."""
+    files = [file for code in codes for file in code.files]
+    spare_inputs(outputs, [*files, generator.file, *others], way)
 
 
 def find_latents(source: str | Path) -> list[tuple[str, Path]]:

@@ -35,7 +35,8 @@ from ganinv.runs.folder import RunFolder
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
 from ganinv.runs.plan import settings_key, settle, weights_used
-from ganinv.runs.records import SETTINGS_KEY, each_record, is_finished
+from ganinv.runs.record_files import each_record, is_finished
+from ganinv.runs.records import SETTINGS_KEY
 from ganinv.runs.starts import starts_of
 
 STEPS = 3  # that are timed of each kind, after the first

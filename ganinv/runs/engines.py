@@ -29,7 +29,8 @@ from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT, lacks
 from ganinv.runs.params import Params
 from ganinv.runs.plan import Plan
-from ganinv.runs.records import SETTINGS_KEY, read_result
+from ganinv.runs.record_files import read_result
+from ganinv.runs.records import SETTINGS_KEY
 from ganinv.runs.workers import MARKER, Outcome, Setup, Worker, finds_marker, plan_there
 
 BLOCKS = 10_000  # at most that many parts are handed out, which the driver keeps in memory

@@ -19,7 +19,7 @@ import torch
 
 from ganinv.errors import ImageError, InUseError, printable
 from ganinv.files import write_json
-from ganinv.images.alignment import cut_squares
+from ganinv.images.alignment import Cut, cut_squares
 from ganinv.images.crops import describe_crop
 from ganinv.images.pixels import from_pil
 from ganinv.images.reading import open_image, read_bytes
@@ -36,16 +36,8 @@ from ganinv.runs.names import ENVIRONMENT, lacks
 from ganinv.runs.overview import remove_overview, show
 from ganinv.runs.params import Params
 from ganinv.runs.plan import Plan, make_plan
-from ganinv.runs.records import (
-    SETTINGS_KEY,
-    Numbers,
-    collect,
-    is_finished,
-    read_record,
-    read_result,
-    save_inversion,
-    write_params,
-)
+from ganinv.runs.record_files import is_finished, read_record, read_result
+from ganinv.runs.records import SETTINGS_KEY, Numbers, collect, save_inversion, write_params
 from ganinv.runs.starts import start_marks, starts_of
 
 MOMENT = 0.2  # seconds between two looks at whether another process has finished an image
@@ -341,30 +333,26 @@ class Work:
         if inversion.stopped and (nearer := self.folder.nearer(photo.id, marks, inversion)):
             whose = "that of an earlier call, which has a lower loss"
             self._fail(photo, f"{inversion.stopped}: {whose}", nearer)
-            return self._raise_interrupt(inversion)
-        self.folder.begin(photo.id, self.params.keep)
-        save_inversion(
-            self.folder.path / photo.id,
-            inversion,
-            title=photo.title,
-            params=self.params,
-            keep=self.params.keep,
-        )
-        if inversion.stopped:  # the best so far is saved: its numbers stand beside the reason
-            self._fail(photo, inversion.stopped, _entry(photo, inversion) | marks)
         else:
-            place = self.folder.path / photo.id
-            sha256 = marks.get("image_sha256", "")
-            crop = describe_crop(cut, photo.path, picture.size, place, sha256)
-            entry = _entry(photo, inversion) | marks
-            entry |= {"keep": self.params.keep, "crop": crop.to_dict()}
-            self.note(photo.id, self.folder.note(photo.id, entry))
+            self._save(photo, inversion, marks, cut, picture.size)
+        if not inversion.stopped:
             waiting.path.unlink(missing_ok=True)
-        return self._raise_interrupt(inversion)
-
-    def _raise_interrupt(self, inversion: Inversion) -> None:
         if inversion.interrupted:
             raise KeyboardInterrupt
+
+    def _save(
+        self, photo: Photo, inversion: Inversion, marks: Marks, cut: Cut, size: tuple[int, int]
+    ) -> None:
+        place, keep = self.folder.path / photo.id, self.params.keep
+        self.folder.begin(photo.id, keep)
+        save_inversion(place, inversion, title=photo.title, params=self.params, keep=keep)
+        entry = _entry(photo, inversion) | marks
+        if inversion.stopped:  # the best so far is saved: its numbers stand beside the reason
+            self._fail(photo, inversion.stopped, entry)
+            return
+        crop = describe_crop(cut, photo.path, size, place, marks.get("image_sha256", ""))
+        entry |= {"keep": keep, "crop": crop.to_dict()}
+        self.note(photo.id, self.folder.note(photo.id, entry))
 
     def _fail(self, photo: Photo, reason: str, kept: Mapping[str, Any] | None = None) -> None:
         """Note a failure, with the entry of what is kept; it overwrites no earlier result."""

@@ -37,21 +37,17 @@ from ganinv.runs.names import (
     files_of,
 )
 from ganinv.runs.params import Params
+from ganinv.runs.record_files import each_record, has_latent, is_finished, read_record, write_record
 from ganinv.runs.records import (
     CHANGING,
     LOCK,
     SETTINGS,
     SETTINGS_KEY,
     adopt,
-    each_record,
-    has_latent,
     held,
-    is_finished,
     is_measured,
     locks,
-    read_record,
     write_params,
-    write_record,
 )
 
 SHOWN = 3  # names that a message gives

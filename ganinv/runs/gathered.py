@@ -9,14 +9,8 @@ import numpy as np
 
 from ganinv.errors import shorten
 from ganinv.runs.entries import Entries
-from ganinv.runs.records import (
-    Numbers,
-    each_record,
-    is_entry,
-    is_finished,
-    is_id,
-    read_result,
-)
+from ganinv.runs.record_files import each_record, is_entry, is_finished, is_id, read_result
+from ganinv.runs.records import Numbers
 from ganinv.runs.streams import each_item
 
 PARTS = ("mean", "std", "failed")  # beside the images

@@ -25,7 +25,8 @@ from ganinv.runs.describe import describe, describe_metrics
 from ganinv.runs.gathered import read_gathered
 from ganinv.runs.names import ENVIRONMENT, INDEX, PAGES, SHEET, files_of
 from ganinv.runs.params import Params
-from ganinv.runs.records import gather_codes, has_latent, is_finished, is_id, read_record
+from ganinv.runs.record_files import has_latent, is_finished, is_id, read_record
+from ganinv.runs.records import gather_codes
 
 SIDE = 160  # pixels of a picture on the sheet
 LINE = 20  # pixels of a line of text below it
@@ -67,10 +68,7 @@ def write_overview(folder: str | Path, metrics: Mapping[str, Any], params: Param
         save_jpeg(folder / SHEET, contact_sheet(folder, images))
     else:
         remove_file(folder / SHEET)
-    count = _write_pages(folder, images)
-    for page in (folder / PAGES).glob("*.html"):
-        if page.stem.isdecimal() and int(page.stem) > count:  # of images that have gone
-            remove_file(page)
+    _remove_pages(folder, _write_pages(folder, images))
     write_text(folder / INDEX, _page(folder, metrics, params, sheet))
 
 
@@ -78,8 +76,13 @@ def remove_overview(folder: str | Path) -> None:
     """Remove the metrics and pages of a run of which nothing is left. Raises WriteError."""
     for name in ("metrics.json", "metrics.csv", SHEET, INDEX):
         remove_file(Path(folder) / name)
-    for page in (Path(folder) / PAGES).glob("*.html"):
-        if page.stem.isdecimal():
+    _remove_pages(Path(folder))
+
+
+def _remove_pages(folder: Path, last: int = 0) -> None:
+    """Remove the pages after the last, of images that have gone."""
+    for page in (folder / PAGES).glob("*.html"):
+        if page.stem.isdecimal() and int(page.stem) > last:
             remove_file(page)
 
 

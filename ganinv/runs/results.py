@@ -17,7 +17,7 @@ from ganinv.inversion.params import SearchParams
 from ganinv.inversion.refinement import REFINEMENT, load_refinement
 from ganinv.inversion.result import Inversion
 from ganinv.measures.reconstruction import METRICS
-from ganinv.runs.records import read_record
+from ganinv.runs.record_files import read_record
 
 
 def read_inversion(folder: str | Path) -> Inversion:

@@ -28,7 +28,8 @@ from ganinv.runs.inputs import Photo, find_photos
 from ganinv.runs.names import ENVIRONMENT
 from ganinv.runs.params import Params
 from ganinv.runs.plan import prepare, settings_key, settle, weights_used
-from ganinv.runs.records import is_finished, is_measured, read_record
+from ganinv.runs.record_files import is_finished, read_record
+from ganinv.runs.records import is_measured
 from ganinv.runs.starts import starts_of
 from ganinv.runs.study_params import Recipe, StudyParams, recipes_of
 

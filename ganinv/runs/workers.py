@@ -29,7 +29,7 @@ from ganinv.runs.inputs import Photo
 from ganinv.runs.names import RECORD
 from ganinv.runs.params import Params
 from ganinv.runs.plan import make_plan
-from ganinv.runs.records import read_result
+from ganinv.runs.record_files import read_result
 from ganinv.runs.starts import starts_of
 
 DEATHS = 3  # of workers, after which a photograph is recorded as failed

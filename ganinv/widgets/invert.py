@@ -12,7 +12,7 @@ from ganinv.inversion.result import Inversion
 from ganinv.losses.terms import loss_name
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.params import Params
-from ganinv.runs.records import has_latent, read_record
+from ganinv.runs.record_files import has_latent, read_record
 from ganinv.runs.results import read_inversion
 from ganinv.widgets.choices import LABELS, WIDE, NameOrFile, weights_named
 from ganinv.widgets.edit import EditWidget

@@ -10,7 +10,7 @@ from ganinv.errors import printable
 from ganinv.files import full_path
 from ganinv.inversion.latent_files import LATENT
 from ganinv.runs.names import SAVED
-from ganinv.runs.records import has_latent, read_record
+from ganinv.runs.record_files import has_latent, read_record
 from ganinv.widgets.choices import LABELS, WIDE
 from ganinv.widgets.shared import Note
 

@@ -7,7 +7,7 @@ import pytest
 from ganinv.bench.capacity import count_calls, describe_model, model, names_of
 from ganinv.bench.many import STAGES, bench_many, compare, growth, time_stage
 from ganinv.bench.stand_ins import stand_in_params, write_generator, write_photographs
-from ganinv.runs.records import read_records
+from ganinv.runs.record_files import read_records
 
 PARTS = dict(  # of a made-up machine, round numbers
     records=[

@@ -13,7 +13,7 @@ from ganinv.editing.sources import Code, find_latents, find_one, fit_code, load_
 from ganinv.errors import BadArgumentsError, GaninvError, WeightsError, printable
 from ganinv.inversion.latent_files import LATENT, GeneratorFile, save_latent
 from ganinv.inversion.refinement import REFINEMENT, save_refinement
-from ganinv.runs.records import write_record
+from ganinv.runs.record_files import write_record
 from helpers.codes import draw_code, refinement_of, write_code, write_run
 from helpers.tensors import assert_same
 from helpers.toys import save_toy

@@ -5,7 +5,8 @@ import torch
 from ganinv.inversion.latent_files import LATENT, GeneratorFile, save_latent
 from ganinv.inversion.refinement import REFINEMENT, save_refinement
 from ganinv.runs.params import Params
-from ganinv.runs.records import write_params, write_record
+from ganinv.runs.record_files import write_record
+from ganinv.runs.records import write_params
 from helpers.refinements import AT, smooth_offset
 from helpers.tensors import normal
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ganinv.inversion.latent_files import LATENT, save_latent
 from ganinv.inversion.refinement import REFINEMENT, save_refinement
-from ganinv.runs.records import write_record
+from ganinv.runs.record_files import write_record
 from ganinv.widgets.shared import Face
 
 SAME, ANOTHER = 0.022, 0.05  # mean differences of pictures on [-1, 1]

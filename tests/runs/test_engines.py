@@ -13,7 +13,7 @@ from ganinv.errors import ParamsError
 from ganinv.files import read_json
 from ganinv.runs.cluster import connected
 from ganinv.runs.experiment import run_experiment
-from ganinv.runs.records import is_finished, read_record
+from ganinv.runs.record_files import is_finished, read_record
 from ganinv.runs.workers import DEATHS
 from helpers.engines import drive, dying, noting, sees_nothing
 from helpers.processes import in_processes

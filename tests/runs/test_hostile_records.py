@@ -6,7 +6,8 @@ import pytest
 
 from ganinv.analysis.finished import read_experiment, value
 from ganinv.files import read_json
-from ganinv.runs.records import collect, read_metrics, read_record
+from ganinv.runs.record_files import read_record
+from ganinv.runs.records import collect, read_metrics
 from helpers.commands import cli
 from helpers.runs import USUAL, fake_run
 

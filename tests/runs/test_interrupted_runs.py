@@ -11,7 +11,8 @@ from ganinv.runs.folder import RunFolder
 from ganinv.runs.names import ALSO, OUTPUTS, RECORD
 from ganinv.runs.overview import show, write_overview
 from ganinv.runs.params import Params
-from ganinv.runs.records import collect, read_record
+from ganinv.runs.record_files import read_record
+from ganinv.runs.records import collect
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
 from helpers.processes import killed_before

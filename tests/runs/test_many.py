@@ -16,7 +16,8 @@ from ganinv.runs.inputs import find_photos
 from ganinv.runs.names import INDEX, PAGES
 from ganinv.runs.overview import MOST, show
 from ganinv.runs.params import Params
-from ganinv.runs.records import collect, gather, read_records
+from ganinv.runs.record_files import read_records
+from ganinv.runs.records import collect, gather
 from helpers.runs import USUAL
 
 counted = None  # opened files, while they are counted

@@ -14,7 +14,7 @@ from ganinv.runs.folder import RunFolder, default_folder
 from ganinv.runs.names import CODE, OUTPUTS, REFINED
 from ganinv.runs.params import Params
 from ganinv.runs.plan import settings_key
-from ganinv.runs.records import read_record
+from ganinv.runs.record_files import read_record
 from helpers.runs import USUAL
 from helpers.tensors import quiet
 

@@ -19,7 +19,7 @@ from ganinv.inversion.refinement import (
 from ganinv.measures.reconstruction import METRICS
 from ganinv.runs.experiment import run_experiment
 from ganinv.runs.names import CODE, OUTPUTS, RECORD, REFINED
-from ganinv.runs.records import read_record
+from ganinv.runs.record_files import read_record
 from ganinv.runs.verify import verify
 from helpers.checks import strict_json
 from helpers.pictures import picture

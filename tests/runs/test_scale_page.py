@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ganinv.core_yaml import parse_yaml
-from ganinv.runs.records import read_records
+from ganinv.runs.record_files import read_records
 from helpers.paths import ROOT
 
 FOLDER = ROOT / "reports" / "scale"

@@ -13,7 +13,7 @@ from ganinv.runs.experiment import Work, run_experiment
 from ganinv.runs.folder import RunFolder
 from ganinv.runs.inputs import find_photos
 from ganinv.runs.plan import make_plan
-from ganinv.runs.records import read_record, write_record
+from ganinv.runs.record_files import read_record, write_record
 from ganinv.runs.workers import ATTEMPTS, DEATHS, MARKER, Outcome, Setup, Worker
 
 TOKEN = "call"

@@ -5,7 +5,7 @@ It takes minutes, so `.ci/run` alone runs it. Without voila or Chromium it is sk
 
 import pytest
 
-from ganinv.runs.records import has_latent, read_record
+from ganinv.runs.record_files import has_latent, read_record
 from helpers import browser, notebook_servers, quickstart
 
 REASON = browser.why_not() or notebook_servers.why_not("voila")

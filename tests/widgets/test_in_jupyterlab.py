@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ganinv.inversion.latent_files import load_latent
-from ganinv.runs.records import read_record
+from ganinv.runs.record_files import read_record
 from helpers import browser, notebook_servers, quickstart
 
 REASON = browser.why_not() or notebook_servers.why_not("jupyterlab")
